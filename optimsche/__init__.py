@@ -1,0 +1,177 @@
+"""Learning-rate schedules as immutable values, and the training step that applies them.
+
+A schedule is a pure function of the number of an update. It is built from a few shapes and a few combinators, and
+nothing here imports PyTorch or JAX until it is needed:
+
+>>> from optimsche import cosine
+>>> plan = cosine(start=3e-4, steps=9_000).warmup(1_000)
+>>> plan(500)
+0.00015
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from optimsche.combinators import (
+    add,
+    by_epoch,
+    clamp,
+    cooldown,
+    over,
+    repeat,
+    scale,
+    shift,
+    staircase,
+    stretch,
+    then,
+    warmup,
+)
+from optimsche.counting import resume_step, total_updates
+from optimsche.curve import plot, table
+from optimsche.domains import (
+    Count,
+    Factor,
+    Fraction,
+    Growth,
+    Length,
+    Meaning,
+    Milestones,
+    Offset,
+    Points,
+    Power,
+    Rate,
+    Rates,
+    Ratio,
+    Steps,
+)
+from optimsche.lr_fns import (
+    constant,
+    cosine,
+    exponential,
+    geometric,
+    inverse_sqrt,
+    linear,
+    milestones,
+    one_minus_power,
+    piecewise_constant,
+    piecewise_linear,
+    polynomial,
+    power_law,
+    step_decay,
+)
+from optimsche.plans import (
+    cosine_restarts,
+    noam,
+    one_cycle,
+    triangular,
+    warmup_constant,
+    warmup_cosine,
+    warmup_linear,
+    wsd,
+)
+from optimsche.schedule import Schedule, lr_fn
+from optimsche.text import from_dict, parse, to_dict
+
+if TYPE_CHECKING:
+    from optimsche.training import (
+        NonFiniteError,
+        OptimScheduler,
+        StepResult,
+        build_optim_sches,
+        micro_batch_all,
+        step_all,
+    )
+
+__version__ = "0.1.0"
+
+# The training step needs PyTorch, so its names are loaded when they are first used.
+_TRAINING = (
+    "NonFiniteError",
+    "OptimScheduler",
+    "StepResult",
+    "build_optim_sches",
+    "micro_batch_all",
+    "step_all",
+)
+
+__all__ = [
+    "Count",
+    "Factor",
+    "Fraction",
+    "Growth",
+    "Length",
+    "Meaning",
+    "Milestones",
+    "NonFiniteError",
+    "Offset",
+    "OptimScheduler",
+    "Points",
+    "Power",
+    "Rate",
+    "Rates",
+    "Ratio",
+    "Schedule",
+    "StepResult",
+    "Steps",
+    "add",
+    "build_optim_sches",
+    "by_epoch",
+    "clamp",
+    "constant",
+    "cooldown",
+    "cosine",
+    "cosine_restarts",
+    "exponential",
+    "from_dict",
+    "geometric",
+    "inverse_sqrt",
+    "linear",
+    "lr_fn",
+    "micro_batch_all",
+    "milestones",
+    "noam",
+    "one_cycle",
+    "one_minus_power",
+    "over",
+    "parse",
+    "piecewise_constant",
+    "piecewise_linear",
+    "plot",
+    "polynomial",
+    "power_law",
+    "repeat",
+    "resume_step",
+    "scale",
+    "shift",
+    "staircase",
+    "step_all",
+    "step_decay",
+    "stretch",
+    "table",
+    "then",
+    "to_dict",
+    "total_updates",
+    "triangular",
+    "warmup",
+    "warmup_constant",
+    "warmup_cosine",
+    "warmup_linear",
+    "wsd",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _TRAINING:
+        raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
+    try:
+        from optimsche import training
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModuleNotFoundError(
+            f"optimsche.{name} needs PyTorch: pip install 'optimsche[torch]'", name="torch"
+        ) from None
+    return getattr(training, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

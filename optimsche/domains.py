@@ -1,0 +1,325 @@
+"""The ranges that parameters may have, the check that enforces them, and the wording of errors.
+
+A range stands in the annotation of a parameter, in the terms of ``annotated-types``::
+
+    Steps = Annotated[float, Gt(0), Lt(math.inf), Meaning("a length, in updates")]
+
+One place serves four readers: the person who reads the signature, the check when a schedule is built, the
+configuration, and hypothesis, which draws valid parameters from it. Users' own lr functions may use these names or
+their own ``Annotated`` types.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import reprlib
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+import annotated_types as at
+from annotated_types import Ge, Gt, Le, Lt
+
+from optimsche import ops
+
+__all__ = [
+    "Count",
+    "Factor",
+    "Fraction",
+    "Growth",
+    "Length",
+    "Meaning",
+    "Milestones",
+    "Offset",
+    "Points",
+    "Power",
+    "Rate",
+    "Rates",
+    "Ratio",
+    "Steps",
+]
+
+
+class Meaning(NamedTuple):
+    """What a parameter is, in a few words with its unit, and what to do instead of a value outside its range."""
+
+    text: str
+    cure: str = ""
+
+
+Rate: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a learning rate")]
+Factor: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a factor on the rate")]
+Fraction: TypeAlias = Annotated[
+    float, Gt(0), Le(1), Meaning("what is left of the rate each time", "To grow, use geometric(start=, end=, steps=).")
+]
+Power: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("an exponent")]
+Steps: TypeAlias = Annotated[
+    float, Gt(0), Lt(math.inf), Meaning("a length, in updates", "For no change at all use constant(value=...).")
+]
+Length: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a length, in updates; 0 for none")]
+Offset: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a number of updates")]
+Ratio: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("a factor on the length")]
+Growth: TypeAlias = Annotated[float, Ge(1), Lt(math.inf), Meaning("how many times as long each cycle is as the last")]
+Count: TypeAlias = Annotated[int, Ge(1), Meaning("a whole number")]
+Milestones: TypeAlias = Annotated[tuple[Steps, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
+Points: TypeAlias = Annotated[tuple[Length, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
+Rates: TypeAlias = Annotated[tuple[Rate, ...], at.MinLen(1), Meaning("learning rates")]
+
+
+class _Refused(Exception):
+    """A value that an annotation does not admit: what is allowed, and whether its kind or its size is wrong."""
+
+    def __init__(self, allowed: str, meaning: Meaning, *, wrong_kind: bool) -> None:
+        self.allowed, self.meaning, self.wrong_kind = allowed, meaning, wrong_kind
+
+
+def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
+    """``value`` as a schedule stores it: a plain number, text, a tuple or a schedule, checked against ``annotation``.
+
+    NumPy scalars become Python numbers, lists become tuples, -0.0 becomes 0.0.
+
+    Raises:
+        TypeError: the value is of a kind that the parameter does not take.
+        ValueError: its kind is right and its size is not.
+
+    >>> admit("cosine", "steps", Steps, 100)
+    100
+    >>> admit("cosine", "steps", Steps, 0)
+    Traceback (most recent call last):
+    ValueError: cosine(steps=0): steps must be > 0 and finite (a length, in updates), got 0.
+        For no change at all use constant(value=...).
+    """
+    try:
+        return _admit(annotation, value, Meaning(""))
+    except _Refused as refused:
+        shown, meaning = reprlib.repr(value), refused.meaning
+        text = f"{call}({name}={shown}): {name} must be {refused.allowed}"
+        text += f" ({meaning.text})" if meaning.text else ""
+        text += f", got {shown}" + (f" ({type(value).__name__})." if refused.wrong_kind else ".")
+        cure = _cure_for_kind(value, refused.allowed) if refused.wrong_kind else meaning.cure
+        text += f"\n    {cure}" if cure else ""
+        raise (TypeError if refused.wrong_kind else ValueError)(text) from None
+
+
+def _admit(annotation: Any, value: Any, meaning: Meaning) -> Any:
+    value = _plain(value)
+    if annotation is Any or annotation is None:
+        return _admit_anything(value, meaning)
+    origin, items = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _admit_annotated(items[0], items[1:], value, meaning)
+    if origin is typing.Union or origin is types.UnionType:
+        return _admit_one_of(items, value, meaning)
+    if origin is Literal:
+        if value not in items:
+            raise _Refused("one of " + ", ".join(map(repr, items)), meaning, wrong_kind=False)
+        return value
+    if origin in (tuple, list) or annotation in (tuple, list):
+        return _admit_tuple(items, value, meaning)
+    if annotation is type(None):
+        if value is not None:
+            raise _Refused("None", meaning, wrong_kind=True)
+        return None
+    if annotation is float or annotation is int:
+        return _admit_number(annotation, value, meaning)
+    if isinstance(annotation, type):
+        if not isinstance(value, annotation):
+            raise _Refused(f"a {annotation.__name__}", meaning, wrong_kind=True)
+        return value
+    return _admit_anything(value, meaning)
+
+
+def _admit_annotated(base: Any, metadata: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
+    meaning = next((item for item in metadata if isinstance(item, Meaning)), meaning)
+    constraints = list(_constraints(metadata))
+    value = _admit(base, value, meaning)
+    if not all(constraint.holds(value) for constraint in constraints):
+        raise _Refused(_in_words(base, constraints), meaning, wrong_kind=False)
+    return value
+
+
+def _admit_number(kind: type, value: Any, meaning: Meaning) -> Any:
+    allowed = "a whole number" if kind is int else "a number"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Refused(allowed, meaning, wrong_kind=True)
+    if not -sys.float_info.max <= value <= sys.float_info.max:
+        raise _Refused("finite", meaning, wrong_kind=False)
+    if kind is int:
+        if value != int(value):
+            raise _Refused(allowed, meaning, wrong_kind=False)
+        return int(value)
+    if isinstance(value, int) and abs(value) <= 2**53:
+        return int(value)
+    return float(value) + 0.0  # -0.0 becomes 0.0; a whole number past 2**53 becomes what arithmetic would make of it
+
+
+def _admit_one_of(options: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
+    refusals = []
+    for option in options:
+        try:
+            return _admit(option, value, meaning)
+        except _Refused as refused:
+            if not refused.wrong_kind:
+                raise
+            refusals.append(refused)
+    about = next((refused.meaning for refused in refusals if refused.meaning.text), meaning)
+    raise _Refused(" or ".join(refused.allowed for refused in refusals), about, wrong_kind=True)
+
+
+def _admit_tuple(items: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
+    if not isinstance(value, tuple):
+        raise _Refused("a tuple", meaning, wrong_kind=True)
+    if not items:
+        return _admit_anything(value, meaning)
+    if len(items) == 1 or items[-1] is Ellipsis:  # list[X] or tuple[X, ...]
+        items = items[:1] * len(value)
+    if len(items) != len(value):
+        raise _Refused(f"a tuple of {len(items)}", meaning, wrong_kind=False)
+    return tuple(_admit(item, element, meaning) for item, element in zip(items, value, strict=True))
+
+
+def _admit_anything(value: Any, meaning: Meaning) -> Any:
+    """For a parameter without an annotation: whatever prints, compares and is written to JSON as itself."""
+    if value is None or isinstance(value, bool | str) or getattr(value, "is_schedule", False):
+        return value
+    if isinstance(value, int | float):
+        return _admit_number(float, value, meaning)
+    if isinstance(value, tuple):
+        return tuple(_admit_anything(_plain(element), meaning) for element in value)
+    raise _Refused("a number, text, a tuple or a schedule", meaning, wrong_kind=True)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's scalars and rows as Python's numbers and tuples, lists as tuples; anything else as it is."""
+    if ops.is_numpy_scalar(value):
+        return value.item()
+    if ops.is_numpy(value) and getattr(value, "ndim", 0) == 1:
+        return tuple(value.tolist())
+    return tuple(value) if type(value) is list else value
+
+
+def _cure_for_kind(value: Any, allowed: str) -> str:
+    if "Schedule" in allowed and isinstance(value, int | float):
+        return f"A number is written as a schedule: constant(value={value!r})."
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return "A schedule holds plain numbers; arrays and tensors go through schedule.apply(real_step, epoch, params)."
+    if isinstance(value, str) and is_numeric_text(value):
+        return f"This is text; write {value} without quotes."
+    return ""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Ranges
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Constraint(NamedTuple):
+    holds: Callable[[Any], bool]
+    words: str
+
+
+def _constraints(metadata: Iterable[Any]) -> Iterator[_Constraint]:
+    for item in metadata:
+        match item:
+            case Gt(gt=bound):
+                yield _Constraint(partial(operator.lt, bound), _bound_in_words(">", bound))
+            case Ge(ge=bound):
+                yield _Constraint(partial(operator.le, bound), _bound_in_words(">=", bound))
+            case Lt(lt=bound):
+                yield _Constraint(partial(operator.gt, bound), _bound_in_words("<", bound))
+            case Le(le=bound):
+                yield _Constraint(partial(operator.ge, bound), _bound_in_words("<=", bound))
+            case at.MinLen(min_length=shortest):
+                yield _Constraint(partial(_is_as_long, shortest), f"of at least {shortest}")
+            case at.Predicate(func=test):
+                yield _Constraint(test, getattr(test, "__name__", "as its predicate says"))
+            case at.GroupedMetadata():
+                yield from _constraints(item)
+
+
+def _is_as_long(shortest: int, value: Any) -> bool:
+    return len(value) >= shortest
+
+
+def _bound_in_words(sign: str, bound: Any) -> str:
+    return "finite" if bound in (math.inf, -math.inf) else f"{sign} {bound}"
+
+
+def _in_words(base: Any, constraints: list[_Constraint]) -> str:
+    words = " and ".join(dict.fromkeys(constraint.words for constraint in constraints))
+    kind = "a tuple " if typing.get_origin(base) is tuple else "a whole number " if base is int else ""
+    return kind + words
+
+
+def meaning_of(annotation: Any) -> str:
+    """The words that an annotation carries about its parameter, or an empty text.
+
+    >>> meaning_of(Steps)
+    'a length, in updates'
+    """
+    if typing.get_origin(annotation) is Annotated:
+        return next((item.text for item in typing.get_args(annotation)[1:] if isinstance(item, Meaning)), "")
+    return next((words for words in map(meaning_of, typing.get_args(annotation)) if words), "")
+
+
+def is_real(annotation: Any) -> bool:
+    """Whether an annotation declares a real number (or a row of them), so that a formula may rely on floats.
+
+    >>> is_real(Steps | None), is_real(Milestones), is_real(Count)
+    (True, True, False)
+    """
+    return annotation is float or any(is_real(item) for item in typing.get_args(annotation))
+
+
+def takes_text(annotation: Any) -> bool:
+    """Whether text is a value that a parameter may have, and not a number that was read as text.
+
+    >>> takes_text(Steps), takes_text(Literal["up", "down"])
+    (False, True)
+    """
+    if annotation is Any or annotation is str or typing.get_origin(annotation) is Literal:
+        return True
+    return any(takes_text(item) for item in typing.get_args(annotation))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Names and numbers as people write them
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """``"; did you mean 'steps'?"`` if one of ``known`` is close to ``name``, otherwise an empty text.
+
+    >>> did_you_mean("step", ["start", "end", "steps"])
+    "; did you mean 'steps'?"
+    """
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def is_numeric_text(text: str) -> bool:
+    """Whether ``text`` is a finite number as Python writes it: ``3e-4``, ``9_000``."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def numbers_from_text(value: Any) -> Any:
+    """``value`` with every numeric text in it as the number: YAML reads ``3e-4`` as text.
+
+    >>> numbers_from_text({"lr": "3e-4", "steps": "9_000", "name": "adam", "betas": ["0.9", 0.95]})
+    {'lr': 0.0003, 'steps': 9000, 'name': 'adam', 'betas': [0.9, 0.95]}
+    """
+    if isinstance(value, str) and is_numeric_text(value):
+        return int(value) if value.strip("+- ").replace("_", "").isdecimal() else float(value)
+    if isinstance(value, Mapping):
+        return {key: numbers_from_text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(numbers_from_text(item) for item in value)
+    return value

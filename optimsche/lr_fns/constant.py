@@ -1,0 +1,33 @@
+"""A rate that does not change."""
+
+from __future__ import annotations
+
+from optimsche.domains import Rate, Steps
+from optimsche.schedule import lr_fn
+
+
+@lr_fn
+def constant(real_step: float, epoch: float, *, value: Rate = 1.0, steps: Steps | None = None) -> float:
+    r"""Hold ``value``.
+
+    .. math:: \eta(t) = v
+
+    with :math:`v` value.
+
+    Args:
+        value: the rate; finite, >= 0.
+        steps: length in updates, > 0, or None for a rate without an end. It changes no value: it tells a combinator
+            such as :func:`~optimsche.then` where the next piece begins.
+
+    Returns:
+        A schedule with this one value.
+
+    Raises:
+        ValueError, TypeError: a parameter is outside its range or of the wrong kind.
+
+    >>> constant(value=0.1)(0), constant(value=0.1)(1_000_000)
+    (0.1, 0.1)
+    >>> (constant(value=0.1, steps=80) >> constant(value=0.01, steps=20)).length
+    100.0
+    """
+    return value

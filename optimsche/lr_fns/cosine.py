@@ -1,0 +1,39 @@
+"""Half a cosine."""
+
+from __future__ import annotations
+
+import math
+
+from optimsche import ops
+from optimsche.domains import Rate, Steps
+from optimsche.schedule import lr_fn
+
+
+@lr_fn
+def cosine(real_step: float, epoch: float, *, start: Rate = 1.0, end: Rate = 0.0, steps: Steps) -> float:
+    r"""Go from ``start`` to ``end`` along half a cosine, then hold ``end``.
+
+    .. math:: \eta(t) = s + \tfrac12 (e - s)(1 - \cos \pi \min(t/T, 1))
+
+    with :math:`t` real step, :math:`s` start, :math:`e` end, :math:`T` steps.
+
+    Args:
+        start: rate at step 0; finite, >= 0.
+        end: rate from ``steps`` on; finite, >= 0. Above ``start`` the curve rises.
+        steps: length in updates; > 0.
+
+    Returns:
+        A schedule with values between ``start`` and ``end``, both met exactly.
+
+    Raises:
+        ValueError, TypeError: a parameter is outside its range or of the wrong kind.
+
+    Source: Loshchilov & Hutter, SGDR (2017), eq. 5, one cycle, arXiv:1608.03983.
+
+    >>> cosine(start=0.1, steps=100)
+    cosine(start=0.1, end=0.0, steps=100)
+    >>> [cosine(start=0.1, steps=100)(t) for t in (0, 50, 100, 999)]
+    [0.1, 0.05, 0.0, 0.0]
+    """
+    left = 0.5 + 0.5 * ops.cos(math.pi * ops.progress(real_step, steps))
+    return ops.segment(start, end, 1.0 - left)

@@ -1,0 +1,32 @@
+"""A straight line."""
+
+from __future__ import annotations
+
+from optimsche import ops
+from optimsche.domains import Rate, Steps
+from optimsche.schedule import lr_fn
+
+
+@lr_fn
+def linear(real_step: float, epoch: float, *, start: Rate = 1.0, end: Rate = 0.0, steps: Steps) -> float:
+    r"""Go from ``start`` to ``end`` in a straight line, then hold ``end``.
+
+    .. math:: \eta(t) = s + (e - s) \min(t/T, 1)
+
+    with :math:`t` real step, :math:`s` start, :math:`e` end, :math:`T` steps.
+
+    Args:
+        start: rate at step 0; finite, >= 0.
+        end: rate from ``steps`` on; finite, >= 0. Above ``start`` the line rises.
+        steps: length in updates; > 0.
+
+    Returns:
+        A schedule with values between ``start`` and ``end``, both met exactly.
+
+    Raises:
+        ValueError, TypeError: a parameter is outside its range or of the wrong kind.
+
+    >>> [linear(start=0.1, steps=100)(t) for t in (0, 50, 100, 999)]
+    [0.1, 0.05, 0.0, 0.0]
+    """
+    return ops.segment(start, end, ops.progress(real_step, steps))

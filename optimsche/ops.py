@@ -1,0 +1,379 @@
+"""Arithmetic for formulas: written once, right for a Python number and for NumPy, PyTorch and JAX arrays.
+
+A formula calls these functions instead of ``math``'s. A Python number takes the first line of each function, which is
+plain ``math``; anything else is handed to the library that it belongs to, found by its type. That library is already
+imported when one of its arrays arrives, so nothing here imports PyTorch or JAX before its first array.
+
+Everything is typed as if for ``float``, because that is how formulas read; arrays, tensors and traced values follow
+the same lines. Each function keeps gradients finite where it can be differentiated, also at the ends of a piece.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+#: The largest clock: any finite number.
+LARGEST_CLOCK = sys.float_info.max
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Elementary functions
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def cos(x: float) -> float:
+    """The cosine of ``x``, in radians."""
+    return math.cos(x) if _is_number(x) else _namespace(x).cos(x)
+
+
+def exp(x: float) -> float:
+    """The exponential of ``x``."""
+    return math.exp(x) if _is_number(x) else _namespace(x).exp(x)
+
+
+def log(x: float) -> float:
+    """The natural logarithm of ``x`` > 0."""
+    return math.log(x) if _is_number(x) else _namespace(x).log(x)
+
+
+def sqrt(x: float) -> float:
+    """The square root of ``x`` >= 0."""
+    return math.sqrt(x) if _is_number(x) else _namespace(x).sqrt(x)
+
+
+def floor(x: float) -> float:
+    """The largest whole number <= ``x``, as a float."""
+    return float(math.floor(x)) if _is_number(x) else _namespace(x).floor(x)
+
+
+def real(count: int) -> float:
+    """A whole number as a float, so that arithmetic on an array of them is not done in a narrower type."""
+    return float(count) if _is_number(count) else _namespace(count).clock(count, "count")
+
+
+def power(base: float, exponent: float) -> float:
+    """``base ** exponent`` for ``base`` >= 0 and ``exponent`` > 0, with a gradient of 0 where ``base`` is 0."""
+    if _is_number(base) and _is_number(exponent):
+        return base**exponent
+    positive = base > 0
+    return where(positive, where(positive, base, 1.0) ** exponent, 0.0)
+
+
+def minimum(x: float, y: float) -> float:
+    """The smaller of two values."""
+    if _is_number(x) and _is_number(y):
+        return x if x < y else y
+    return _namespace(x, y).minimum(x, y)
+
+
+def maximum(x: float, y: float) -> float:
+    """The larger of two values."""
+    if _is_number(x) and _is_number(y):
+        return x if x > y else y
+    return _namespace(x, y).maximum(x, y)
+
+
+def where(condition: bool, x: float, y: float) -> float:
+    """``x`` where ``condition`` holds, else ``y``. Both are computed; see :func:`switch` for when that is too much."""
+    if type(condition) is bool:
+        return x if condition else y
+    return _namespace(condition).where(condition, x, y)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What schedules are made of
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def progress(real_step: float, steps: float) -> float:
+    """How much of a piece is done: ``real_step / steps``, at most 1; a piece of no length is done at once.
+
+    >>> progress(25.0, 100), progress(100.0, 100), progress(0.0, 0)
+    (0.25, 1.0, 1.0)
+    """
+    if _is_number(real_step) and _is_number(steps):
+        return real_step / steps if real_step < steps else 1.0
+    if _is_number(steps) and steps > 0:
+        return minimum(real_step / steps, 1.0)
+    return where(real_step < steps, real_step / where(steps > 0, steps, 1.0), 1.0)
+
+
+def segment(start: float, end: float, weight: float) -> float:
+    """Go from ``start`` (``weight`` 0) to ``end`` (``weight`` 1) in a straight line.
+
+    Both ends are met exactly and nothing between lies outside them, which ``start + (end - start) * weight`` alone
+    does not promise in floating point.
+
+    >>> segment(0.1, 0.3, 0.0), segment(0.1, 0.3, 0.5), segment(0.1, 0.3, 1.0)
+    (0.1, 0.2, 0.3)
+    """
+    return landing(start + (end - start) * weight, start, end, weight)
+
+
+def landing(value: float, start: float, end: float, weight: float) -> float:
+    """``value``, on its way from ``start`` to ``end``: exactly ``end`` from ``weight`` 1 on, and never beyond it."""
+    if _is_number(start) and _is_number(end):
+        if _is_number(value):
+            if weight >= 1.0:
+                return end
+            return minimum(value, end) if start <= end else maximum(value, end)
+        inside = minimum(value, end) if start <= end else maximum(value, end)
+        return where(weight >= 1.0, end, inside)
+    # `where` and not `minimum`: at a tie, minimum shares the gradient between its two arguments.
+    beyond = where(start <= end, value > end, value < end)
+    return where((weight >= 1.0) | beyond, end, value)  # type: ignore[operator]  # of arrays
+
+
+def switch(real_step: float, at: float, before: Callable[[float], float], after: Callable[[float], float]) -> float:
+    """``before(real_step)`` up to and including ``at``, then ``after(real_step - at)``.
+
+    A number evaluates the one that applies. On arrays neither side ever sees a clock outside its own range, so a
+    formula that has no value there cannot spoil the result or its gradient; and where a whole NumPy array lies on one
+    side, the other is not evaluated.
+
+    >>> switch(3.0, 10.0, before=lambda t: -t, after=lambda t: t)
+    -3.0
+    >>> switch(13.0, 10.0, before=lambda t: -t, after=lambda t: t)
+    3.0
+    """
+    if _is_number(real_step) and _is_number(at):
+        return before(real_step) if real_step <= at else after(real_step - at)
+    first = real_step <= at
+    if _is_number(at) and is_numpy(real_step):
+        if first.all():  # type: ignore[attr-defined]
+            return before(real_step)
+        if not first.any():  # type: ignore[attr-defined]
+            return after(real_step - at)
+    return where(first, before(minimum(real_step, at)), after(maximum(real_step - at, 0.0)))
+
+
+def block(real_step: float, every: float) -> tuple[float, float]:
+    """The number of the block of ``every`` updates that ``real_step`` lies in, from 0, and its place in that block.
+
+    A block ends with its last update: with ``every=10``, update 10 is place 10 of block 0 and update 11 is place 1 of
+    block 1. Exact for whole numbers below 2**53, where ``ceil(real_step / every)`` is not.
+
+    >>> [block(t, 10.0) for t in (0.0, 1.0, 10.0, 11.0)]
+    [(0.0, 0.0), (0.0, 1.0), (0.0, 10.0), (1.0, 1.0)]
+    """
+    place = real_step % every
+    full = (place == 0) & (real_step > 0)
+    place = where(full, every, place)
+    return floor((real_step - place) / every + 0.5), place
+
+
+def count_below(points: Sequence[float], real_step: float) -> int:
+    """How many of the increasing ``points`` lie strictly below ``real_step``.
+
+    >>> [count_below((10, 20), t) for t in (10.0, 11.0, 21.0)]
+    [0, 1, 2]
+    """
+    if _is_number(real_step) and type(points) is tuple:
+        # A binary search spelled out: torch.compile cannot look into Python's bisect, which is written in C.
+        low, high = 0, len(points)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if points[middle] < real_step else (low, middle)
+        return low
+    return _namespace(real_step, points).count_below(points, real_step)
+
+
+def take(values: Sequence[float], index: int) -> float:
+    """``values[index]``, for one index or for an array of them."""
+    if type(index) is int and type(values) is tuple:
+        return values[index]
+    return _namespace(index, values).take(values, index)
+
+
+def interpolate(real_step: float, points: Sequence[float], values: Sequence[float]) -> float:
+    """Straight lines through ``(points[i], values[i])``, flat outside them; each value is met exactly at its point.
+
+    >>> [interpolate(t, (10.0, 20.0), (1.0, 3.0)) for t in (0.0, 10.0, 15.0, 20.0, 99.0)]
+    [1.0, 1.0, 2.0, 3.0, 3.0]
+    """
+    index = count_below(points, real_step)
+    origins = (points[0], *points)
+    spans = (1.0, *(right - left for left, right in itertools.pairwise(points)), 1.0)
+    weight = progress(maximum(real_step - take(origins, index), 0.0), take(spans, index))
+    return segment(take((values[0], *values), index), take((*values, values[-1]), index), weight)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Clocks, and the libraries behind arrays
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def clock(value: Any, name: str) -> Any:
+    """A clock as formulas want it: a Python float, or an array of floats (float64 if it came as whole numbers).
+
+    Whole numbers become float64 before any arithmetic, because in float32 neighbouring steps merge past 2**24; a
+    device without float64 gets its widest type.
+
+    Raises:
+        TypeError: not a number and not a NumPy, PyTorch or JAX array of real numbers.
+        ValueError: below 0 or not finite (numbers and NumPy arrays; reading a device's array would make it wait).
+    """
+    if is_numpy_scalar(value):
+        value = value.item()
+    if type(value) is float or type(value) is int:
+        if 0 <= value <= LARGEST_CLOCK:
+            return float(value)
+        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}. {_CLOCKS}")
+    try:
+        namespace = _namespace(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a number, or a NumPy, PyTorch or JAX array, got {value!r} ({type(value).__name__}). "
+            "For many steps at once pass an array such as numpy.arange(1, 1001)."
+        ) from None
+    return namespace.clock(value, name)
+
+
+def spread(value: Any, real_step: Any, epoch: Any) -> Any:
+    """``value`` in the shape of its clocks: a formula that does not look at them gives one number for all."""
+    shaped = real_step if not _is_number(real_step) else epoch
+    if _is_number(shaped):
+        return float(value) if type(value) is int else value
+    if getattr(value, "shape", None) == shaped.shape and value.dtype == shaped.dtype:
+        return value
+    # Multiplied by ones and not copied, so that gradients pass and the wider type wins.
+    return value * _namespace(shaped).ones_like(shaped)
+
+
+def is_numpy(value: Any) -> bool:
+    """Whether ``value`` is a NumPy array or scalar, asked without importing NumPy."""
+    return type(value).__module__ == "numpy"
+
+
+def is_numpy_scalar(value: Any) -> bool:
+    """Whether ``value`` is a NumPy scalar such as ``numpy.float64(0.1)``, and not an array."""
+    return is_numpy(value) and not hasattr(value, "__len__")
+
+
+_CLOCKS = "Clocks count from 1; 0 is the instant before training."
+
+
+def _is_number(x: Any) -> bool:
+    kind = type(x)
+    return kind is float or kind is int
+
+
+def _namespace(*values: Any) -> Any:
+    """The functions of the library that the first array among ``values`` belongs to."""
+    for value in values:
+        kind = type(value)
+        if kind is not float and kind is not int and kind is not tuple:
+            return _NAMESPACES.get(kind) or _find_namespace(kind)
+    return _find_namespace(type(values[0]))
+
+
+def _find_namespace(kind: type) -> Any:
+    # By name of the module, along the bases (Parameter is a Tensor), so that no library need be imported to ask.
+    for base in kind.__mro__:
+        make = _LIBRARIES.get(base.__module__.partition(".")[0])
+        if make is not None:
+            _NAMESPACES[kind] = namespace = make()
+            return namespace
+    raise TypeError(f"no arithmetic for {kind.__name__}; use a number, or a NumPy, PyTorch or JAX array")
+
+
+class _ArrayModule:
+    """NumPy's functions, or ``jax.numpy``'s: the same names with the same meaning."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        for name in ("cos", "exp", "log", "sqrt", "floor", "minimum", "maximum", "where", "ones_like"):
+            setattr(self, name, getattr(module, name))
+
+    def count_below(self, points: Any, real_step: Any) -> Any:
+        xp = self._module
+        return xp.searchsorted(xp.asarray(points, dtype=float), real_step, side="left")
+
+    def take(self, values: Any, index: Any) -> Any:
+        return self._module.asarray(values, dtype=float)[index]
+
+    def clock(self, value: Any, name: str) -> Any:
+        xp = self._module
+        if xp.issubdtype(value.dtype, xp.floating):
+            floats = value
+        elif xp.issubdtype(value.dtype, xp.integer):
+            floats = value.astype(float)
+        else:
+            raise TypeError(f"{name} must hold whole or real numbers, got an array of {value.dtype}")
+        if xp.__name__ == "numpy" and floats.size > 0:
+            lowest, highest = floats.min(), floats.max()
+            if not (lowest >= 0 and highest < math.inf):
+                raise ValueError(f"{name} must be finite and >= 0, got values from {lowest} to {highest}. {_CLOCKS}")
+        return floats
+
+
+class _Torch:
+    """PyTorch's functions, for tensors mixed with Python numbers."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._torch = torch
+        for name in ("cos", "exp", "log", "sqrt", "floor", "ones_like"):
+            setattr(self, name, getattr(torch, name))
+
+    def minimum(self, x: Any, y: Any) -> Any:
+        if _is_number(y):
+            return self._torch.clamp(x, max=y)
+        return self._torch.clamp(y, max=x) if _is_number(x) else self._torch.minimum(x, y)
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        if _is_number(y):
+            return self._torch.clamp(x, min=y)
+        return self._torch.clamp(y, min=x) if _is_number(x) else self._torch.maximum(x, y)
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        if _is_number(x) and _is_number(y):
+            # torch.where of two numbers gives PyTorch's default type, float32, which would round them.
+            x = self._torch.full_like(condition, x, dtype=self._widest(condition))
+        return self._torch.where(condition, x, y)
+
+    def count_below(self, points: Any, real_step: Any) -> Any:
+        real_step = self._torch.as_tensor(real_step)
+        points = self._sequence(points, real_step)
+        return self._torch.searchsorted(points, real_step.contiguous(), side="left")
+
+    def take(self, values: Any, index: Any) -> Any:
+        return self._sequence(values, index)[index]
+
+    def _sequence(self, values: Any, like: Any) -> Any:
+        torch = self._torch
+        if isinstance(values, torch.Tensor):
+            return values
+        dtype = like.dtype if like.is_floating_point() else self._widest(like)
+        return torch.stack([torch.as_tensor(value, dtype=dtype, device=like.device) for value in values])
+
+    def clock(self, value: Any, name: str) -> Any:
+        if value.is_floating_point():
+            return value
+        if value.dtype is self._torch.bool or value.is_complex():
+            raise TypeError(f"{name} must hold whole or real numbers, got a tensor of {value.dtype}")
+        return value.to(self._widest(value))
+
+    def _widest(self, tensor: Any) -> Any:
+        return self._torch.float32 if tensor.device.type == "mps" else self._torch.float64
+
+
+def _numpy() -> _ArrayModule:
+    import numpy
+
+    return _ArrayModule(numpy)
+
+
+def _jax() -> _ArrayModule:
+    import jax.numpy
+
+    return _ArrayModule(jax.numpy)
+
+
+_LIBRARIES: dict[str, Callable[[], Any]] = {"numpy": _numpy, "torch": _Torch, "jax": _jax, "jaxlib": _jax}
+_NAMESPACES: dict[type, Any] = {}

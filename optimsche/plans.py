@@ -1,0 +1,326 @@
+"""Named plans: whole runs in the totals that people think in, returned as expressions of the pieces.
+
+A plan is no new kind of thing: what it prints is what it is made of, and any of it can be taken further.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, ParamSpec
+
+from annotated_types import Ge
+
+from optimsche import domains
+from optimsche.combinators import add, repeat
+from optimsche.domains import Count, Fraction, Growth, Length, Meaning, Rate, Steps
+from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear
+from optimsche.schedule import Schedule, register
+
+__all__ = [
+    "cosine_restarts",
+    "noam",
+    "one_cycle",
+    "triangular",
+    "warmup_constant",
+    "warmup_cosine",
+    "warmup_linear",
+    "wsd",
+]
+
+P = ParamSpec("P")
+ModelSize = Annotated[int, Ge(1), Meaning("the width of the model")]
+
+
+def _plan(build: Callable[P, Schedule]) -> Callable[P, Schedule]:
+    """Check a plan's parameters as those of an lr function, in the plan's own words, and make it known by name."""
+    name = build.__name__
+    annotations = typing.get_type_hints(build, include_extras=True)
+    parameters = inspect.signature(build).parameters
+
+    @functools.wraps(build)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> Schedule:
+        if args:
+            raise TypeError(f"{name}() takes its parameters by name: {', '.join(f'{p}=' for p in parameters)}")
+        for given in kwargs:
+            if given not in parameters:
+                hint = domains.did_you_mean(given, parameters) or f"; it takes {', '.join(parameters)}"
+                raise TypeError(f"{name}() has no parameter {given!r}{hint}")
+        for p in parameters.values():
+            if p.default is p.empty and p.name not in kwargs:
+                raise TypeError(f"{name}() needs {p.name}= ({domains.meaning_of(annotations[p.name])})")
+        values: dict[str, Any] = {p: domains.admit(name, p, annotations[p], value) for p, value in kwargs.items()}
+        return build(**values)  # type: ignore[call-arg]
+
+    register(name, checked)
+    return checked
+
+
+def _rest(name: str, total_steps: float, **parts: float) -> float:
+    """What the parts leave of the total; at least one update."""
+    rest = total_steps - sum(parts.values())
+    if rest <= 0:
+        used = " + ".join(f"{part}={value}" for part, value in parts.items())
+        raise ValueError(
+            f"{name}(total_steps={total_steps}): total_steps must be more than {used}, which it includes; "
+            f"all are counted in updates"
+        )
+    return rest
+
+
+@_plan
+def warmup_cosine(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
+    """Rise to ``peak`` in a straight line, then fall to ``floor`` along half a cosine.
+
+    Args:
+        peak: the highest rate, that of update ``warmup_steps``; finite, >= 0.
+        warmup_steps: length of the rise in updates; >= 0.
+        total_steps: length of the run in updates, the rise included.
+        floor: the rate of the last update; finite, >= 0.
+
+    Returns:
+        ``cosine(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)``.
+
+    Raises:
+        ValueError: the rise leaves nothing of the total.
+
+    >>> plan = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000)
+    >>> plan(1), plan(2_000), plan(100_000)
+    (1.5e-07, 0.0003, 0.0)
+    """
+    steps = _rest("warmup_cosine", total_steps, warmup_steps=warmup_steps)
+    return cosine(start=peak, end=floor, steps=steps).warmup(warmup_steps)
+
+
+@_plan
+def warmup_linear(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
+    """Rise to ``peak`` in a straight line, then fall to ``floor`` in another.
+
+    Args:
+        peak: the highest rate, that of update ``warmup_steps``; finite, >= 0.
+        warmup_steps: length of the rise in updates; >= 0.
+        total_steps: length of the run in updates, the rise included.
+        floor: the rate of the last update; finite, >= 0.
+
+    Returns:
+        ``linear(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)``.
+
+    Raises:
+        ValueError: the rise leaves nothing of the total.
+
+    >>> warmup_linear(peak=0.1, warmup_steps=10, total_steps=110)
+    warmup(linear(start=0.1, end=0.0, steps=100), steps=10, start=0.0)
+    """
+    steps = _rest("warmup_linear", total_steps, warmup_steps=warmup_steps)
+    return linear(start=peak, end=floor, steps=steps).warmup(warmup_steps)
+
+
+@_plan
+def warmup_constant(*, peak: Rate, warmup_steps: Length, total_steps: Steps | None = None) -> Schedule:
+    """Rise to ``peak`` in a straight line, then stay there: the trunk that cooldowns branch off.
+
+    Args:
+        peak: the rate from update ``warmup_steps`` on; finite, >= 0.
+        warmup_steps: length of the rise in updates; >= 0.
+        total_steps: length of the run in updates, the rise included, or None for a run without an end.
+
+    Returns:
+        ``constant(value=peak).warmup(warmup_steps)``.
+
+    Raises:
+        ValueError: the rise leaves nothing of the total.
+
+    >>> trunk = warmup_constant(peak=0.1, warmup_steps=1_000)
+    >>> trunk.cooldown(at=20_000, steps=2_000)(21_000)
+    0.05
+    """
+    steps = None if total_steps is None else _rest("warmup_constant", total_steps, warmup_steps=warmup_steps)
+    return constant(value=peak, steps=steps).warmup(warmup_steps)
+
+
+@_plan
+def wsd(*, peak: Rate, warmup_steps: Length, decay_steps: Steps, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
+    """Rise to ``peak``, hold it (warm-up, stable, decay), and fall to ``floor`` in a straight line at the end.
+
+    Args:
+        peak: the rate that is held; finite, >= 0.
+        warmup_steps: length of the rise in updates; >= 0.
+        decay_steps: length of the fall in updates; > 0.
+        total_steps: length of the run in updates, rise and fall included.
+        floor: the rate of the last update; finite, >= 0.
+
+    Returns:
+        ``(constant(value=peak, steps=...) >> linear(start=peak, end=floor, steps=decay_steps)).warmup(warmup_steps)``.
+
+    Raises:
+        ValueError: rise and fall are longer than the total.
+
+    Source: Hu et al., MiniCPM (2024), section 4.2, arXiv:2404.06395.
+
+    >>> plan = wsd(peak=0.1, warmup_steps=10, decay_steps=20, total_steps=100)
+    >>> [plan(t) for t in (5, 10, 80, 90, 100)]
+    [0.05, 0.1, 0.1, 0.05, 0.0]
+    """
+    fall = linear(start=peak, end=floor, steps=decay_steps)
+    if warmup_steps + decay_steps == total_steps:
+        return fall.warmup(warmup_steps)
+    hold = _rest("wsd", total_steps, warmup_steps=warmup_steps, decay_steps=decay_steps)
+    return constant(value=peak, steps=hold).then(fall).warmup(warmup_steps)
+
+
+@_plan
+def one_cycle(
+    *,
+    peak: Rate,
+    total_steps: Steps,
+    warmup_steps: Steps | None = None,
+    start: Rate | None = None,
+    floor: Rate | None = None,
+) -> Schedule:
+    """Rise to ``peak`` and fall to almost nothing, both along half a cosine.
+
+    Args:
+        peak: the highest rate, that of update ``warmup_steps``; finite, >= 0.
+        total_steps: length of the run in updates.
+        warmup_steps: length of the rise in updates; by default 3/10 of the total, to the nearest update.
+        start: rate at step 0; by default ``peak / 25``.
+        floor: the rate of the last update; by default ``peak / 250_000``.
+
+    Returns:
+        ``cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)``.
+
+    Raises:
+        ValueError: the rise leaves nothing of the total.
+
+    Source: Smith & Topin, Super-Convergence (2017), arXiv:1708.07120; the defaults are those of PyTorch's OneCycleLR.
+
+    >>> plan = one_cycle(peak=0.1, total_steps=1_000, start=0.0, floor=0.0)
+    >>> [plan(t) for t in (0, 150, 300, 650, 1_000)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+    rise = max(math.floor(0.3 * total_steps + 0.5), 1) if warmup_steps is None else warmup_steps
+    fall = _rest("one_cycle", total_steps, warmup_steps=rise)
+    start = peak / 25 if start is None else start
+    floor = peak / 250_000 if floor is None else floor
+    return cosine(start=start, end=peak, steps=rise) >> cosine(start=peak, end=floor, steps=fall)
+
+
+@_plan
+def noam(*, warmup_steps: Steps, d_model: ModelSize | None = None, peak: Rate | None = None) -> Schedule:
+    r"""Rise in a straight line, then fall with the inverse square root of the update: the Transformer's schedule.
+
+    .. math:: \eta(t) = k \min(t^{-1/2},\, t W^{-3/2}), \quad k = d^{-1/2} \text{ or } p \sqrt W
+
+    with :math:`t` real step, :math:`W` warmup_steps, :math:`d` d_model, :math:`p` peak. It is 0 at step 0.
+
+    Args:
+        warmup_steps: length of the rise in updates; > 0.
+        d_model: width of the model; the highest rate is then ``(d_model * warmup_steps) ** -0.5``.
+        peak: the highest rate, that of update ``warmup_steps``, instead of ``d_model``.
+
+    Returns:
+        ``inverse_sqrt(start=peak, timescale=warmup_steps).warmup(warmup_steps)``: the same curve in two pieces.
+
+    Raises:
+        TypeError: neither or both of ``d_model`` and ``peak`` are given.
+
+    Source: Vaswani et al., Attention Is All You Need (2017), section 5.3, arXiv:1706.03762.
+
+    >>> plan = noam(peak=0.1, warmup_steps=100)
+    >>> [plan(t) for t in (0, 50, 100, 400)]
+    [0.0, 0.05, 0.1, 0.05]
+    >>> noam(d_model=100, warmup_steps=4)(4)
+    0.05
+    """
+    if (d_model is None) == (peak is None):
+        raise TypeError("noam() needs either d_model= (the width of the model) or peak= (the highest rate)")
+    if peak is None:
+        peak = (typing.cast(int, d_model) * warmup_steps) ** -0.5
+    return inverse_sqrt(start=peak, timescale=warmup_steps).warmup(warmup_steps)
+
+
+@_plan
+def cosine_restarts(
+    *,
+    peak: Rate,
+    cycle_steps: Steps,
+    cycles: Count | None = None,
+    warmup_steps: Length = 0,
+    floor: Rate = 0.0,
+    stretch: Growth = 1.0,
+    scale: Fraction = 1.0,
+) -> Schedule:
+    """Fall from ``peak`` to ``floor`` along half a cosine, again and again.
+
+    Args:
+        peak: the rate at the beginning of the first cycle; finite, >= 0.
+        cycle_steps: length of the first cycle in updates; > 0.
+        cycles: how many; >= 1, or None for no end.
+        warmup_steps: length of a rise before the first cycle, in updates; >= 0.
+        floor: the rate at the end of each cycle; finite, >= 0.
+        stretch: how many times as long each cycle is as the last; >= 1.
+        scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
+
+    Returns:
+        ``cosine(start=peak, end=floor, steps=cycle_steps).repeat(...).warmup(warmup_steps)``.
+
+    Raises:
+        ValueError: ``floor`` is above ``peak`` while ``scale`` is below 1.
+
+    Source: Loshchilov & Hutter, SGDR (2017), arXiv:1608.03983.
+
+    >>> plan = cosine_restarts(peak=0.1, cycle_steps=100, stretch=2)
+    >>> [plan(t) for t in (50, 100, 200, 300)]
+    [0.05, 0.0, 0.05, 0.0]
+    """
+    if scale == 1 or floor == 0:
+        cycle = cosine(start=peak, end=floor, steps=cycle_steps)
+        return repeat(cycle, cycles, stretch=stretch, scale=scale).warmup(warmup_steps)
+    # Only the height above the floor is scaled: the floor stays where it is.
+    if floor > peak:
+        raise ValueError(f"cosine_restarts(floor={floor}): floor must be <= peak={peak} where scale is below 1")
+    falls = repeat(cosine(start=peak - floor, end=0.0, steps=cycle_steps), cycles, stretch=stretch, scale=scale)
+    return add(constant(value=floor), falls).warmup(warmup_steps)
+
+
+@_plan
+def triangular(
+    *,
+    floor: Rate = 0.0,
+    peak: Rate,
+    cycle_steps: Steps,
+    cycles: Count | None = None,
+    scale: Fraction = 1.0,
+) -> Schedule:
+    """Rise from ``floor`` to ``peak`` and fall back, both in straight lines, again and again.
+
+    Args:
+        floor: the rate at both ends of each cycle; finite, >= 0.
+        peak: the rate in the middle of the first cycle; finite, >= ``floor``.
+        cycle_steps: length of a cycle in updates, rise and fall together; > 0.
+        cycles: how many; >= 1, or None for no end.
+        scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
+
+    Returns:
+        ``(linear(start=floor, end=peak, steps=...) >> linear(start=peak, end=floor, steps=...)).repeat(...)``.
+
+    Raises:
+        ValueError: ``peak`` is below ``floor``.
+
+    Source: Smith, Cyclical Learning Rates for Training Neural Networks (2015), arXiv:1506.01186.
+
+    >>> plan = triangular(floor=0.1, peak=0.3, cycle_steps=20)
+    >>> [plan(t) for t in (0, 5, 10, 20, 30)]
+    [0.1, 0.2, 0.3, 0.1, 0.3]
+    """
+    if peak < floor:
+        raise ValueError(f"triangular(peak={peak}): peak must be >= floor={floor}")
+    rise = math.floor(cycle_steps / 2 + 0.5) if cycle_steps >= 2 else cycle_steps / 2
+    fixed = 0.0 if scale == 1 else floor
+    up = linear(start=floor - fixed, end=peak - fixed, steps=rise)
+    down = linear(start=peak - fixed, end=floor - fixed, steps=cycle_steps - rise)
+    waves = repeat(up >> down, cycles, scale=scale)
+    return add(constant(value=fixed), waves) if fixed else waves

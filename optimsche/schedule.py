@@ -1,0 +1,587 @@
+"""A schedule is a value: an lr function and its parameters, called with the clocks.
+
+``@lr_fn`` turns a plain function of ``(real_step, epoch, *, parameters)`` into a constructor of schedules. All that a
+schedule can do follows from the pair (function, parameters) and is defined once, here: evaluation, equality, hash,
+repr, pickling, and the combinators as methods.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import math
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
+
+from optimsche import arrays, domains, ops
+from optimsche.domains import Count, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Steps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from optimsche.curve import Table
+
+P = ParamSpec("P")
+ArrayT = TypeVar("ArrayT")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Evaluation: a formula with its parameters bound
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Node:
+    """An lr function with its parameters bound: the evaluating half of a schedule, without checks.
+
+    A combinator sees the schedules that it is made of as nodes: it calls them with the clocks, and may ask for their
+    ``length`` and ``joints``. Parameters may be any kind of number here, also tensors and traced values.
+    """
+
+    __slots__ = ("lr_fn", "params", "play")
+
+    def __init__(self, lr_fn: LrFn[Any], params: dict[str, Any], play: Callable[[Any, Any], Any]) -> None:
+        self.lr_fn = lr_fn
+        self.params = params
+        self.play = play
+
+    def __call__(self, real_step: Any, epoch: Any) -> Any:
+        """The formula's value."""
+        return self.play(real_step, epoch)
+
+    @property
+    def length(self) -> Any:
+        """What the lr function's ``length=`` says, else the parameter ``steps``, else ``math.inf``."""
+        hook = self.lr_fn.length
+        if hook is not None:
+            return hook(**self.params)
+        steps = self.params.get("steps")
+        return math.inf if steps is None else steps
+
+    @property
+    def joints(self) -> tuple[Any, ...]:
+        """What the lr function's ``joints=`` says, else the end, if there is one."""
+        hook = self.lr_fn.joints
+        if hook is not None:
+            return tuple(hook(**self.params))
+        length = self.length
+        return () if type(length) is float and length == math.inf else (length,)
+
+
+def _bind(lr_fn: LrFn[Any], params: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """The formula as a function of the clocks alone.
+
+    A copy of the function with the parameters as its defaults: Python fills in defaults faster than it passes keyword
+    arguments, and the parameters of a schedule never change.
+    """
+    formula = lr_fn.formula
+    if not isinstance(formula, types.FunctionType):
+        return functools.partial(formula, **params)
+    bound = types.FunctionType(formula.__code__, formula.__globals__, formula.__name__, None, formula.__closure__)
+    bound.__defaults__ = tuple(params[name] for name in lr_fn.positional)
+    bound.__kwdefaults__ = {name: value for name, value in params.items() if name not in lr_fn.positional}
+    return bound
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The value
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Schedule:
+    """An immutable learning-rate schedule: call it with the number of an update to get that update's rate.
+
+    Built by lr functions such as :func:`~optimsche.cosine`, combined by methods, ``>>`` and ``*``. Two schedules are
+    equal when they are the same function with equal parameters; ``repr`` is the expression that builds the schedule.
+
+    >>> from optimsche import cosine
+    >>> plan = cosine(start=3e-4, steps=9_000).warmup(1_000)
+    >>> plan
+    warmup(cosine(start=0.0003, end=0.0, steps=9000), steps=1000, start=0.0)
+    >>> plan(500), plan(1_000), plan(10_000)
+    (0.00015, 0.0003, 0.0)
+    """
+
+    __slots__ = ("__weakref__", "_arguments", "_lr_fn", "_node")
+    __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
+    is_schedule = True
+
+    _lr_fn: LrFn[Any]
+    _arguments: dict[str, Any]
+    _node: Node
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise TypeError(
+            "Schedule is not built directly; call an lr function such as cosine(start=3e-4, steps=9_000), "
+            "or define one with @lr_fn"
+        )
+
+    @classmethod
+    def _of(cls, lr_fn: LrFn[Any], arguments: dict[str, Any]) -> Schedule:
+        self = object.__new__(cls)
+        bound = {name: _as_bound(value, lr_fn.annotations[name]) for name, value in arguments.items()}
+        object.__setattr__(self, "_lr_fn", lr_fn)
+        object.__setattr__(self, "_arguments", arguments)
+        object.__setattr__(self, "_node", Node(lr_fn, bound, _bind(lr_fn, bound)))
+        return self
+
+    # -- evaluation ---------------------------------------------------------------------------------------------------
+
+    @overload
+    def __call__(self, real_step: float, epoch: float = ...) -> float: ...
+    @overload
+    def __call__(self, real_step: NDArray[Any], epoch: float | NDArray[Any] = ...) -> NDArray[np.float64]: ...
+    @overload
+    def __call__(self, real_step: ArrayT, epoch: float | ArrayT = ...) -> ArrayT: ...
+    def __call__(self, real_step: Any, epoch: Any = 1.0) -> Any:
+        """The rate of update number ``real_step``.
+
+        Args:
+            real_step: number of the update, from 1; 0 is the instant before training. A number or an array.
+            epoch: pass over the data, from 1, may be fractional. A number, or an array of the same shape.
+
+        Returns:
+            A Python float for numbers; an array of the same library and shape for an array, float64 if the steps were
+            whole numbers.
+
+        Raises:
+            ValueError: a clock below 0 or not finite.
+            TypeError: a clock that is not a number or an array of numbers.
+        """
+        if type(real_step) is not float or not 0.0 <= real_step <= ops.LARGEST_CLOCK:
+            real_step = ops.clock(real_step, "real_step")
+        if type(epoch) is not float or not 0.0 <= epoch <= ops.LARGEST_CLOCK:
+            epoch = ops.clock(epoch, "epoch")
+        if type(real_step) is float and type(epoch) is float:
+            value = self._node.play(real_step, epoch)
+            return value if type(value) is float else self._as_float(value, real_step)
+        if ops.is_numpy(real_step) or ops.is_numpy(epoch):
+            return arrays.evaluate(self._node.play, self._node.joints, real_step, epoch)
+        return ops.spread(self._node.play(real_step, epoch), real_step, epoch)
+
+    def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
+        """The same pure function with other parameters: numbers, arrays, tensors or traced values.
+
+        Args:
+            real_step: as in a call.
+            epoch: as in a call.
+            params: a nested dictionary like :attr:`params`; a parameter that is left out keeps its value. Ranges are
+                not checked.
+
+        Returns:
+            The value, in the common shape of the clocks and the parameters.
+
+        Raises:
+            TypeError: a parameter that the schedule does not have.
+
+        >>> from optimsche import cosine
+        >>> plan = cosine(start=0.1, steps=100)
+        >>> plan.apply(50, 1, {"start": 0.2})
+        0.1
+        >>> import numpy as np
+        >>> plan.apply(np.array([[0], [50]]), 1, {"start": np.array([0.1, 0.2])})
+        array([[0.1 , 0.2 ],
+               [0.05, 0.1 ]])
+        """
+        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
+        return ops.spread(self._with_params(params)(real_step, epoch), real_step, epoch)
+
+    def _with_params(self, given: Mapping[str, Any]) -> Node:
+        lr_fn, own = self._lr_fn, self._node.params
+        for name in given:
+            if name not in own:
+                hint = domains.did_you_mean(name, own)
+                raise TypeError(f"apply: {lr_fn.name} has no parameter {name!r}{hint}")
+        params = own | dict(given)
+        for name, value in self._arguments.items():
+            if isinstance(value, Schedule) and name in given:
+                params[name] = value._with_params(given[name])
+        return Node(lr_fn, params, functools.partial(lr_fn.formula, **params))
+
+    def _as_float(self, value: Any, real_step: float) -> float:
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"an lr function returns a number; {self._lr_fn.name} returned {value!r} for real_step={real_step}"
+            ) from None
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    @property
+    def lr_fn(self) -> LrFn[Any]:
+        """The lr function that this schedule plays."""
+        return self._lr_fn
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Its parameters by name, inner schedules as schedules: ``s.lr_fn(**s.arguments) == s``."""
+        return dict(self._arguments)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its parameters by name, those of inner schedules as dictionaries: what :meth:`apply` takes."""
+        return {name: v.params if isinstance(v, Schedule) else v for name, v in self._arguments.items()}
+
+    @property
+    def length(self) -> float:
+        """The natural length in updates; ``math.inf`` for a schedule without an end."""
+        return float(self._node.length)
+
+    @property
+    def joints(self) -> tuple[float, ...]:
+        """Where pieces meet, in updates: above 0, increasing, the end of the last piece included if it has one."""
+        return tuple(float(joint) for joint in self._node.joints)
+
+    @property
+    def counts_epochs(self) -> bool:
+        """Whether a part of it is played by the epoch (:func:`~optimsche.by_epoch`) and not by the update."""
+        inner = (value for value in self._arguments.values() if isinstance(value, Schedule))
+        return self._lr_fn.counts_epochs or any(schedule.counts_epochs for schedule in inner)
+
+    # -- a value among values -----------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, value in self._arguments.items():
+            by_position = isinstance(value, Schedule) and name in self._lr_fn.positional
+            shown.append(repr(value) if by_position else f"{name}={value!r}")
+        return f"{self._lr_fn.name}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return self._lr_fn is other._lr_fn and self._arguments == other._arguments
+
+    def __hash__(self) -> int:
+        return hash((self._lr_fn.name, tuple(self._arguments.items())))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._lr_fn, self._arguments)
+
+    def __copy__(self) -> Schedule:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Schedule:
+        return self
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a schedule is immutable: cannot set {name!r}; build a new one instead")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a schedule is immutable: cannot delete {name!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schedule as plain data, for JSON and YAML: see :func:`optimsche.to_dict`."""
+        from optimsche import text
+
+        return text.to_dict(self)
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the curve and return its Matplotlib axes: see :func:`optimsche.plot`."""
+        from optimsche import curve
+
+        return curve.plot(self, **options)
+
+    def table(self, **options: Any) -> Table:
+        """The rates at the joints and at a few updates between: see :func:`optimsche.table`."""
+        from optimsche import curve
+
+        return curve.table(self, **options)
+
+    def _repr_html_(self) -> str | None:
+        from optimsche import curve
+
+        return curve.notebook_html(self)
+
+    # -- combinators as methods: each is the function of the same name in optimsche.combinators ----------------------
+    # They import inside the call: the one reference upwards, since combinators are made of schedules.
+
+    def then(self, second: Schedule, *, at: Steps | None = None) -> Schedule:
+        """Play this up to and including update ``at`` (by default its length), then ``second`` from its own zero."""
+        from optimsche.combinators import then
+
+        return then(self, second, at=at)
+
+    def warmup(self, steps: Length, *, start: Rate = 0.0) -> Schedule:
+        """Rise from ``start`` to this schedule's value at 0 over ``steps`` updates, then play it."""
+        from optimsche.combinators import warmup
+
+        return warmup(self, steps, start=start)
+
+    def cooldown(self, *, at: Steps, steps: Steps, end: Rate = 0.0) -> Schedule:
+        """Play this up to and including update ``at``, then go in a straight line to ``end`` over ``steps``."""
+        from optimsche.combinators import cooldown
+
+        return cooldown(self, at=at, steps=steps, end=end)
+
+    def scale(self, factor: Factor | Schedule) -> Schedule:
+        """Multiply by a number or by another schedule; also written ``*``."""
+        from optimsche.combinators import scale
+
+        return scale(self, factor)
+
+    def add(self, second: Schedule) -> Schedule:
+        """Add another schedule, update by update."""
+        from optimsche.combinators import add
+
+        return add(self, second)
+
+    def shift(self, by: Offset) -> Schedule:
+        """Play this ``by`` updates later; earlier if ``by`` is negative."""
+        from optimsche.combinators import shift
+
+        return shift(self, by)
+
+    def stretch(self, by: Ratio) -> Schedule:
+        """Play this ``by`` times as long."""
+        from optimsche.combinators import stretch
+
+        return stretch(self, by)
+
+    def over(self, steps: Steps) -> Schedule:
+        """Play this over ``steps`` updates, whatever its own length, with its joints on whole updates."""
+        from optimsche.combinators import over
+
+        return over(self, steps)
+
+    def repeat(
+        self,
+        times: Count | None = None,
+        *,
+        every: Steps | None = None,
+        stretch: Growth = 1.0,
+        scale: Fraction = 1.0,
+    ) -> Schedule:
+        """Restart this ``every`` updates, each cycle ``stretch`` times as long and ``scale`` times as high."""
+        from optimsche.combinators import repeat
+
+        return repeat(self, times, every=every, stretch=stretch, scale=scale)
+
+    def clamp(self, *, floor: Rate = 0.0, ceiling: Rate | None = None) -> Schedule:
+        """Keep the value between ``floor`` and ``ceiling``."""
+        from optimsche.combinators import clamp
+
+        return clamp(self, floor=floor, ceiling=ceiling)
+
+    def staircase(self, every: Steps) -> Schedule:
+        """Hold the value for ``every`` updates at a time."""
+        from optimsche.combinators import staircase
+
+        return staircase(self, every)
+
+    def by_epoch(self) -> Schedule:
+        """Count finished epochs where this counts updates."""
+        from optimsche.combinators import by_epoch
+
+        return by_epoch(self)
+
+    def __rshift__(self, second: Schedule) -> Schedule:
+        return self.then(second) if isinstance(second, Schedule) else NotImplemented
+
+    def __mul__(self, factor: float | Schedule) -> Schedule:
+        is_factor = isinstance(factor, int | float | Schedule) or ops.is_numpy_scalar(factor)
+        return self.scale(factor) if is_factor else NotImplemented
+
+    __rmul__ = __mul__
+
+
+def _as_bound(value: Any, annotation: Any) -> Any:
+    """A parameter as its formula sees it: schedules as nodes, and a real number as a float however it was written."""
+    if isinstance(value, Schedule):
+        return value._node
+    if type(value) is int and domains.is_real(annotation):
+        return float(value)
+    return value
+
+
+def _rebuild(lr_fn: LrFn[Any], arguments: dict[str, Any]) -> Schedule:
+    return lr_fn(**arguments)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The decorator
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class LrFn(Generic[P]):
+    """A constructor of schedules, made by :func:`lr_fn` from a formula. Call it with the formula's parameters."""
+
+    def __init__(
+        self,
+        formula: Callable[..., Any],
+        *,
+        length: Callable[..., Any] | None = None,
+        joints: Callable[..., Sequence[Any]] | None = None,
+        resolve: Callable[..., Mapping[str, Any]] | None = None,
+        counts_epochs: bool = False,
+    ) -> None:
+        functools.update_wrapper(self, formula)
+        self.formula = formula
+        self.name: str = formula.__name__
+        self.__qualname__: str = getattr(formula, "__qualname__", self.name)
+        self.length, self.joints, self.resolve, self.counts_epochs = length, joints, resolve, counts_epochs
+        own = _own_parameters(formula)
+        self.annotations = {p.name: _annotation(formula, p) for p in own}
+        self.positional = tuple(p.name for p in own if p.kind is not p.KEYWORD_ONLY)
+        own = [p if p.annotation is p.empty else p.replace(annotation=self.annotations[p.name]) for p in own]
+        self.__signature__ = inspect.Signature(own, return_annotation=Schedule)
+        self.__annotations__ = {p.name: p.annotation for p in own if p.annotation is not p.empty}
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Schedule:
+        """Build the schedule: every parameter is checked here, once."""
+        given = self._by_name(args, kwargs)
+        arguments = {name: domains.admit(self.name, name, self.annotations[name], given[name]) for name in given}
+        if self.resolve is not None:
+            try:
+                arguments.update(self.resolve(**arguments))
+            except ValueError as error:
+                raise ValueError(f"{self.name}: {error}") from None
+        return Schedule._of(self, arguments)
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = self.__signature__.parameters
+        if len(args) > len(self.positional):
+            most = f"at most {len(self.positional)} parameters by position" if self.positional else "parameters by name"
+            raise TypeError(
+                f"{self.name}() takes {most}: write {self.name}({', '.join(f'{p}=...' for p in parameters)})"
+            )
+        given = dict(zip(self.positional, args, strict=False))
+        for name, value in kwargs.items():
+            if name not in parameters:
+                hint = domains.did_you_mean(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
+                raise TypeError(f"{self.name}() has no parameter {name!r}{hint}")
+            if name in given:
+                raise TypeError(f"{self.name}() got {name!r} twice, by position and by name")
+            given[name] = value
+        missing = [p for p in parameters.values() if p.default is p.empty and p.name not in given]
+        if missing:
+            words = [f"{p.name}= ({domains.meaning_of(p.annotation) or 'a value'})" for p in missing]
+            raise TypeError(f"{self.name}() needs {' and '.join(words)}")
+        return {name: given.get(name, p.default) for name, p in parameters.items()}
+
+    def __repr__(self) -> str:
+        return f"<lr function {self.name}({', '.join(self.__signature__.parameters)})>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load, (self.__module__, self.__qualname__, self.name)
+
+
+def _load(module: str, qualname: str, name: str) -> LrFn[Any]:
+    """Find an lr function again in another process: where it was defined, or by name among those known."""
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, LrFn):
+        found = _known.get(name)
+    if not isinstance(found, LrFn):
+        raise LookupError(
+            f"the schedule needs the lr function {name!r} of module {module!r}, which is not defined here"
+        )
+    return found
+
+
+@overload
+def lr_fn(formula: Callable[Concatenate[Any, Any, P], Any], /) -> LrFn[P]: ...
+@overload
+def lr_fn(
+    *,
+    length: Callable[..., Any] | None = None,
+    joints: Callable[..., Sequence[Any]] | None = None,
+    resolve: Callable[..., Mapping[str, Any]] | None = None,
+    counts_epochs: bool = False,
+) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], LrFn[P]]: ...
+def lr_fn(formula: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Turn a formula into a constructor of schedules.
+
+    Args:
+        formula: a pure function ``(real_step, epoch, *, parameters) -> rate``. The clocks arrive as floats or as
+            arrays; ranges of parameters stand in their annotations (:data:`~optimsche.Rate`,
+            :data:`~optimsche.Steps`, or any ``Annotated`` type in the terms of annotated-types). Written with
+            ``optimsche.ops`` it works on every kind of array and can be differentiated; one that branches in Python
+            or calls ``math`` works on numbers, and element by element on NumPy arrays.
+        length: natural length in updates, from the parameters; without it the parameter ``steps``, if there is one.
+        joints: where pieces meet, in updates, from the parameters; without it the end, if there is one.
+        resolve: called with the checked parameters when a schedule is built; returns those to replace, for defaults
+            that depend on other parameters, or raises ``ValueError``.
+        counts_epochs: the function plays a schedule by epochs, so drawing it takes ``steps_per_epoch``.
+
+    Returns:
+        The constructor, with the formula's signature less the clocks.
+
+    Raises:
+        TypeError: the first two parameters are not the clocks, or ``*args`` or ``**kwargs`` are taken.
+        ValueError: the name is that of a built-in lr function or plan.
+
+    >>> from optimsche import Rate, Steps, lr_fn
+    >>> @lr_fn
+    ... def sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
+    ...     return peak * (1 - (real_step % every) / every)
+    >>> sawtooth(peak=0.1, every=100).warmup(10)
+    warmup(sawtooth(peak=0.1, every=100), steps=10, start=0.0)
+    >>> sawtooth(peak=0.1, every=100)(50)
+    0.05
+    """
+    if formula is None:
+        return functools.partial(_make, **options)
+    return _make(formula)
+
+
+def _make(formula: Callable[..., Any], **options: Any) -> LrFn[Any]:
+    made: LrFn[Any] = LrFn(formula, **options)
+    register(made.name, made)
+    return made
+
+
+def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
+    parameters = list(inspect.signature(formula).parameters.values())
+    clocks, own = parameters[:2], parameters[2:]
+    name = formula.__name__
+    if len(clocks) < 2 or any(p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in clocks):
+        raise TypeError(f"@lr_fn: {name} must begin with the clocks: def {name}(real_step, epoch, *, ...)")
+    for p in own:
+        if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+            raise TypeError(f"@lr_fn: {name} takes {p}, but every parameter of an lr function has a name of its own")
+    return own
+
+
+def _annotation(formula: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    annotation = parameter.annotation
+    if not isinstance(annotation, str):
+        return Any if annotation is parameter.empty else annotation
+    variables = dict(inspect.getclosurevars(formula).nonlocals) if inspect.isfunction(formula) else {}
+    try:
+        return eval(annotation, getattr(formula, "__globals__", {}), variables)
+    except Exception as error:
+        raise TypeError(
+            f"@lr_fn: the annotation {annotation!r} of {formula.__name__}'s parameter {parameter.name!r} "
+            f"cannot be read here: {error}"
+        ) from None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Names
+# ---------------------------------------------------------------------------------------------------------------------
+
+_known: dict[str, Callable[..., Schedule]] = {}
+
+
+def known() -> dict[str, Callable[..., Schedule]]:
+    """Every lr function and named plan by name, users' own included: what text and configuration can reach."""
+    return dict(_known)
+
+
+def register(name: str, constructor: Callable[..., Schedule]) -> None:
+    """Make an lr function or a plan known by name. Users' own replace each other, but never a built-in one."""
+    before = _known.get(name)
+    if before is not None and _is_built_in(before) and not _is_built_in(constructor):
+        raise ValueError(f"{name!r} is the name of a built-in schedule; give your lr function another name")
+    _known[name] = constructor
+
+
+def _is_built_in(constructor: Callable[..., Schedule]) -> bool:
+    return constructor.__module__.startswith("optimsche.")

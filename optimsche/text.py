@@ -1,0 +1,260 @@
+"""Schedules as text and as plain data, in both directions.
+
+``parse`` reads what ``repr`` prints and what a person would type into a shell or a YAML file. It evaluates nothing:
+it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, ``>>`` and ``*``.
+``to_dict`` and ``from_dict`` do the same with nested dictionaries, for JSON and YAML.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optimsche import combinators, domains
+from optimsche.schedule import LrFn, Schedule, known
+
+# Far above what a person writes, far below what could exhaust the stack or the memory.
+_LONGEST_TEXT = 100_000
+_DEEPEST = 100
+
+
+def lookup(name: str) -> Callable[..., Schedule]:
+    """The lr function or plan of this name.
+
+    Raises:
+        ValueError: there is none.
+
+    >>> lookup("cosin")
+    Traceback (most recent call last):
+    ValueError: unknown lr function or plan 'cosin'; did you mean 'cosine'?
+    """
+    table = known()
+    if name not in table:
+        hint = domains.did_you_mean(name, table) or f"; known are {', '.join(sorted(table))}"
+        raise ValueError(f"unknown lr function or plan {name!r}{hint}")
+    return table[name]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Text
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Schedule:
+    """Read a schedule from text.
+
+    Args:
+        text: an expression of lr functions and plans by name, their methods, ``>>``, ``*`` and numbers.
+
+    Returns:
+        The schedule; ``parse(repr(schedule)) == schedule``.
+
+    Raises:
+        ValueError: the text is not such an expression; the message points at the character.
+        TypeError: not text, or a parameter is of the wrong kind.
+
+    >>> parse("warmup(cosine(start=3e-4, steps=9_000), steps=1_000)")
+    warmup(cosine(start=0.0003, end=0.0, steps=9000), steps=1000, start=0.0)
+    >>> parse("0.5 * linear(steps=100) >> constant(value=0.0)")(50)
+    0.25
+    >>> parse("cosin(steps=9)")
+    Traceback (most recent call last):
+    ValueError: parse: at character 1 of 'cosin(steps=9)': unknown lr function or plan 'cosin'; did you mean 'cosine'?
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"parse takes text, got {type(text).__name__}; a dictionary is read by from_dict")
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"parse: the text has {len(text)} characters; at most {_LONGEST_TEXT} are read")
+    line = " ".join(text.splitlines())  # an expression may go over several lines
+    try:
+        tree = ast.parse(line.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        place = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
+        reason = getattr(error, "msg", "") or "nested too deeply"
+        raise ValueError(f"parse: {_shortened(text)} is not an expression:{place} {reason}") from None
+    value = _Reader(line.strip()).read(tree.body, depth=0)
+    if not isinstance(value, Schedule):
+        raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
+    return value
+
+
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Mult: operator.mul,
+    ast.RShift: operator.rshift,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Div: operator.truediv,
+}
+
+
+class _Reader:
+    """Walks a syntax tree; refuses every node that is not on its list."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def read(self, node: ast.expr, depth: int) -> Any:
+        if depth > _DEEPEST:
+            raise self._error(node, f"nested more than {_DEEPEST} deep")
+        match node:
+            case ast.Constant(value=bool() | int() | float() | str() | None as value):
+                return value
+            case ast.Tuple(elts=elements) | ast.List(elts=elements):
+                return tuple(self.read(element, depth + 1) for element in elements)
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+                number = self._number(operand, depth)
+                return -number if isinstance(sign, ast.USub) else number
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATORS:
+                return self._combine(node, sign, self.read(left, depth + 1), self.read(right, depth + 1))
+            case ast.Call(func=ast.Name(id=name)):
+                return self._call(node, self._named(node.func, name), depth)
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)):
+                return self._call(node, self._method(node, self.read(owner, depth + 1), name), depth)
+            case ast.Name(id=name):
+                self._named(node, name)
+                raise self._error(node, f"{name} needs its parameters: {name}(...)")
+        raise self._error(
+            node,
+            f"{ast.unparse(node)[:40]!r} has no place in a schedule; known are numbers, "
+            "lr functions and plans by name, their methods, >> and *",
+        )
+
+    def _named(self, node: ast.expr, name: str) -> Callable[..., Schedule]:
+        try:
+            return lookup(name)
+        except ValueError as error:
+            raise self._error(node, str(error)) from None
+
+    def _method(self, node: ast.expr, owner: Any, name: str) -> Callable[..., Schedule]:
+        if not isinstance(owner, Schedule):
+            raise self._error(node, f"only a schedule has methods, and {owner!r} is none")
+        if name not in combinators.__all__:
+            hint = domains.did_you_mean(name, combinators.__all__)
+            raise self._error(node, f"a schedule has no method {name!r}{hint}")
+        return getattr(owner, name)  # type: ignore[no-any-return]
+
+    def _call(self, node: ast.Call, function: Callable[..., Schedule], depth: int) -> Schedule:
+        if any(keyword.arg is None for keyword in node.keywords):
+            raise self._error(node, "** has no place in a schedule")
+        args = [self.read(argument, depth + 1) for argument in node.args]
+        kwargs = {str(keyword.arg): self.read(keyword.value, depth + 1) for keyword in node.keywords}
+        try:
+            return function(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise type(error)(self._place(node) + str(error)) from None
+
+    def _number(self, node: ast.expr, depth: int) -> Any:
+        value = self.read(node, depth + 1)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._error(node, f"a sign stands before a number, not before {value!r}")
+        return value
+
+    def _combine(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
+        allowed = {(True, True): ast.Mult | ast.RShift, (True, False): ast.Mult, (False, True): ast.Mult}
+        schedules = isinstance(left, Schedule), isinstance(right, Schedule)
+        numbers = all(
+            isinstance(value, int | float | Schedule) and value is not True and value is not False
+            for value in (left, right)
+        )
+        if not numbers or not isinstance(sign, allowed.get(schedules, ast.Mult | ast.Add | ast.Sub | ast.Div)):
+            raise self._error(node, "schedules are joined by >> and multiplied by *; numbers take + - * /")
+        try:
+            return _OPERATORS[type(sign)](left, right)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise self._error(node, str(error)) from None
+
+    def _error(self, node: ast.expr, message: str) -> ValueError:
+        return ValueError(self._place(node) + message)
+
+    def _place(self, node: ast.expr) -> str:
+        before = self.text.encode()[: node.col_offset].decode()
+        return f"parse: at character {len(before) + 1} of {_shortened(self.text)}: "
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Plain data
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def to_dict(schedule: Schedule) -> dict[str, Any]:
+    """The schedule as nested dictionaries of numbers, text and lists, for JSON and YAML.
+
+    >>> from optimsche import cosine
+    >>> to_dict(cosine(start=0.1, steps=100).warmup(10))
+    {'warmup': {'schedule': {'cosine': {'start': 0.1, 'end': 0.0, 'steps': 100}}, 'steps': 10, 'start': 0.0}}
+    """
+    return {schedule.lr_fn.name: {name: _to_data(value) for name, value in schedule.arguments.items()}}
+
+
+def _to_data(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        return to_dict(value)
+    return [_to_data(element) for element in value] if isinstance(value, tuple) else value
+
+
+def from_dict(data: Mapping[str, Any]) -> Schedule:
+    """Build a schedule from what :func:`to_dict` gives, or from the same form written by hand.
+
+    Args:
+        data: ``{name: {parameter: value, ...}}`` with the name of an lr function or a plan. A schedule inside it is
+            such a mapping, or text for :func:`parse`. A number written as text counts as that number, because YAML
+            reads ``3e-4`` as text.
+
+    Returns:
+        The schedule; ``from_dict(to_dict(schedule)) == schedule``.
+
+    Raises:
+        ValueError, TypeError: the form is not this one, or a parameter is refused; the message names the path.
+
+    >>> from_dict({"cosine": {"start": "3e-4", "steps": 9_000}})
+    cosine(start=0.0003, end=0.0, steps=9000)
+    >>> from_dict({"then": {"first": {"constant": {"steps": 10}}, "second": {"cosin": {"steps": 5}}}})
+    Traceback (most recent call last):
+    ValueError: from_dict: at then.second: unknown lr function or plan 'cosin'; did you mean 'cosine'?
+    """
+    return _from_data(data, path=(), depth=0)
+
+
+def _from_data(data: Any, path: tuple[str, ...], depth: int) -> Schedule:
+    if depth > _DEEPEST:
+        raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
+    if not isinstance(data, Mapping) or len(data) != 1:
+        raise _at(path, TypeError(f"a schedule is one name with its parameters, {{name: {{...}}}}, got {data!r:.80}"))
+    ((name, parameters),) = data.items()
+    try:
+        build = lookup(name)
+    except (ValueError, TypeError) as error:
+        raise _at(path, error) from None
+    path = (*path, str(name))
+    parameters = {} if parameters is None else parameters
+    if not isinstance(parameters, Mapping):
+        raise _at(path, TypeError(f"parameters are given by name, {{name: value}}, got {parameters!r:.80}"))
+    values = {str(key): _value(build, str(key), value, (*path, str(key)), depth) for key, value in parameters.items()}
+    try:
+        return build(**values)
+    except (ValueError, TypeError) as error:
+        raise _at(path, error) from None
+
+
+def _value(build: Callable[..., Schedule], name: str, value: Any, path: tuple[str, ...], depth: int) -> Any:
+    if isinstance(value, Mapping):
+        return _from_data(value, path, depth + 1)
+    if isinstance(build, LrFn) and domains.takes_text(build.annotations.get(name)):
+        return value
+    if isinstance(value, str) and not domains.is_numeric_text(value):
+        try:
+            return parse(value)
+        except (ValueError, TypeError) as error:
+            raise _at(path, error) from None
+    return domains.numbers_from_text(value)
+
+
+def _at(path: tuple[str, ...], error: Exception) -> Exception:
+    where = f"at {'.'.join(path)}: " if path else ""
+    return type(error)(f"from_dict: {where}{error}")
