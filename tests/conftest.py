@@ -1,0 +1,12 @@
+"""Settings that hold for all tests."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# Read by type checkers, never run.
+collect_ignore = ["typing/accepted.py", "typing/rejected.py"]

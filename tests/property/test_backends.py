@@ -1,0 +1,207 @@
+"""One formula, every kind of number: NumPy, PyTorch and JAX agree with Python, compiled, vectorised, differentiated."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import optimsche as o
+from tests.property.strategies import any_schedule, epochs, every_lr_fn, plans, real_steps
+
+PLAN = o.cosine(start=3e-4, steps=9_000).warmup(1_000)
+STEPS = np.array([0, 1, 500, 999, 1_000, 1_001, 5_000, 9_999, 10_000, 10_001, 12_345])
+EXPECTED = [PLAN(int(t)) for t in STEPS]
+schedules_and_plans = st.one_of(any_schedule, plans())
+clocks = st.lists(real_steps, min_size=1, max_size=6)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+def assert_within_ulps(got, expected, ulps=4):
+    bound = ulps * math.ulp(max(map(abs, expected)))
+    assert all(abs(a - b) <= bound for a, b in zip(got, expected, strict=True))
+
+
+@given(schedules_and_plans, clocks, epochs)
+def test_torch_agrees(s, steps, epoch):
+    curve = s(torch.tensor(steps), epoch)
+    assert curve.dtype == torch.float64
+    assert_within_ulps(curve.tolist(), [s(t, epoch) for t in steps])
+
+
+@settings(max_examples=25)
+@given(schedules_and_plans, clocks, epochs)
+def test_jax_agrees(s, steps, epoch):
+    curve = s(jnp.asarray(steps), epoch)
+    assert curve.dtype == jnp.float64
+    # XLA's own power and cosine differ from the C library's by more than NumPy's do.
+    assert_within_ulps(curve.tolist(), [s(t, epoch) for t in steps], ulps=32)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "torch 0-d", "jax", "jax 0-d"])
+@pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
+def test_every_lr_function_takes_every_kind(lr_fn, kind):
+    s = _example(lr_fn)
+    make = {
+        "numpy": np.asarray,
+        "torch": torch.as_tensor,
+        "torch 0-d": lambda t: torch.as_tensor(t[4]),
+        "jax": jnp.asarray,
+        "jax 0-d": lambda t: jnp.asarray(t[4]),
+    }[kind]
+    array = make(STEPS)
+    curve = s(array)
+    assert type(curve) is type(array) or kind.startswith("jax")
+    assert curve.shape == array.shape
+    expected = np.array([s(int(t)) for t in STEPS])
+    assert np.allclose(curve, expected if array.shape else expected[4], rtol=1e-13, atol=0)
+
+
+def _example(lr_fn):
+    return {
+        o.linear: o.linear(steps=9),
+        o.cosine: o.cosine(steps=9),
+        o.polynomial: o.polynomial(steps=9),
+        o.one_minus_power: o.one_minus_power(steps=9),
+        o.geometric: o.geometric(end=0.1, steps=9),
+        o.piecewise_linear: o.piecewise_linear(at=(0, 900, 5_000), values=(0.1, 0.2, 0.0)),
+        o.constant: o.constant(value=0.1),
+        o.exponential: o.exponential(factor=0.9, every=700),
+        o.inverse_sqrt: o.inverse_sqrt(timescale=500),
+        o.power_law: o.power_law(timescale=500, power=2),
+        o.step_decay: o.step_decay(factor=0.9, every=700),
+        o.milestones: o.milestones(at=(999, 5_000)),
+        o.piecewise_constant: o.piecewise_constant(at=(999, 5_000), values=(0.1, 0.2, 0.3)),
+        o.then: PLAN >> PLAN,
+        o.warmup: PLAN,
+        o.cooldown: PLAN.cooldown(at=4_000, steps=500),
+        o.scale: PLAN * PLAN,
+        o.add: PLAN.add(PLAN),
+        o.clamp: PLAN.clamp(floor=1e-5, ceiling=2e-4),
+        o.shift: PLAN.shift(-7),
+        o.stretch: PLAN.stretch(3),
+        o.over: PLAN.over(4_321),
+        o.staircase: PLAN.staircase(100),
+        o.by_epoch: PLAN.by_epoch(),
+        o.repeat: PLAN.repeat(4, every=500, stretch=2, scale=0.5),
+    }[lr_fn]
+
+
+@pytest.mark.parametrize(
+    "s",
+    [
+        PLAN,
+        PLAN.repeat(4, every=500, stretch=2, scale=0.5),
+        o.one_cycle(peak=0.1, total_steps=10_000),
+        o.milestones(at=(999, 5_000)).warmup(100),
+        o.piecewise_linear(at=(0, 900, 5_000), values=(0.1, 0.2, 0.0)),
+        (o.constant(steps=0.8) >> o.linear(steps=0.2)).over(9_000).warmup(1_000),
+    ],
+    ids=["warmup-cosine", "restarts", "one-cycle", "milestones", "polyline", "fractions"],
+)
+def test_compiled_traced_and_vectorised_agree(s):
+    expected = [s(int(t)) for t in STEPS]
+    compiled = torch.compile(lambda t: s(t), fullgraph=True, backend="aot_eager")
+    assert_within_ulps(compiled(torch.as_tensor(STEPS)).tolist(), expected)
+    for transformed in (jax.jit(s), jax.vmap(s), jax.jit(jax.vmap(s))):
+        assert_within_ulps(transformed(jnp.asarray(STEPS)).tolist(), expected, ulps=32)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's compiler uses its own deprecated names
+def test_compiled_by_the_default_compiler_in_one_graph():
+    compiled = torch.compile(lambda t: PLAN(t), fullgraph=True)
+    assert_within_ulps(compiled(torch.as_tensor(STEPS)).tolist(), EXPECTED)
+
+
+def test_a_compiled_training_step_takes_a_python_step_number():
+    compiled = torch.compile(lambda n: torch.ones(2, dtype=torch.float64) * PLAN(n), fullgraph=True, backend="eager")
+    for n in (1, 2, 3, 2_000, 2_001):
+        assert compiled(n)[0].item() == pytest.approx(PLAN(n), rel=1e-14)
+
+
+def test_gradients_with_respect_to_the_step():
+    slope = (PLAN(5_001.0) - PLAN(4_999.0)) / 2
+    assert float(jax.grad(PLAN)(5_000.0)) == pytest.approx(slope, rel=1e-6)
+    t = torch.tensor(5_000.0, dtype=torch.float64, requires_grad=True)
+    PLAN(t).backward()
+    assert t.grad.item() == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0, 500.0, 1_000.0, 1_001.0, 5_000.0, 10_000.0, 20_000.0])
+@pytest.mark.parametrize("name", ["start", "end", "steps"])
+def test_gradients_with_respect_to_parameters_are_those_of_finite_differences(name, t):
+    value, h = {"start": 3e-4, "end": 1e-5, "steps": 9_000.0}[name], {"start": 1e-6, "end": 1e-6, "steps": 1e-3}[name]
+    plan = o.cosine(start=3e-4, end=1e-5, steps=9_000).warmup(1_000)
+
+    def rate(x):
+        return plan.apply(t, 1, {"schedule": {name: x}})
+
+    expected = (rate(value + h) - rate(value - h)) / (2 * h)
+    if t == 10_000.0 and name == "steps":
+        expected = 0.0  # the end of the fall, where the slope is flat on both sides
+    x = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+    out = rate(x)
+    if out.requires_grad:
+        out.backward()
+    from_torch = 0.0 if x.grad is None else x.grad.item()
+    assert from_torch == pytest.approx(expected, rel=1e-5, abs=1e-12)
+    assert float(jax.grad(rate)(value)) == pytest.approx(expected, rel=1e-5, abs=1e-12)
+
+
+def test_a_row_of_peaks_against_a_column_of_steps_is_a_table():
+    peaks = np.array([1e-4, 3e-4, 1e-3])
+    for make in (np.asarray, torch.as_tensor, jnp.asarray):
+        table = PLAN.apply(make(STEPS)[:, None], 1, {"schedule": {"start": make(peaks)}})
+        expected = [[o.cosine(start=p, steps=9_000).warmup(1_000)(int(t)) for p in peaks] for t in STEPS]
+        assert np.allclose(table, expected, rtol=1e-13, atol=1e-18)
+
+
+def test_apply_names_an_unknown_parameter():
+    with pytest.raises(TypeError, match=r"apply: cosine has no parameter 'step'; did you mean 'steps'\?"):
+        PLAN.apply(1, 1, {"schedule": {"step": 3}})
+
+
+def test_whole_numbers_past_float32_stay_apart():
+    stairs = o.step_decay(factor=0.5, every=1).shift(2**25)
+    steps = torch.arange(2**25, 2**25 + 8)
+    assert stairs(steps).tolist() == [stairs(int(t)) for t in steps]
+    assert len(set(stairs(steps).tolist())) == 7
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [np.array([True]), torch.tensor([True]), np.array(["1"]), np.array([1j]), torch.tensor([1j]), np.array([None])],
+)
+def test_arrays_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(TypeError, match="real_step must"):
+        PLAN(bad)
+
+
+@pytest.mark.parametrize("bad", [np.array([3, -1]), np.array([math.nan]), np.array([math.inf])])
+def test_numpy_clocks_outside_their_range_are_refused(bad):
+    with pytest.raises(ValueError, match="real_step must be finite and >= 0"):
+        PLAN(bad)
+
+
+def test_shapes_are_kept():
+    assert PLAN(np.arange(6).reshape(2, 3)).shape == (2, 3)
+    assert PLAN(np.array(5)).shape == ()
+    assert PLAN(np.array([])).shape == (0,)
+    assert o.constant(value=0.1)(np.arange(4)).tolist() == [0.1] * 4
+    assert o.constant(value=0.1)(torch.arange(4)).tolist() == [0.1] * 4
+    assert PLAN.by_epoch()(np.arange(4), np.array([1, 2, 3, 4])).tolist() == [PLAN(t) for t in range(4)]
+    assert PLAN.by_epoch()(7, np.array([1, 2])).tolist() == [PLAN(0), PLAN(1)]
+
+
+def test_float32_steps_stay_float32():
+    assert PLAN(np.float32([1, 2])).dtype == np.float32
+    assert PLAN(torch.tensor([1.0, 2.0])).dtype == torch.float32

@@ -1,0 +1,260 @@
+"""Laws of the combinators."""
+
+import inspect
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import optimsche as o
+from optimsche import combinators
+from tests.property.strategies import (
+    any_schedule,
+    any_segment,
+    epochs,
+    few_updates,
+    finite_shape,
+    fractions,
+    lengths,
+    plans,
+    rates,
+    real_steps,
+    schedules,
+)
+
+inner = schedules(depth=2)
+factors = st.one_of(st.just(0.0), st.floats(1e-30, 1e6))
+
+
+@pytest.mark.parametrize("name", combinators.__all__)
+def test_each_combinator_is_also_a_method_of_the_same_signature(name):
+    function = inspect.signature(getattr(combinators, name))
+    method = inspect.signature(getattr(o.Schedule, name), eval_str=True, globals=vars(combinators))
+    (first, *rest) = function.parameters.values()
+    (self, *shared) = method.parameters.values()
+    assert (self.name, first.annotation) == ("self", o.Schedule)
+    assert shared == rest
+
+
+class TestThen:
+    @given(inner, inner, inner, lengths, lengths, real_steps, epochs)
+    def test_associates(self, a, b, c, m, n, t, e):
+        left = o.then(o.then(a, b, at=m), c, at=m + n)
+        right = o.then(a, o.then(b, c, at=n), at=m)
+        assert left(t, e) == right(t, e)
+
+    @given(inner, inner, lengths, real_steps, epochs)
+    def test_plays_the_first_up_to_the_joint_and_the_second_from_its_zero(self, a, b, m, t, e):
+        s = a.then(b, at=m)
+        assert s(t, e) == (a(t, e) if t <= m else b(t - m, e))
+        assert s(m, e) == a(m, e)
+        assert s(m + 1, e) == b(1, e)
+
+    @given(finite_shape, inner)
+    def test_lengths_add(self, a, b):
+        assert (a >> b).length == a.length + b.length
+        assert (a >> b).params["at"] == a.length
+
+    @given(finite_shape, finite_shape)
+    def test_reaches_the_end_of_the_second(self, a, b):
+        assert (a >> b)(a.length + b.length) == b(b.length)
+
+
+class TestScale:
+    @given(inner, inner, lengths, factors, real_steps, epochs)
+    def test_distributes_over_then_exactly(self, a, b, m, k, t, e):
+        assert (k * a.then(b, at=m))(t, e) == (k * a).then(k * b, at=m)(t, e)
+
+    @given(inner, factors, factors, real_steps, epochs)
+    def test_composes_to_rounding(self, s, k, m, t, e):
+        # Either side rounds twice, so each is within 1 ulp of the true product.
+        assume(s(t, e) == 0 or s(t, e) > 1e-200)
+        both, one = (k * (m * s))(t, e), ((k * m) * s)(t, e)
+        assert abs(both - one) <= 2 * math.ulp(max(both, one))
+
+    @given(inner, real_steps, epochs)
+    def test_one_is_the_identity_and_zero_is_zero(self, s, t, e):
+        assert (1 * s)(t, e) == s(t, e)
+        assert (0 * s)(t, e) == 0
+
+    @given(inner, inner, real_steps, epochs)
+    def test_schedules_multiply_update_by_update(self, a, b, t, e):
+        assert (a * b)(t, e) == a(t, e) * b(t, e) == (b * a)(t, e)
+
+
+@given(inner, inner, real_steps, epochs)
+def test_add_adds_update_by_update(a, b, t, e):
+    assert a.add(b)(t, e) == a(t, e) + b(t, e) == b.add(a)(t, e)
+
+
+class TestWarmup:
+    @given(inner, st.integers(1, 10**6), rates, epochs)
+    def test_meets_the_schedules_own_value_exactly(self, s, w, start, e):
+        assert s.warmup(w, start=start)(w, e) == s(0, e)
+        assert s.warmup(w, start=start)(0, e) == start
+
+    @given(inner, st.integers(1, 10**6), real_steps, epochs)
+    def test_then_plays_the_schedule(self, s, w, t, e):
+        assert s.warmup(w)(w + t, e) == s(t, e)
+
+    @given(inner, real_steps, epochs)
+    def test_of_no_steps_is_none(self, s, t, e):
+        assert s.warmup(0, start=5.0)(t, e) == (s(t, e) if t > 0 else s(0, e))
+
+    @given(inner, few_updates)
+    def test_rises_by_the_same_amount_with_each_update(self, s, w):
+        plan = s.warmup(w)
+        assert plan(1) == pytest.approx(s(0) / w, rel=1e-14)
+
+
+@given(inner, lengths, lengths, rates, real_steps, epochs)
+def test_cooldown_branches_off_and_reaches_its_end(s, at, steps, end, t, e):
+    branch = s.cooldown(at=at, steps=steps, end=end)
+    assert branch.length == at + steps
+    if t <= at:
+        assert branch(t, e) == s(t, e)
+    assert branch(at + steps, e) == end
+    low, high = sorted((s(at, e), end))
+    assert low <= branch(at + t, e) <= high
+
+
+class TestShift:
+    @given(inner, st.integers(0, 1_000), st.integers(0, 1_000), real_steps, epochs, st.sampled_from([1, -1]))
+    def test_adds_for_equal_signs(self, s, j, k, t, e, sign):
+        assert s.shift(sign * j).shift(sign * k)(t, e) == s.shift(sign * (j + k))(t, e)
+
+    @given(inner, st.integers(-1_000, 1_000), real_steps, epochs)
+    def test_never_hands_on_a_clock_below_zero(self, s, k, t, e):
+        assert s.shift(k)(t, e) == s(max(t - k, 0), e)
+
+    @given(inner, inner, lengths, st.integers(0, 1_000), real_steps, epochs)
+    def test_respects_then(self, a, b, m, k, t, e):
+        assert a.then(b, at=m).shift(k)(t, e) == a.shift(k).then(b, at=m + k)(t, e)
+
+
+class TestStretch:
+    @given(inner, st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 2, 4]), real_steps, epochs)
+    def test_multiplies(self, s, j, k, t, e):
+        assert s.stretch(j).stretch(k)(t, e) == s.stretch(j * k)(t, e)
+
+    @given(any_segment, any_segment, few_updates, st.integers(1, 50), real_steps)
+    def test_respects_then_away_from_joints(self, a, b, m, k, t):
+        assume(t != m * k)
+        together, apart = a.then(b, at=m).stretch(k)(t), a.stretch(k).then(b.stretch(k), at=m * k)(t)
+        largest = max(a.params["start"], a.params["end"], b.params["start"], b.params["end"])
+        assert together == pytest.approx(apart, rel=1e-9, abs=1e-9 * largest)
+
+    @given(finite_shape, st.integers(1, 100))
+    def test_multiplies_the_length(self, s, k):
+        assert s.stretch(k).length == s.length * k
+        assert s.stretch(k)(s.length * k) == s(s.length)
+
+
+class TestOver:
+    @given(plans().filter(lambda s: math.isfinite(s.length)), st.integers(2_100, 10**6))
+    def test_ends_exactly_and_joints_fall_on_whole_updates(self, s, n):
+        fitted = _fit(s, n)
+        assert fitted.length == n
+        assert fitted(n) == fitted(2 * n) == s(s.length)
+        assert fitted(0) == s(0)
+        assert all(joint == int(joint) for joint in fitted.joints)
+
+    @given(plans().filter(lambda s: math.isfinite(s.length)), st.integers(2_100, 10**6))
+    def test_each_piece_is_complete_at_its_joint(self, s, n):
+        fitted = _fit(s, n)
+        for inner_joint, outer_joint in zip(s.joints[:-1], fitted.joints[:-1], strict=True):
+            assert fitted(outer_joint) == s(inner_joint)
+
+    @given(st.sampled_from([0.02, 0.1, 0.25, 0.3, 0.7, 0.9]), st.integers(100, 10**6), rates)
+    def test_a_plan_in_fractions_ends_at_zero_with_the_last_update(self, part, n, peak):
+        plan = (o.constant(value=peak, steps=part) >> o.linear(start=peak, steps=1 - part)).over(n)
+        joint = plan.joints[0]
+        assert joint == math.floor(part * n + 0.5)
+        assert plan(joint) == peak
+        assert plan(n) == 0.0
+
+
+def _fit(s, n):
+    try:
+        return s.over(n)
+    except ValueError as error:
+        assert "less than one update" in str(error)
+        assume(False)
+
+
+class TestRepeat:
+    @given(inner, lengths, st.integers(1, 10**5), st.integers(0, 10**4), epochs)
+    def test_equal_cycles_are_periodic(self, s, every, t, k, e):
+        plan = s.repeat(every=every)
+        assert plan(t + k * every, e) == plan(t, e)
+
+    @given(inner, lengths, st.integers(1, 6), st.sampled_from([1, 2, 3, 1.5]), fractions, st.data())
+    def test_each_cycle_is_the_first_stretched_and_scaled(self, s, every, times, stretch, scale, data):
+        plan = s.repeat(times, every=every, stretch=stretch, scale=scale)
+        cycle = data.draw(st.integers(0, times - 1))
+        begin = sum(every * stretch**k for k in range(cycle))
+        length = every * stretch**cycle
+        place = data.draw(st.integers(1, max(int(length), 1)))
+        assume(place < length and float(begin).is_integer())
+        assert plan(begin + place) == s(place / stretch**cycle) * scale**cycle
+
+    @given(any_segment, st.integers(1, 8), st.sampled_from([1, 2, 3, 7]))
+    def test_every_cycle_reaches_the_end_exactly_and_the_next_begins_anew(self, s, times, stretch):
+        plan = s.repeat(times, stretch=stretch)
+        end = s.params["end"]
+        for joint in plan.joints:
+            assert plan(joint) == end
+        assert plan.length == plan.joints[-1]
+        assert plan(10 * plan.length) == end
+        if times > 1:
+            first = plan.joints[0]
+            assert plan(first + 1) == s(1 / stretch)
+
+    @given(any_segment, st.integers(0, 30))
+    def test_growing_cycles_without_an_end_start_where_the_sum_says(self, s, cycle):
+        plan = s.repeat(stretch=2)
+        begin = s.length * (2**cycle - 1)
+        assume(begin + s.length * 2**cycle < 2**53)
+        assert plan(begin + s.length * 2**cycle) == s.params["end"]
+
+
+class TestClamp:
+    @given(inner, rates, st.none() | rates, real_steps, epochs)
+    def test_bounds_and_is_idempotent(self, s, floor, more, t, e):
+        ceiling = None if more is None else floor + more
+        once = s.clamp(floor=floor, ceiling=ceiling)
+        assert once(t, e) >= floor
+        assert ceiling is None or once(t, e) <= ceiling
+        assert once.clamp(floor=floor, ceiling=ceiling)(t, e) == once(t, e)
+        if floor <= s(t, e) and (ceiling is None or s(t, e) <= ceiling):
+            assert once(t, e) == s(t, e)
+
+
+class TestStaircase:
+    @given(inner, st.integers(1, 10**4), st.integers(0, 10**4), st.data(), epochs)
+    def test_holds_each_value_for_a_block(self, s, every, block, data, e):
+        plan = s.staircase(every)
+        place = data.draw(st.integers(1, every))
+        assert plan(block * every + place, e) == s(block * every, e)
+
+    @given(rates, fractions, st.integers(1, 1_000), st.integers(0, 10**5))
+    def test_of_a_decay_is_the_step_decay(self, start, factor, every, t):
+        smooth = o.exponential(start=start, factor=factor, every=every)
+        assert smooth.staircase(every)(t) == o.step_decay(start=start, factor=factor, every=every)(t)
+
+
+@given(schedules(depth=1), real_steps, real_steps, epochs)
+def test_by_epoch_plays_finished_epochs(s, t, u, e):
+    assume(not s.counts_epochs)
+    assert s.by_epoch()(t, e) == s.by_epoch()(u, e) == s(max(e - 1, 0))
+    assert s.by_epoch().counts_epochs
+    assert s.by_epoch().length == math.inf
+
+
+@given(any_schedule, any_schedule)
+def test_operators_are_the_functions(a, b):
+    assert a * b == o.scale(a, b)
+    assert 0.5 * a == a * 0.5 == o.scale(a, 0.5)
+    if math.isfinite(a.length):
+        assert a >> b == o.then(a, b)

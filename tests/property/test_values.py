@@ -1,0 +1,164 @@
+"""Laws of a schedule as a value: pure, printable, storable, the same on every road."""
+
+import copy
+import json
+import math
+import pickle
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import optimsche as o
+from optimsche.schedule import LrFn, known
+from tests.property.strategies import (
+    any_schedule,
+    built_in,
+    epochs,
+    every_lr_fn,
+    plans,
+    real_steps,
+    updates_only,
+)
+
+schedules_and_plans = st.one_of(any_schedule, plans())
+clocks = st.lists(real_steps, min_size=1, max_size=12)
+
+
+def ulps_apart(got, expected, largest):
+    return abs(got - expected) / math.ulp(largest) if largest > 0 else abs(got - expected) / 5e-324
+
+
+def test_every_lr_function_is_searched():
+    assert set(every_lr_fn) == built_in
+
+
+@pytest.mark.parametrize("lr_fn", sorted(built_in, key=lambda f: f.name), ids=lambda f: f.name)
+def test_every_lr_function_is_exported_documented_and_shown(lr_fn):
+    assert getattr(o, lr_fn.name) is lr_fn
+    assert lr_fn.name in o.__all__
+    for heading in (".. math::", "Args:", "Returns:", "Raises:", ">>> "):
+        assert heading in lr_fn.__doc__
+    for parameter in lr_fn.__signature__.parameters:
+        assert f"{parameter}:" in lr_fn.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(name for name, f in known().items() if not isinstance(f, LrFn)))
+def test_every_plan_is_exported_and_shown(name):
+    plan = getattr(o, name)
+    assert name in o.__all__
+    for heading in ("Args:", "Returns:", "Raises:", ">>> "):
+        assert heading in plan.__doc__
+
+
+@given(schedules_and_plans, clocks, epochs)
+def test_values_are_finite_non_negative_floats(s, steps, epoch):
+    for t in steps:
+        value = s(t, epoch)
+        assert type(value) is float
+        assert math.isfinite(value)
+        assert value >= 0
+
+
+@given(schedules_and_plans, clocks, epochs, st.randoms())
+def test_values_depend_on_nothing_but_the_clocks(s, steps, epoch, rng):
+    before = {t: s(t, epoch) for t in steps}
+    rng.shuffle(steps)
+    assert {t: s(t, epoch) for t in steps} == before
+
+
+@given(schedules_and_plans, clocks, epochs)
+def test_every_copy_is_equal_and_gives_the_same_bits(s, steps, epoch):
+    copies = [
+        pickle.loads(pickle.dumps(s)),
+        copy.deepcopy(s),
+        eval(repr(s), vars(o)),
+        o.parse(repr(s)),
+        o.from_dict(o.to_dict(s)),
+        o.from_dict(json.loads(json.dumps(s.to_dict()))),
+        s.lr_fn(**s.arguments),
+    ]
+    for other in copies:
+        assert other == s
+        assert hash(other) == hash(s)
+        assert repr(other) == repr(s)
+        assert [other(t, epoch) for t in steps] == [s(t, epoch) for t in steps]
+
+
+def test_another_process_gives_the_same_bits():
+    plan = (o.one_cycle(peak=0.1, total_steps=999) >> o.noam(d_model=512, warmup_steps=77)) * 0.3
+    code = (
+        "import pickle, sys\n"
+        "s = pickle.loads(sys.stdin.buffer.read())\n"
+        "print([s(t).hex() for t in range(0, 3_000, 7)], 'torch' in sys.modules, 'numpy' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(plan), capture_output=True, check=True)
+    assert ran.stdout.decode().strip() == f"{[plan(t).hex() for t in range(0, 3_000, 7)]} False False"
+
+
+@given(schedules_and_plans, real_steps, epochs)
+def test_apply_with_its_own_parameters_is_the_schedule(s, t, epoch):
+    assert s.apply(t, epoch, s.params) == s(t, epoch)
+    assert s.apply(t, epoch, {}) == s(t, epoch)
+
+
+@given(any_schedule, st.data(), real_steps, epochs)
+def test_apply_with_the_parameters_of_another_is_the_other(s, data, t, epoch):
+    other = data.draw(st.just(s) | every_lr_fn[s.lr_fn])
+    if _structure(s) == _structure(other):
+        assert s.apply(t, epoch, other.params) == other(t, epoch)
+
+
+def _structure(s):
+    inner = {name: _structure(v) if isinstance(v, o.Schedule) else None for name, v in s.arguments.items()}
+    optional = {name for name, value in s.arguments.items() if value is None}
+    return s.lr_fn, inner, optional
+
+
+@given(schedules_and_plans, clocks, epochs)
+def test_arrays_agree_with_numbers(s, steps, epoch):
+    expected = [s(t, epoch) for t in steps]
+    curve = s(np.array(steps), epoch)
+    assert curve.dtype == np.float64
+    assert curve.shape == (len(steps),)
+    largest = max(map(abs, [*expected, *curve.tolist()]))
+    assert all(ulps_apart(a, b, largest) <= 4 for a, b in zip(curve.tolist(), expected, strict=True))
+
+
+@given(schedules_and_plans, epochs)
+def test_long_sorted_arrays_are_cut_at_joints_and_agree(s, epoch):
+    steps = np.arange(0, 20_000)
+    curve = s(steps, epoch)
+    picked = [0, *(int(min(j + d, 19_999)) for j in s.joints[:20] for d in (0, 1)), 19_999, *range(0, 20_000, 1_999)]
+    expected = [s(t, epoch) for t in picked]
+    largest = max(map(abs, [*expected, *curve[picked].tolist()]))
+    assert all(ulps_apart(a, b, largest) <= 4 for a, b in zip(curve[picked].tolist(), expected, strict=True))
+    shuffled = steps.copy()
+    random.Random(0).shuffle(shuffled)
+    assert np.allclose(s(shuffled, epoch), curve[shuffled], rtol=0, atol=4 * math.ulp(max(curve.max(), 5e-324)))
+
+
+@given(updates_only)
+def test_joints_increase_and_end_with_the_length(s):
+    assert list(s.joints) == sorted(s.joints)
+    assert all(joint > 0 for joint in s.joints)
+    if math.isfinite(s.length) and s.length > 0:
+        assert s.joints[-1] == s.length
+
+
+@given(updates_only, real_steps, epochs, epochs)
+def test_only_by_epoch_looks_at_the_epoch(s, t, one, two):
+    assert s(t, one) == s(t, two)
+
+
+@given(any_schedule)
+def test_schedules_are_immutable(s):
+    with pytest.raises(AttributeError, match="immutable"):
+        s.anything = 1
+    s.params.clear()
+    s.arguments.clear()
+    assert set(s.params) == set(s.lr_fn.__signature__.parameters)

@@ -1,0 +1,25 @@
+"""What type checkers must reject: every marked line is an error, and no other. Checked, never run."""
+
+from optimsche import Rate, Schedule, Steps, constant, cosine, lr_fn, then, warmup, warmup_cosine
+
+
+@lr_fn
+def sawtooth(real_step: float, epoch: float, *, peak: Rate, every: Steps = 100) -> float:
+    return peak * (1 - (real_step % every) / every)
+
+
+cosine(start=1e-3, step=9)  # error: no such parameter
+cosine(start=1e-3)  # error: steps is missing
+cosine(1e-3, steps=9)  # error: parameters go by name
+cosine(start="1e-3", steps=9)  # error: text is no number
+cosine(steps=None)  # error: a length is a number
+sawtooth(peek=0.1)  # error: no such parameter
+sawtooth(every=3)  # error: peak is missing
+warmup(0.1, 3)  # error: a number is no schedule
+cosine(steps=9).warmup(step=3)  # error: no such parameter
+then(cosine(steps=9), 0.1)  # error: a number is no schedule
+cosine(steps=9) >> 0.1  # error: a number is no schedule
+cosine(steps=9) + constant()  # error: schedules are added by add()
+warmup_cosine(peak=0.1, warmup=2, total_steps=9)  # error: no such parameter
+wrong: int = cosine(steps=9)(3)  # error: a rate is a float
+schedule: Schedule = cosine  # error: the constructor is not the schedule

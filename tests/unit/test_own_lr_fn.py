@@ -1,0 +1,143 @@
+"""A user's own function under @lr_fn has everything that the built-in ones have."""
+
+import inspect
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import optimsche as o
+from optimsche import Rate, Steps, lr_fn
+
+
+@lr_fn
+def sawtooth(real_step, epoch, *, peak: Rate, every: Steps = 100):
+    """Fall from peak to 0, again and again."""
+    return peak * (1 - (real_step % every) / every)
+
+
+@lr_fn
+def branching(real_step, epoch, *, peak: Rate, until: Steps):
+    if real_step < until:
+        return peak * math.cos(real_step / until)
+    return 0
+
+
+@lr_fn(length=lambda schedule, by: schedule.length / by, joints=lambda schedule, by: [j / by for j in schedule.joints])
+def faster(real_step, epoch, schedule: o.Schedule, by: Steps):
+    return schedule(real_step * by, epoch)
+
+
+def test_it_prints_compares_and_travels():
+    plan = sawtooth(peak=0.1).warmup(10)
+    assert repr(plan) == "warmup(sawtooth(peak=0.1, every=100), steps=10, start=0.0)"
+    assert o.parse(repr(plan)) == plan == o.from_dict(plan.to_dict()) == pickle.loads(pickle.dumps(plan))
+    assert plan != sawtooth(peak=0.2).warmup(10)
+    assert plan != "plan"
+
+
+def test_its_signature_is_shown_without_the_clocks():
+    assert list(inspect.signature(sawtooth).parameters) == ["peak", "every"]
+    assert inspect.signature(sawtooth).parameters["every"].default == 100
+    assert sawtooth.__doc__ == "Fall from peak to 0, again and again."
+    assert repr(sawtooth) == "<lr function sawtooth(peak, every)>"
+
+
+@given(st.builds(sawtooth, every=st.integers(1, 1_000)), st.integers(0, 10**6))
+def test_hypothesis_draws_its_parameters_from_their_ranges(schedule, t):
+    assert 0 <= schedule(t) <= schedule.params["peak"]
+
+
+@given(st.builds(o.cosine))
+def test_hypothesis_draws_built_in_ones_the_same_way(schedule):
+    assert schedule(0) == 1.0
+
+
+def test_one_that_branches_draws_element_by_element():
+    s = branching(peak=0.1, until=50)
+    steps = np.arange(100)
+    assert s(steps).tolist() == [s(int(t)) for t in steps]
+    assert s(steps.reshape(4, 25)).shape == (4, 25)
+    assert s.warmup(7)(steps).tolist() == pytest.approx([s.warmup(7)(int(t)) for t in steps], rel=1e-15)
+    assert type(s(99)) is float
+
+
+def test_an_error_of_its_own_is_not_swallowed():
+    @lr_fn
+    def broken(real_step, epoch, *, peak: Rate):
+        raise ValueError("my own mistake")
+
+    with pytest.raises(ValueError, match="my own mistake"):
+        broken(peak=0.1)(np.arange(9))
+
+
+def test_a_combinator_of_ones_own():
+    s = faster(o.cosine(steps=100).warmup(20), 2)
+    assert s.length == 60
+    assert s.joints == (10, 60)
+    assert s(10) == 1.0
+    assert (s >> o.constant()).params["at"] == 60
+    assert repr(s) == "faster(warmup(cosine(start=1.0, end=0.0, steps=100), steps=20, start=0.0), by=2)"
+
+
+def test_defining_it_again_replaces_it_quietly():
+    def define(factor):
+        @lr_fn
+        def redefined(real_step, epoch, *, peak: Rate):
+            return factor * peak
+
+        return redefined
+
+    first, second = define(1), define(2)
+    assert o.parse("redefined(peak=0.5)")(1) == second(peak=0.5)(1) == 1.0
+    assert first(peak=0.5)(1) == 0.5
+    assert first(peak=0.5) != second(peak=0.5)
+
+
+def test_no_parameters_at_all():
+    @lr_fn
+    def parameterless(real_step, epoch):
+        return 0.1
+
+    assert repr(parameterless()) == "parameterless()"
+    assert parameterless()(np.arange(3)).tolist() == [0.1] * 3
+    assert parameterless().length == math.inf
+
+
+def test_a_callable_that_is_no_plain_function():
+    class Formula:
+        __name__ = __qualname__ = "formula_object"
+
+        def __call__(self, real_step, epoch, *, peak: Rate):
+            return peak
+
+    assert lr_fn(Formula())(peak=0.1)(5) == 0.1
+
+
+def test_whole_numbers_declared_as_real_ones_reach_the_formula_as_floats():
+    seen = []
+
+    @lr_fn
+    def curious(real_step, epoch, *, length: Steps, count: int, anything):
+        seen.append((type(real_step), type(epoch), type(length), type(count), type(anything)))
+        return 1.0
+
+    curious(length=3, count=3, anything=3)(np.int64(5), 2)
+    assert seen == [(float, float, float, int, int)]
+    assert repr(curious(length=3, count=3, anything=3)) == "curious(length=3, count=3, anything=3)"
+
+
+def test_numpy_numbers_and_lists_are_stored_as_plain_ones():
+    s = o.milestones(start=np.float64(0.5), at=[np.int64(3), 5])
+    assert repr(s) == "milestones(start=0.5, factor=0.1, at=(3, 5))"
+    assert o.milestones(at=np.array([3, 5])) == o.milestones(at=(3, 5))
+    assert repr(o.constant(value=-0.0)) == "constant(value=0.0, steps=None)"
+    assert type(o.cosine(steps=2**60).params["steps"]) is float
+
+
+def test_numpy_scalars_multiply_into_schedules():
+    assert np.float64(0.5) * o.linear(steps=9) == 0.5 * o.linear(steps=9)
+    assert o.linear(steps=9) * np.float32(0.5) == 0.5 * o.linear(steps=9)

@@ -1,0 +1,127 @@
+"""Exact values of every shape and plan, at both ends and at points that can be worked out on paper."""
+
+import math
+
+import pytest
+
+import optimsche as o
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values"),
+    [
+        (o.constant(value=0.1), {0: 0.1, 1: 0.1, 10**9: 0.1}),
+        (o.constant(value=0.1, steps=5), {0: 0.1, 5: 0.1, 6: 0.1}),
+        (o.linear(steps=4), {0: 1.0, 1: 0.75, 2: 0.5, 3: 0.25, 4: 0.0, 5: 0.0}),
+        (o.linear(start=0.0, end=1.0, steps=4), {0: 0.0, 1: 0.25, 4: 1.0, 9: 1.0}),
+        (o.cosine(steps=4), {0: 1.0, 2: 0.5, 4: 0.0, 5: 0.0}),
+        (o.cosine(start=0.0, end=1.0, steps=4), {0: 0.0, 2: 0.5, 4: 1.0}),
+        (o.cosine(steps=3), {1: 0.75, 2: 0.25}),
+        (o.polynomial(steps=4), {0: 1.0, 1: 0.5625, 2: 0.25, 4: 0.0}),
+        (o.polynomial(start=0.0, end=1.0, steps=4), {0: 0.0, 1: 0.4375, 2: 0.75, 4: 1.0}),
+        (o.polynomial(steps=4, power=0.5), {0: 1.0, 3: 0.5, 4: 0.0}),
+        (o.one_minus_power(steps=4), {0: 1.0, 1: 0.5, 4: 0.0, 5: 0.0}),
+        (o.one_minus_power(steps=4, power=2), {0: 1.0, 1: 0.9375, 2: 0.75, 4: 0.0}),
+        (o.geometric(end=0.0625, steps=4), {0: 1.0, 1: 0.5, 2: 0.25, 4: 0.0625, 9: 0.0625}),
+        (o.geometric(start=1e-7, end=1e-3, steps=4), {0: 1e-7, 1: 1e-6, 4: 1e-3}),
+        (o.exponential(factor=0.5), {0: 1.0, 1: 0.5, 3: 0.125}),
+        (o.exponential(start=2.0, factor=0.25, every=10), {0: 2.0, 5: 1.0, 10: 0.5}),
+        (o.inverse_sqrt(timescale=1), {0: 1.0, 3: 0.5, 8: 1 / 3, 99: 0.1}),
+        (o.power_law(timescale=2, power=2), {0: 1.0, 2: 0.25, 6: 0.0625}),
+        (o.step_decay(factor=0.5, every=2), {0: 1.0, 1: 1.0, 2: 1.0, 3: 0.5, 4: 0.5, 5: 0.25}),
+        (o.milestones(at=(2, 5), factor=0.5), {0: 1.0, 2: 1.0, 3: 0.5, 5: 0.5, 6: 0.25, 99: 0.25}),
+        (o.piecewise_constant(at=(2, 5), values=(0.1, 0.7, 0.3)), {0: 0.1, 2: 0.1, 3: 0.7, 5: 0.7, 6: 0.3}),
+        (o.piecewise_linear(at=(2, 4), values=(0.5, 1.0)), {0: 0.5, 2: 0.5, 3: 0.75, 4: 1.0, 5: 1.0}),
+        (o.piecewise_linear(at=(0, 4), values=(0.0, 1.0)), {0: 0.0, 1: 0.25, 4: 1.0}),
+        (o.warmup_cosine(peak=1.0, warmup_steps=4, total_steps=12), {0: 0.0, 1: 0.25, 4: 1.0, 8: 0.5, 12: 0.0, 13: 0.0}),
+        (o.warmup_cosine(peak=1.0, warmup_steps=4, total_steps=12, floor=0.5), {4: 1.0, 8: 0.75, 12: 0.5}),
+        (o.warmup_linear(peak=1.0, warmup_steps=0, total_steps=4), {0: 1.0, 1: 0.75, 4: 0.0}),
+        (o.warmup_constant(peak=1.0, warmup_steps=4), {0: 0.0, 3: 0.75, 4: 1.0, 10**6: 1.0}),
+        (
+            o.wsd(peak=1.0, warmup_steps=4, decay_steps=4, total_steps=12, floor=0.5),
+            {0: 0.0, 2: 0.5, 4: 1.0, 8: 1.0, 9: 0.875, 12: 0.5, 13: 0.5},
+        ),
+        (o.wsd(peak=1.0, warmup_steps=4, decay_steps=4, total_steps=8), {4: 1.0, 6: 0.5, 8: 0.0}),
+        (o.one_cycle(peak=1.0, total_steps=10), {0: 1 / 25, 3: 1.0, 10: 1 / 250_000, 11: 1 / 250_000}),
+        (o.noam(peak=1.0, warmup_steps=4), {0: 0.0, 1: 0.25, 4: 1.0, 16: 0.5, 400: 0.1}),
+        (o.cosine_restarts(peak=1.0, cycle_steps=2), {0: 1.0, 1: 0.5, 2: 0.0, 3: 0.5, 4: 0.0, 101: 0.5}),
+        (
+            o.cosine_restarts(peak=1.0, cycle_steps=2, cycles=2, stretch=2, scale=0.5, floor=0.5),
+            {0: 1.0, 1: 0.75, 2: 0.5, 4: 0.625, 6: 0.5, 7: 0.5},
+        ),
+        (o.triangular(peak=1.0, floor=0.5, cycle_steps=4), {0: 0.5, 1: 0.75, 2: 1.0, 3: 0.75, 4: 0.5, 6: 1.0}),
+        (o.triangular(peak=1.0, floor=0.5, cycle_steps=4, scale=0.5), {0: 0.5, 2: 1.0, 4: 0.5, 6: 0.75, 8: 0.5}),
+        (o.triangular(peak=1.0, cycle_steps=5), {0: 0.0, 3: 1.0, 5: 0.0, 8: 1.0}),
+    ],
+    ids=repr,
+)
+def test_values(schedule, values):
+    for t, expected in values.items():
+        assert schedule(t) == pytest.approx(expected, rel=1e-15), t
+
+
+@pytest.mark.parametrize("total", [1, 2, 3])
+def test_one_cycle_of_a_few_updates(total):
+    if total == 1:
+        with pytest.raises(ValueError, match="total_steps must be more than warmup_steps=1"):
+            o.one_cycle(peak=1.0, total_steps=total)
+    else:
+        plan = o.one_cycle(peak=1.0, total_steps=total)
+        assert plan(1) == 1.0
+        assert plan.length == total
+
+
+@pytest.mark.parametrize("warmup_steps", [1, 10, 4_000, 16_000])
+def test_noam_is_the_formula_of_the_transformer(warmup_steps):
+    by_width, by_peak = o.noam(d_model=512, warmup_steps=warmup_steps), o.noam(peak=2e-3, warmup_steps=warmup_steps)
+    for t in (1, 2, 7, warmup_steps, warmup_steps + 1, 10 * warmup_steps):
+        shape = min(t**-0.5, t * warmup_steps**-1.5)
+        assert by_width(t) == pytest.approx(512**-0.5 * shape, rel=1e-13)
+        assert by_peak(t) == pytest.approx(2e-3 * warmup_steps**0.5 * shape, rel=1e-13)
+
+
+def test_a_plan_prints_what_it_is_made_of():
+    assert repr(o.warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000)) == (
+        "warmup(cosine(start=0.0003, end=0.0, steps=98000), steps=2000, start=0.0)"
+    )
+    assert repr(o.wsd(peak=0.1, warmup_steps=1, decay_steps=2, total_steps=10)) == (
+        "warmup(then(constant(value=0.1, steps=7), linear(start=0.1, end=0.0, steps=2), at=7.0), steps=1, start=0.0)"
+    )
+    assert repr(o.noam(peak=0.1, warmup_steps=10)) == (
+        "warmup(inverse_sqrt(start=0.1, timescale=10), steps=10, start=0.0)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "length", "joints"),
+    [
+        (o.constant(), math.inf, ()),
+        (o.constant(steps=7), 7.0, (7.0,)),
+        (o.cosine(steps=7), 7.0, (7.0,)),
+        (o.cosine(steps=7).warmup(3), 10.0, (3.0, 10.0)),
+        (o.cosine(steps=7).warmup(0), 7.0, (7.0,)),
+        (o.constant() * o.cosine(steps=7), 7.0, (7.0,)),
+        (o.linear(steps=3) * o.cosine(steps=7), 7.0, (3.0, 7.0)),
+        (o.linear(steps=3).add(o.milestones(at=(2, 9))), 3.0, (2.0, 3.0)),
+        (o.milestones(at=(2, 9)), math.inf, (2.0, 9.0)),
+        (o.piecewise_linear(at=(0, 4), values=(0, 1)), 4.0, (4.0,)),
+        (o.cosine(steps=7).shift(3), 10.0, (10.0,)),
+        (o.cosine(steps=7).shift(-3), 4.0, (4.0,)),
+        (o.cosine(steps=7).shift(-9), 0.0, ()),
+        (o.cosine(steps=7).stretch(2), 14.0, (14.0,)),
+        (o.constant().cooldown(at=5, steps=2), 7.0, (5.0, 7.0)),
+        (o.cosine(steps=2).repeat(3, stretch=2), 14.0, (2.0, 6.0, 14.0)),
+        (o.cosine(steps=7).by_epoch(), math.inf, ()),
+        (o.cosine(steps=7).staircase(2).clamp(floor=0.1), 7.0, (7.0,)),
+    ],
+    ids=repr,
+)
+def test_length_and_joints(schedule, length, joints):
+    assert schedule.length == length
+    assert schedule.joints == joints
+
+
+def test_an_endless_repetition_lists_its_first_cycles():
+    joints = o.cosine(steps=7).repeat().joints
+    assert joints[:3] == (7.0, 14.0, 21.0)
+    assert len(joints) == 100

@@ -1,0 +1,209 @@
+"""Every wrong call, and the sentence that answers it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import optimsche as o
+from optimsche import Rate, Steps, lr_fn
+
+PLAN = o.cosine(start=3e-4, steps=9_000)
+
+WRONG_CALLS = {
+    # building
+    "a name nearly right": (
+        lambda: o.cosine(start=3e-4, step=9),
+        TypeError,
+        r"cosine\(\) has no parameter 'step'; did you mean 'steps'\?",
+    ),
+    "a name quite wrong": (
+        lambda: o.cosine(wibble=9),
+        TypeError,
+        r"cosine\(\) has no parameter 'wibble'; it takes start, end, steps",
+    ),
+    "a parameter left out": (lambda: o.cosine(), TypeError, r"cosine\(\) needs steps= \(a length, in updates\)"),
+    "by position": (lambda: o.cosine(3e-4), TypeError, r"cosine\(\) takes parameters by name: write cosine\(start="),
+    "too many by position": (
+        lambda: o.warmup(PLAN, 10, 0.0),
+        TypeError,
+        r"warmup\(\) takes at most 2 parameters by position",
+    ),
+    "twice": (lambda: o.warmup(PLAN, schedule=PLAN, steps=3), TypeError, r"warmup\(\) got 'schedule' twice"),
+    "no length": (
+        lambda: o.cosine(steps=0),
+        ValueError,
+        r"cosine\(steps=0\): steps must be > 0 and finite \(a length, in updates\), got 0\.\n"
+        r"    For no change at all use constant\(value=...\)",
+    ),
+    "negative rate": (lambda: o.cosine(start=-1e-3, steps=9), ValueError, r"start must be >= 0 and finite .*got -0.001"),
+    "nan": (lambda: o.cosine(start=math.nan, steps=9), ValueError, r"start must be finite \(a learning rate\), got nan"),
+    "infinite": (lambda: o.cosine(steps=math.inf), ValueError, r"steps must be finite \(a length, in updates\), got inf"),
+    "too large for a float": (lambda: o.cosine(steps=10**400), ValueError, "steps must be finite"),
+    "text": (lambda: o.cosine(steps="9"), TypeError, r"steps must be a number .*got '9' \(str\)\.\n    This is text; write 9"),
+    "a truth value": (lambda: o.cosine(steps=True), TypeError, r"steps must be a number .*got True \(bool\)"),
+    "None": (lambda: o.cosine(steps=None), TypeError, r"steps must be a number .*got None \(NoneType\)"),
+    "a tensor": (
+        lambda: o.cosine(steps=torch.tensor(9.0)),
+        TypeError,
+        r"A schedule holds plain numbers; arrays and tensors go through schedule\.apply",
+    ),
+    "an array": (lambda: o.cosine(steps=np.ones((2, 2))), TypeError, r"arrays and tensors go through schedule\.apply"),
+    "a ratio to zero": (lambda: o.geometric(end=0.0, steps=9), ValueError, r"end must be > 0 .*use linear or cosine"),
+    "growth without end": (
+        lambda: o.exponential(factor=1.1),
+        ValueError,
+        r"factor must be > 0 and <= 1 .*\n    To grow, use geometric\(start=, end=, steps=\)",
+    ),
+    "half a cycle": (lambda: PLAN.repeat(2.5), ValueError, r"times must be a whole number .*got 2.5"),
+    "shrinking cycles": (lambda: PLAN.repeat(stretch=0.5), ValueError, r"stretch must be >= 1"),
+    "milestones that fall": (lambda: o.milestones(at=(60, 30)), ValueError, "milestones: at must increase, got 30 after 60"),
+    "milestones that are none": (lambda: o.milestones(at=()), ValueError, "at must be a tuple of at least 1"),
+    "a milestone as a number": (lambda: o.milestones(at=30), TypeError, r"at must be a tuple .*got 30 \(int\)"),
+    "a milestone that is none": (lambda: o.milestones(at=(0, 5)), ValueError, r"at must be > 0"),
+    "too few values": (
+        lambda: o.piecewise_constant(values=(0.1,), at=(5,)),
+        ValueError,
+        "piecewise_constant: values needs one rate more than at has updates, got 1 for 1",
+    ),
+    "values that do not match": (
+        lambda: o.piecewise_linear(values=(0.1,), at=(5, 6)),
+        ValueError,
+        "piecewise_linear: values needs one rate for each update in at, got 1 for 2",
+    ),
+    # combining
+    "a number for a schedule": (
+        lambda: o.scale(0.5, PLAN),
+        TypeError,
+        r"schedule must be a Schedule, got 0.5 \(float\)\.\n    A number is written as a schedule: constant\(value=0.5\)",
+    ),
+    "after what never ends": (
+        lambda: o.constant(value=3e-4) >> o.linear(steps=100),
+        ValueError,
+        r"then: the first piece never ends; give it a length \(steps=\) or say where the second begins \(at=\)",
+    ),
+    "fitting what never ends": (lambda: o.constant().over(9), ValueError, "over: the schedule never ends"),
+    "repeating what never ends": (lambda: o.constant().repeat(), ValueError, r"repeat: the schedule never ends; .*every="),
+    "pieces too short": (
+        lambda: (o.constant(steps=0.001) >> o.linear(steps=0.999)).over(100),
+        ValueError,
+        r"over: over 100 updates the piece that ends at 0.001 has less than one update",
+    ),
+    "ceiling below floor": (lambda: PLAN.clamp(floor=1, ceiling=0.5), ValueError, "clamp: ceiling must be >= floor"),
+    "negative factor": (lambda: -0.5 * PLAN, ValueError, r"scale\(factor=-0.5\): factor must be >= 0"),
+    "joined to a number": (lambda: PLAN >> 0.1, TypeError, "unsupported operand"),
+    "times text": (lambda: PLAN * "2", TypeError, "unsupported operand|can't multiply"),
+    "plus": (lambda: PLAN + 1, TypeError, "unsupported operand"),
+    # plans
+    "a total too short": (
+        lambda: o.warmup_cosine(peak=0.1, warmup_steps=10, total_steps=10),
+        ValueError,
+        r"warmup_cosine\(total_steps=10\): total_steps must be more than warmup_steps=10, which it includes",
+    ),
+    "a plan by position": (lambda: o.noam(4_000), TypeError, r"noam\(\) takes its parameters by name: warmup_steps=, d_model="),
+    "a plan's parameter": (
+        lambda: o.warmup_cosine(peak=0.1, warmup=10, total_steps=99),
+        TypeError,
+        r"warmup_cosine\(\) has no parameter 'warmup'; did you mean 'warmup_steps'\?",
+    ),
+    "a plan's parameter left out": (lambda: o.wsd(peak=0.1), TypeError, r"wsd\(\) needs warmup_steps= \(a length"),
+    "a plan's range": (
+        lambda: o.wsd(peak=-1, warmup_steps=1, decay_steps=1, total_steps=9),
+        ValueError,
+        r"wsd\(peak=-1\): peak must be >= 0",
+    ),
+    "Noam without a height": (lambda: o.noam(warmup_steps=9), TypeError, r"noam\(\) needs either d_model= .* or peak="),
+    "Noam with two heights": (lambda: o.noam(warmup_steps=9, d_model=2, peak=1), TypeError, "noam.. needs either"),
+    "a triangle upside down": (
+        lambda: o.triangular(floor=0.2, peak=0.1, cycle_steps=9),
+        ValueError,
+        r"triangular\(peak=0.1\): peak must be >= floor=0.2",
+    ),
+    "a floor above the peak": (
+        lambda: o.cosine_restarts(peak=0.1, floor=0.2, cycle_steps=9, scale=0.5),
+        ValueError,
+        r"floor must be <= peak=0.1",
+    ),
+    # evaluating
+    "before training": (lambda: PLAN(-1), ValueError, r"real_step must be a finite number >= 0, got -1\. Clocks count from 1"),
+    "at no time": (lambda: PLAN(math.nan), ValueError, "real_step must be a finite number >= 0, got nan"),
+    "for ever": (lambda: PLAN(math.inf), ValueError, "real_step must be a finite number >= 0, got inf"),
+    "at text": (lambda: PLAN("5"), TypeError, r"real_step must be a number, or a NumPy, PyTorch or JAX array, got '5'"),
+    "at a truth value": (lambda: PLAN(True), TypeError, "real_step must be a number"),
+    "at a list": (lambda: PLAN([1, 2]), TypeError, r"for many steps at once pass an array such as numpy\.arange"),
+    "in no epoch": (lambda: PLAN(1, epoch=-1), ValueError, "epoch must be a finite number >= 0, got -1"),
+    # the value
+    "Schedule()": (lambda: o.Schedule(), TypeError, "Schedule is not built directly; call an lr function"),
+    "setting": (lambda: setattr(PLAN, "steps", 5), AttributeError, "a schedule is immutable: cannot set 'steps'"),
+    "deleting": (lambda: delattr(PLAN, "steps"), AttributeError, "a schedule is immutable: cannot delete 'steps'"),
+    "a name not there": (lambda: o.cosin, AttributeError, "module 'optimsche' has no attribute 'cosin'"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_CALLS)
+def test_wrong_call(wrong):
+    call, kind, message = WRONG_CALLS[wrong]
+    with pytest.raises(kind, match="(?is)" + message):
+        call()
+
+
+class TestDecorator:
+    def test_the_clocks_come_first(self):
+        with pytest.raises(TypeError, match=r"must begin with the clocks: def wrong\(real_step, epoch, \*, \.\.\.\)"):
+
+            @lr_fn
+            def wrong(*, peak):
+                return peak
+
+    def test_every_parameter_has_a_name(self):
+        with pytest.raises(TypeError, match=r"wrong takes \*\*more, but every parameter"):
+
+            @lr_fn
+            def wrong(real_step, epoch, **more):
+                return 1.0
+
+    def test_a_built_in_name_is_taken(self):
+        for name in ("cosine", "warmup_cosine", "then"):
+            with pytest.raises(ValueError, match=f"'{name}' is the name of a built-in schedule"):
+                lr_fn(_named(name))
+
+    def test_an_annotation_that_cannot_be_read(self):
+        def wrong(real_step, epoch, *, peak: "Raet"):  # noqa: F821
+            return peak
+
+        with pytest.raises(TypeError, match="the annotation 'Raet' of wrong's parameter 'peak' cannot be read"):
+            lr_fn(wrong)
+
+    def test_a_formula_that_returns_no_number(self):
+        @lr_fn
+        def nothing(real_step, epoch, *, peak: Rate):
+            return None
+
+        with pytest.raises(TypeError, match=r"an lr function returns a number; nothing returned None for real_step=5.0"):
+            nothing(peak=0.1)(5)
+
+    def test_ranges_of_ones_own_are_enforced(self):
+        @lr_fn
+        def sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
+            return peak * (1 - (real_step % every) / every)
+
+        with pytest.raises(ValueError, match=r"sawtooth\(every=0\): every must be > 0 and finite \(a length, in updates\)"):
+            sawtooth(peak=0.1, every=0)
+
+    def test_what_cannot_be_stored_is_refused_without_an_annotation_too(self):
+        @lr_fn
+        def free(real_step, epoch, *, thing):
+            return 1.0
+
+        assert free(thing=(1, "two", None, PLAN)).params["thing"] == (1, "two", None, PLAN)
+        with pytest.raises(TypeError, match="thing must be a number, text, a tuple or a schedule"):
+            free(thing={"a": 1})
+
+
+def _named(name):
+    def formula(real_step, epoch, *, peak):
+        return peak
+
+    formula.__name__ = name
+    return formula
