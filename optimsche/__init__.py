@@ -29,6 +29,7 @@ from optimsche.counting import resume_step, total_updates
 from optimsche.curve import plot, table
 from optimsche.domains import (
     Count,
+    Cycles,
     Factor,
     Fraction,
     Growth,
@@ -73,17 +74,27 @@ from optimsche.text import from_dict, parse, to_dict
 
 if TYPE_CHECKING:
     from optimsche.training import (
-        NonFiniteError,
-        OptimScheduler,
-        StepResult,
-        build_optim_sches,
-        micro_batch_all,
-        step_all,
+        NonFiniteError as NonFiniteError,
+    )
+    from optimsche.training import (
+        OptimScheduler as OptimScheduler,
+    )
+    from optimsche.training import (
+        StepResult as StepResult,
+    )
+    from optimsche.training import (
+        build_optim_sches as build_optim_sches,
+    )
+    from optimsche.training import (
+        micro_batch_all as micro_batch_all,
+    )
+    from optimsche.training import (
+        step_all as step_all,
     )
 
 __version__ = "0.1.0"
 
-# The training step needs PyTorch, so its names are loaded when they are first used.
+# The training step needs PyTorch: its names are loaded when they are first used, and `import *` leaves them out.
 _TRAINING = (
     "NonFiniteError",
     "OptimScheduler",
@@ -95,25 +106,22 @@ _TRAINING = (
 
 __all__ = [
     "Count",
+    "Cycles",
     "Factor",
     "Fraction",
     "Growth",
     "Length",
     "Meaning",
     "Milestones",
-    "NonFiniteError",
     "Offset",
-    "OptimScheduler",
     "Points",
     "Power",
     "Rate",
     "Rates",
     "Ratio",
     "Schedule",
-    "StepResult",
     "Steps",
     "add",
-    "build_optim_sches",
     "by_epoch",
     "clamp",
     "constant",
@@ -126,7 +134,6 @@ __all__ = [
     "inverse_sqrt",
     "linear",
     "lr_fn",
-    "micro_batch_all",
     "milestones",
     "noam",
     "one_cycle",
@@ -143,7 +150,6 @@ __all__ = [
     "scale",
     "shift",
     "staircase",
-    "step_all",
     "step_decay",
     "stretch",
     "table",
@@ -174,4 +180,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_TRAINING])

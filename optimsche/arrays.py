@@ -6,8 +6,7 @@ cannot take arrays, because it branches in Python or calls ``math``, is evaluate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from optimsche import ops
 
@@ -15,36 +14,48 @@ from optimsche import ops
 _ELEMENTS_PER_PIECE = 1_000
 
 
-def evaluate(play: Callable[[Any, Any], Any], joints: Sequence[float], real_step: Any, epoch: Any) -> Any:
-    """``play(real_step, epoch)`` for clocks of which at least one is a NumPy array of floats."""
+class Formula(Protocol):
+    """A bound formula that knows where its pieces meet."""
+
+    @property
+    def joints(self) -> tuple[float, ...]:
+        """In updates, increasing."""
+
+    def __call__(self, real_step: Any, epoch: Any) -> Any:
+        """The value at these clocks."""
+
+
+def evaluate(formula: Formula, real_step: Any, epoch: Any) -> Any:
+    """``formula(real_step, epoch)`` for clocks of which at least one is a NumPy array of floats."""
     import numpy as np
 
-    if isinstance(real_step, float) or np.ndim(epoch) > 0 or real_step.ndim != 1:
-        return _whole(play, real_step, epoch)
-    pieces = len(joints) + 1
-    if pieces == 1 or real_step.size < pieces * _ELEMENTS_PER_PIECE or not (real_step[1:] >= real_step[:-1]).all():
-        return _whole(play, real_step, epoch)
+    is_row = not isinstance(real_step, float) and real_step.ndim == 1 and np.ndim(epoch) == 0
+    if not is_row or real_step.size < 2 * _ELEMENTS_PER_PIECE:
+        return _whole(formula, real_step, epoch)
+    joints = formula.joints
+    if real_step.size < (len(joints) + 1) * _ELEMENTS_PER_PIECE or not (real_step[1:] >= real_step[:-1]).all():
+        return _whole(formula, real_step, epoch)
     # Formulas take an update that lies on a joint as the last of the piece before it: hence "right".
     cuts = np.searchsorted(real_step, joints, side="right").tolist()
-    curve = np.empty(real_step.shape)
+    curve = np.empty_like(real_step)
     for begin, end in zip([0, *cuts], [*cuts, real_step.size], strict=True):
         if begin < end:
-            curve[begin:end] = _whole(play, real_step[begin:end], epoch)
+            curve[begin:end] = _whole(formula, real_step[begin:end], epoch)
     return curve
 
 
-def _whole(play: Callable[[Any, Any], Any], real_step: Any, epoch: Any) -> Any:
+def _whole(formula: Formula, real_step: Any, epoch: Any) -> Any:
     try:
-        return ops.spread(play(real_step, epoch), real_step, epoch)
+        return ops.spread(formula(real_step, epoch), real_step, epoch)
     except (TypeError, ValueError):
         # Python's branches and math's functions refuse arrays with these errors. One that has another cause comes
         # again from the first element.
-        return _by_element(play, real_step, epoch)
+        return _by_element(formula, real_step, epoch)
 
 
-def _by_element(play: Callable[[Any, Any], Any], real_step: Any, epoch: Any) -> Any:
+def _by_element(formula: Formula, real_step: Any, epoch: Any) -> Any:
     import numpy as np
 
     steps, epochs = np.broadcast_arrays(real_step, epoch)
-    values = [float(play(step, e)) for step, e in zip(steps.ravel().tolist(), epochs.ravel().tolist(), strict=True)]
+    values = [float(formula(t, e)) for t, e in zip(steps.ravel().tolist(), epochs.ravel().tolist(), strict=True)]
     return np.array(values, dtype=float).reshape(steps.shape)

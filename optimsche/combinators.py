@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from optimsche import ops
-from optimsche.domains import Count, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Steps
+from optimsche.domains import Cycles, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Steps
 from optimsche.schedule import Schedule, lr_fn
 
 __all__ = [
@@ -38,7 +38,12 @@ def _at_the_end_of_the_first(first: Schedule, second: Schedule, at: float | None
         return {}
     if first.length == math.inf:
         raise ValueError("the first piece never ends; give it a length (steps=) or say where the second begins (at=)")
-    return {"at": first.length}
+    return {"at": _whole_if_it_is(first.length)}
+
+
+def _whole_if_it_is(length: float) -> float:
+    """A length as a person would have written it: 7 and not 7.0."""
+    return int(length) if length.is_integer() else length
 
 
 def _joints_of_then(first: Schedule, second: Schedule, at: float) -> list[float]:
@@ -442,6 +447,10 @@ def by_epoch(real_step: float, epoch: float, schedule: Schedule) -> float:
     Returns:
         A schedule without a length in updates. To draw it or attach it to an optimizer takes ``steps_per_epoch``.
 
+    Note:
+        A piece includes the clock at its end, and the clock is 0 in the first epoch: ``milestones(at=(29,))`` falls
+        after 30 epochs, since the thirtieth is played at 29.
+
     Raises:
         TypeError: not a schedule.
 
@@ -466,12 +475,17 @@ def _one_cycle(
 ) -> dict[str, Any]:
     if every is None and schedule.length == math.inf:
         raise ValueError("the schedule never ends; say how long a cycle is (every=)")
-    return {"every": schedule.length if every is None else every}
+    every = _whole_if_it_is(schedule.length) if every is None else every
+    try:
+        _begin(times or 0, every, stretch)
+    except OverflowError:
+        raise ValueError(f"{times} cycles, each {stretch} times as long as the last, never end; take fewer") from None
+    return {"every": every}
 
 
 def _begin(cycle: float, every: float, stretch: float) -> float:
     """The update after which a cycle begins: ``every * (1 + stretch + ... + stretch**(cycle - 1))``."""
-    if type(stretch) is float and stretch == 1.0:
+    if ops.is_number(stretch) and stretch == 1:
         return cycle * every
     return every * ((stretch**cycle - 1.0) / (stretch - 1.0))
 
@@ -491,7 +505,7 @@ def repeat(
     real_step: float,
     epoch: float,
     schedule: Schedule,
-    times: Count | None = None,
+    times: Cycles | None = None,
     *,
     every: Steps | None = None,
     stretch: Growth = 1.0,
@@ -508,16 +522,16 @@ def repeat(
 
     Args:
         schedule: one cycle.
-        times: how many cycles; >= 1, or None for no end. The last one goes on after them.
+        times: how many cycles; 1 to 10,000, or None for no end. The last one goes on after them.
         every: length of the first cycle in updates; > 0. By default the length of the schedule.
-        stretch: how many times as long each cycle is as the last; >= 1.
+        stretch: how many times as long each cycle is as the last; 1 to 100.
         scale: what is left of the rate with each cycle; > 0 and <= 1.
 
     Returns:
         A schedule as long as its cycles.
 
     Raises:
-        ValueError: the schedule never ends and ``every`` is not given.
+        ValueError: the schedule never ends and ``every`` is not given; or the cycles grow without bounds.
 
     Source: Loshchilov & Hutter, SGDR (2017), section 3, arXiv:1608.03983.
 
@@ -530,12 +544,12 @@ def repeat(
     """
     cycle, place = _cycle(real_step, times, every, stretch)  # type: ignore[arg-type]  # `every` is resolved
     value = schedule(place, epoch)
-    return value if type(scale) is float and scale == 1.0 else value * scale**cycle
+    return value if ops.is_number(scale) and scale == 1 else value * scale**cycle
 
 
 def _cycle(real_step: float, times: int | None, every: float, stretch: float) -> tuple[float, float]:
     """The number of the cycle that an update lies in, from 0, and its place in it on the first cycle's clock."""
-    if type(stretch) is float and stretch == 1.0:
+    if ops.is_number(stretch) and stretch == 1:
         cycle, place = ops.block(real_step, every)
         if times is None:
             return cycle, place

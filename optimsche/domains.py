@@ -29,6 +29,7 @@ from optimsche import ops
 
 __all__ = [
     "Count",
+    "Cycles",
     "Factor",
     "Fraction",
     "Growth",
@@ -64,8 +65,11 @@ Steps: TypeAlias = Annotated[
 Length: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a length, in updates; 0 for none")]
 Offset: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a number of updates")]
 Ratio: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("a factor on the length")]
-Growth: TypeAlias = Annotated[float, Ge(1), Lt(math.inf), Meaning("how many times as long each cycle is as the last")]
+Growth: TypeAlias = Annotated[float, Ge(1), Le(100), Meaning("how many times as long each cycle is as the last")]
 Count: TypeAlias = Annotated[int, Ge(1), Meaning("a whole number")]
+Cycles: TypeAlias = Annotated[
+    int, Ge(1), Le(10_000), Meaning("a whole number", "For cycles without an end leave it out.")
+]
 Milestones: TypeAlias = Annotated[tuple[Steps, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
 Points: TypeAlias = Annotated[tuple[Length, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
 Rates: TypeAlias = Annotated[tuple[Rate, ...], at.MinLen(1), Meaning("learning rates")]

@@ -6,6 +6,9 @@ imported when one of its arrays arrives, so nothing here imports PyTorch or JAX 
 
 Everything is typed as if for ``float``, because that is how formulas read; arrays, tensors and traced values follow
 the same lines. Each function keeps gradients finite where it can be differentiated, also at the ends of a piece.
+
+The functions that every shape calls ask ``type(x) is float`` before ``is_number(x)``: nearly always that is the answer,
+and a call costs as much as the arithmetic.
 """
 
 from __future__ import annotations
@@ -27,37 +30,37 @@ LARGEST_CLOCK = sys.float_info.max
 
 def cos(x: float) -> float:
     """The cosine of ``x``, in radians."""
-    return math.cos(x) if _is_number(x) else _namespace(x).cos(x)
+    return math.cos(x) if type(x) is float or is_number(x) else _namespace(x).cos(x)
 
 
 def exp(x: float) -> float:
     """The exponential of ``x``."""
-    return math.exp(x) if _is_number(x) else _namespace(x).exp(x)
+    return math.exp(x) if is_number(x) else _namespace(x).exp(x)
 
 
 def log(x: float) -> float:
     """The natural logarithm of ``x`` > 0."""
-    return math.log(x) if _is_number(x) else _namespace(x).log(x)
+    return math.log(x) if is_number(x) else _namespace(x).log(x)
 
 
 def sqrt(x: float) -> float:
     """The square root of ``x`` >= 0."""
-    return math.sqrt(x) if _is_number(x) else _namespace(x).sqrt(x)
+    return math.sqrt(x) if is_number(x) else _namespace(x).sqrt(x)
 
 
 def floor(x: float) -> float:
     """The largest whole number <= ``x``, as a float."""
-    return float(math.floor(x)) if _is_number(x) else _namespace(x).floor(x)
+    return float(math.floor(x)) if is_number(x) else _namespace(x).floor(x)
 
 
 def real(count: int) -> float:
     """A whole number as a float, so that arithmetic on an array of them is not done in a narrower type."""
-    return float(count) if _is_number(count) else _namespace(count).clock(count, "count")
+    return float(count) if is_number(count) else _namespace(count).clock(count, "count")
 
 
 def power(base: float, exponent: float) -> float:
     """``base ** exponent`` for ``base`` >= 0 and ``exponent`` > 0, with a gradient of 0 where ``base`` is 0."""
-    if _is_number(base) and _is_number(exponent):
+    if is_number(base) and is_number(exponent):
         return base**exponent
     positive = base > 0
     return where(positive, where(positive, base, 1.0) ** exponent, 0.0)
@@ -65,14 +68,14 @@ def power(base: float, exponent: float) -> float:
 
 def minimum(x: float, y: float) -> float:
     """The smaller of two values."""
-    if _is_number(x) and _is_number(y):
+    if is_number(x) and is_number(y):
         return x if x < y else y
     return _namespace(x, y).minimum(x, y)
 
 
 def maximum(x: float, y: float) -> float:
     """The larger of two values."""
-    if _is_number(x) and _is_number(y):
+    if is_number(x) and is_number(y):
         return x if x > y else y
     return _namespace(x, y).maximum(x, y)
 
@@ -95,9 +98,9 @@ def progress(real_step: float, steps: float) -> float:
     >>> progress(25.0, 100), progress(100.0, 100), progress(0.0, 0)
     (0.25, 1.0, 1.0)
     """
-    if _is_number(real_step) and _is_number(steps):
+    if (type(real_step) is float and type(steps) is float) or (is_number(real_step) and is_number(steps)):
         return real_step / steps if real_step < steps else 1.0
-    if _is_number(steps) and steps > 0:
+    if is_number(steps) and steps > 0:
         return minimum(real_step / steps, 1.0)
     return where(real_step < steps, real_step / where(steps > 0, steps, 1.0), 1.0)
 
@@ -111,13 +114,18 @@ def segment(start: float, end: float, weight: float) -> float:
     >>> segment(0.1, 0.3, 0.0), segment(0.1, 0.3, 0.5), segment(0.1, 0.3, 1.0)
     (0.1, 0.2, 0.3)
     """
+    if type(weight) is float and type(start) is float and type(end) is float:
+        value = start + (end - start) * weight
+        if weight >= 1.0 or (value > end if start <= end else value < end):
+            return end
+        return value
     return landing(start + (end - start) * weight, start, end, weight)
 
 
 def landing(value: float, start: float, end: float, weight: float) -> float:
     """``value``, on its way from ``start`` to ``end``: exactly ``end`` from ``weight`` 1 on, and never beyond it."""
-    if _is_number(start) and _is_number(end):
-        if _is_number(value):
+    if is_number(start) and is_number(end):
+        if is_number(value):
             if weight >= 1.0:
                 return end
             return minimum(value, end) if start <= end else maximum(value, end)
@@ -140,10 +148,10 @@ def switch(real_step: float, at: float, before: Callable[[float], float], after:
     >>> switch(13.0, 10.0, before=lambda t: -t, after=lambda t: t)
     3.0
     """
-    if _is_number(real_step) and _is_number(at):
+    if (type(real_step) is float and type(at) is float) or (is_number(real_step) and is_number(at)):
         return before(real_step) if real_step <= at else after(real_step - at)
     first = real_step <= at
-    if _is_number(at) and is_numpy(real_step):
+    if is_number(at) and is_numpy(real_step):
         if first.all():  # type: ignore[attr-defined]
             return before(real_step)
         if not first.any():  # type: ignore[attr-defined]
@@ -172,7 +180,7 @@ def count_below(points: Sequence[float], real_step: float) -> int:
     >>> [count_below((10, 20), t) for t in (10.0, 11.0, 21.0)]
     [0, 1, 2]
     """
-    if _is_number(real_step) and type(points) is tuple:
+    if is_number(real_step) and type(points) is tuple:
         # A binary search spelled out: torch.compile cannot look into Python's bisect, which is written in C.
         low, high = 0, len(points)
         while low < high:
@@ -235,8 +243,8 @@ def clock(value: Any, name: str) -> Any:
 
 def spread(value: Any, real_step: Any, epoch: Any) -> Any:
     """``value`` in the shape of its clocks: a formula that does not look at them gives one number for all."""
-    shaped = real_step if not _is_number(real_step) else epoch
-    if _is_number(shaped):
+    shaped = real_step if not is_number(real_step) else epoch
+    if is_number(shaped):
         return float(value) if type(value) is int else value
     if getattr(value, "shape", None) == shaped.shape and value.dtype == shaped.dtype:
         return value
@@ -257,7 +265,8 @@ def is_numpy_scalar(value: Any) -> bool:
 _CLOCKS = "Clocks count from 1; 0 is the instant before training."
 
 
-def _is_number(x: Any) -> bool:
+def is_number(x: Any) -> bool:
+    """Whether ``x`` is a Python number, and not an array, tensor or traced value."""
     kind = type(x)
     return kind is float or kind is int
 
@@ -322,17 +331,17 @@ class _Torch:
             setattr(self, name, getattr(torch, name))
 
     def minimum(self, x: Any, y: Any) -> Any:
-        if _is_number(y):
+        if is_number(y):
             return self._torch.clamp(x, max=y)
-        return self._torch.clamp(y, max=x) if _is_number(x) else self._torch.minimum(x, y)
+        return self._torch.clamp(y, max=x) if is_number(x) else self._torch.minimum(x, y)
 
     def maximum(self, x: Any, y: Any) -> Any:
-        if _is_number(y):
+        if is_number(y):
             return self._torch.clamp(x, min=y)
-        return self._torch.clamp(y, min=x) if _is_number(x) else self._torch.maximum(x, y)
+        return self._torch.clamp(y, min=x) if is_number(x) else self._torch.maximum(x, y)
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
-        if _is_number(x) and _is_number(y):
+        if is_number(x) and is_number(y):
             # torch.where of two numbers gives PyTorch's default type, float32, which would round them.
             x = self._torch.full_like(condition, x, dtype=self._widest(condition))
         return self._torch.where(condition, x, y)

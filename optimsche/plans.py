@@ -16,7 +16,7 @@ from annotated_types import Ge
 
 from optimsche import domains
 from optimsche.combinators import add, repeat
-from optimsche.domains import Count, Fraction, Growth, Length, Meaning, Rate, Steps
+from optimsche.domains import Cycles, Fraction, Growth, Length, Meaning, Rate, Steps
 from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear
 from optimsche.schedule import Schedule, register
 
@@ -247,7 +247,7 @@ def cosine_restarts(
     *,
     peak: Rate,
     cycle_steps: Steps,
-    cycles: Count | None = None,
+    cycles: Cycles | None = None,
     warmup_steps: Length = 0,
     floor: Rate = 0.0,
     stretch: Growth = 1.0,
@@ -258,10 +258,10 @@ def cosine_restarts(
     Args:
         peak: the rate at the beginning of the first cycle; finite, >= 0.
         cycle_steps: length of the first cycle in updates; > 0.
-        cycles: how many; >= 1, or None for no end.
+        cycles: how many; 1 to 10,000, or None for no end.
         warmup_steps: length of a rise before the first cycle, in updates; >= 0.
         floor: the rate at the end of each cycle; finite, >= 0.
-        stretch: how many times as long each cycle is as the last; >= 1.
+        stretch: how many times as long each cycle is as the last; 1 to 100.
         scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
 
     Returns:
@@ -292,7 +292,7 @@ def triangular(
     floor: Rate = 0.0,
     peak: Rate,
     cycle_steps: Steps,
-    cycles: Count | None = None,
+    cycles: Cycles | None = None,
     scale: Fraction = 1.0,
 ) -> Schedule:
     """Rise from ``floor`` to ``peak`` and fall back, both in straight lines, again and again.
@@ -301,7 +301,7 @@ def triangular(
         floor: the rate at both ends of each cycle; finite, >= 0.
         peak: the rate in the middle of the first cycle; finite, >= ``floor``.
         cycle_steps: length of a cycle in updates, rise and fall together; > 0.
-        cycles: how many; >= 1, or None for no end.
+        cycles: how many; 1 to 10,000, or None for no end.
         scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
 
     Returns:

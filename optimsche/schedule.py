@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from optimsche import arrays, domains, ops
-from optimsche.domains import Count, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Steps
+from optimsche.domains import Cycles, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,7 +150,9 @@ class Schedule:
             ValueError: a clock below 0 or not finite.
             TypeError: a clock that is not a number or an array of numbers.
         """
-        if type(real_step) is not float or not 0.0 <= real_step <= ops.LARGEST_CLOCK:
+        if type(real_step) is int and 0 <= real_step <= 2**53:
+            real_step = float(real_step)
+        elif type(real_step) is not float or not 0.0 <= real_step <= ops.LARGEST_CLOCK:
             real_step = ops.clock(real_step, "real_step")
         if type(epoch) is not float or not 0.0 <= epoch <= ops.LARGEST_CLOCK:
             epoch = ops.clock(epoch, "epoch")
@@ -158,7 +160,7 @@ class Schedule:
             value = self._node.play(real_step, epoch)
             return value if type(value) is float else self._as_float(value, real_step)
         if ops.is_numpy(real_step) or ops.is_numpy(epoch):
-            return arrays.evaluate(self._node.play, self._node.joints, real_step, epoch)
+            return arrays.evaluate(self._node, real_step, epoch)
         return ops.spread(self._node.play(real_step, epoch), real_step, epoch)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
@@ -351,7 +353,7 @@ class Schedule:
 
     def repeat(
         self,
-        times: Count | None = None,
+        times: Cycles | None = None,
         *,
         every: Steps | None = None,
         stretch: Growth = 1.0,
@@ -584,4 +586,4 @@ def register(name: str, constructor: Callable[..., Schedule]) -> None:
 
 
 def _is_built_in(constructor: Callable[..., Schedule]) -> bool:
-    return constructor.__module__.startswith("optimsche.")
+    return (constructor.__module__ or "").startswith("optimsche.")

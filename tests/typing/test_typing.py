@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-MARKED = {number for number, line in enumerate((HERE / "rejected.py").read_text().splitlines(), 1) if "# error:" in line}
+MARKED = {
+    number for number, line in enumerate((HERE / "rejected.py").read_text().splitlines(), 1) if "# error:" in line
+}
 
 
 def mypy_errors(name):
@@ -23,7 +25,9 @@ def pyright_errors(name):
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, str(HERE / name)]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent.parent)
     report = json.loads(ran.stdout)
-    return {d["range"]["start"]["line"] + 1: d["message"] for d in report["generalDiagnostics"] if d["severity"] == "error"}
+    return {
+        d["range"]["start"]["line"] + 1: d["message"] for d in report["generalDiagnostics"] if d["severity"] == "error"
+    }
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])

@@ -36,7 +36,11 @@ def test_without_torch_the_training_step_says_what_to_install():
 def test_every_public_name_exists():
     import optimsche
 
-    for name in optimsche.__all__:
+    for name in dir(optimsche):
         assert getattr(optimsche, name) is not None
-    assert set(optimsche._TRAINING) < set(optimsche.__all__)
-    assert dir(optimsche) == sorted(optimsche.__all__)
+    assert {"OptimScheduler", "cosine"} < set(dir(optimsche))
+
+
+def test_importing_everything_does_not_need_torch():
+    code = "import sys; sys.modules['torch'] = None\nfrom optimsche import *\nprint(cosine(steps=2)(1))"
+    assert run(code) == ("0.5", "")

@@ -14,7 +14,7 @@ from optimsche import Rate, Steps, lr_fn
 
 
 @lr_fn
-def sawtooth(real_step, epoch, *, peak: Rate, every: Steps = 100):
+def falling(real_step, epoch, *, peak: Rate, every: Steps = 100):
     """Fall from peak to 0, again and again."""
     return peak * (1 - (real_step % every) / every)
 
@@ -32,21 +32,21 @@ def faster(real_step, epoch, schedule: o.Schedule, by: Steps):
 
 
 def test_it_prints_compares_and_travels():
-    plan = sawtooth(peak=0.1).warmup(10)
-    assert repr(plan) == "warmup(sawtooth(peak=0.1, every=100), steps=10, start=0.0)"
+    plan = falling(peak=0.1).warmup(10)
+    assert repr(plan) == "warmup(falling(peak=0.1, every=100), steps=10, start=0.0)"
     assert o.parse(repr(plan)) == plan == o.from_dict(plan.to_dict()) == pickle.loads(pickle.dumps(plan))
-    assert plan != sawtooth(peak=0.2).warmup(10)
+    assert plan != falling(peak=0.2).warmup(10)
     assert plan != "plan"
 
 
 def test_its_signature_is_shown_without_the_clocks():
-    assert list(inspect.signature(sawtooth).parameters) == ["peak", "every"]
-    assert inspect.signature(sawtooth).parameters["every"].default == 100
-    assert sawtooth.__doc__ == "Fall from peak to 0, again and again."
-    assert repr(sawtooth) == "<lr function sawtooth(peak, every)>"
+    assert list(inspect.signature(falling).parameters) == ["peak", "every"]
+    assert inspect.signature(falling).parameters["every"].default == 100
+    assert falling.__doc__ == "Fall from peak to 0, again and again."
+    assert repr(falling) == "<lr function falling(peak, every)>"
 
 
-@given(st.builds(sawtooth, every=st.integers(1, 1_000)), st.integers(0, 10**6))
+@given(st.builds(falling, every=st.integers(1, 1_000)), st.integers(0, 10**6))
 def test_hypothesis_draws_its_parameters_from_their_ranges(schedule, t):
     assert 0 <= schedule(t) <= schedule.params["peak"]
 

@@ -33,7 +33,10 @@ import optimsche as o
         (o.piecewise_constant(at=(2, 5), values=(0.1, 0.7, 0.3)), {0: 0.1, 2: 0.1, 3: 0.7, 5: 0.7, 6: 0.3}),
         (o.piecewise_linear(at=(2, 4), values=(0.5, 1.0)), {0: 0.5, 2: 0.5, 3: 0.75, 4: 1.0, 5: 1.0}),
         (o.piecewise_linear(at=(0, 4), values=(0.0, 1.0)), {0: 0.0, 1: 0.25, 4: 1.0}),
-        (o.warmup_cosine(peak=1.0, warmup_steps=4, total_steps=12), {0: 0.0, 1: 0.25, 4: 1.0, 8: 0.5, 12: 0.0, 13: 0.0}),
+        (
+            o.warmup_cosine(peak=1.0, warmup_steps=4, total_steps=12),
+            {0: 0.0, 1: 0.25, 4: 1.0, 8: 0.5, 12: 0.0, 13: 0.0},
+        ),
         (o.warmup_cosine(peak=1.0, warmup_steps=4, total_steps=12, floor=0.5), {4: 1.0, 8: 0.75, 12: 0.5}),
         (o.warmup_linear(peak=1.0, warmup_steps=0, total_steps=4), {0: 1.0, 1: 0.75, 4: 0.0}),
         (o.warmup_constant(peak=1.0, warmup_steps=4), {0: 0.0, 3: 0.75, 4: 1.0, 10**6: 1.0}),
@@ -85,7 +88,7 @@ def test_a_plan_prints_what_it_is_made_of():
         "warmup(cosine(start=0.0003, end=0.0, steps=98000), steps=2000, start=0.0)"
     )
     assert repr(o.wsd(peak=0.1, warmup_steps=1, decay_steps=2, total_steps=10)) == (
-        "warmup(then(constant(value=0.1, steps=7), linear(start=0.1, end=0.0, steps=2), at=7.0), steps=1, start=0.0)"
+        "warmup(then(constant(value=0.1, steps=7), linear(start=0.1, end=0.0, steps=2), at=7), steps=1, start=0.0)"
     )
     assert repr(o.noam(peak=0.1, warmup_steps=10)) == (
         "warmup(inverse_sqrt(start=0.1, timescale=10), steps=10, start=0.0)"

@@ -27,7 +27,10 @@ from optimsche import from_dict, parse
         ("milestones(at=(30, 60))", o.milestones(at=(30, 60))),
         ("milestones(at=[30, 60])", o.milestones(at=(30, 60))),
         ("constant(steps=None)", o.constant()),
-        ("warmup_cosine(peak=1, warmup_steps=2, total_steps=9)", o.warmup_cosine(peak=1, warmup_steps=2, total_steps=9)),
+        (
+            "warmup_cosine(peak=1, warmup_steps=2, total_steps=9)",
+            o.warmup_cosine(peak=1, warmup_steps=2, total_steps=9),
+        ),
     ],
 )
 def test_parse_reads(text, expected):
@@ -123,7 +126,10 @@ def test_from_dict_reads_what_a_person_writes(data, expected):
     [
         ({"cosin": {"steps": 9}}, "from_dict: unknown lr function or plan 'cosin'; did you mean 'cosine'"),
         ({"cosine": {"step": 9}}, r"from_dict: at cosine: cosine\(\) has no parameter 'step'"),
-        ({"warmup": {"schedule": {"cosine": {"steps": 0}}, "steps": 1}}, "at warmup.schedule.cosine: .*steps must be > 0"),
+        (
+            {"warmup": {"schedule": {"cosine": {"steps": 0}}, "steps": 1}},
+            "at warmup.schedule.cosine: .*steps must be > 0",
+        ),
         ({"warmup": {"schedule": "cosin(steps=9)", "steps": 1}}, "at warmup.schedule: parse: at character 1"),
         ({"cosine": {"steps": 9}, "linear": {"steps": 9}}, "a schedule is one name with its parameters"),
         ({}, "a schedule is one name with its parameters"),

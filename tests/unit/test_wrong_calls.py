@@ -37,11 +37,27 @@ WRONG_CALLS = {
         r"cosine\(steps=0\): steps must be > 0 and finite \(a length, in updates\), got 0\.\n"
         r"    For no change at all use constant\(value=...\)",
     ),
-    "negative rate": (lambda: o.cosine(start=-1e-3, steps=9), ValueError, r"start must be >= 0 and finite .*got -0.001"),
-    "nan": (lambda: o.cosine(start=math.nan, steps=9), ValueError, r"start must be finite \(a learning rate\), got nan"),
-    "infinite": (lambda: o.cosine(steps=math.inf), ValueError, r"steps must be finite \(a length, in updates\), got inf"),
+    "negative rate": (
+        lambda: o.cosine(start=-1e-3, steps=9),
+        ValueError,
+        r"start must be >= 0 and finite .*got -0.001",
+    ),
+    "nan": (
+        lambda: o.cosine(start=math.nan, steps=9),
+        ValueError,
+        r"start must be finite \(a learning rate\), got nan",
+    ),
+    "infinite": (
+        lambda: o.cosine(steps=math.inf),
+        ValueError,
+        r"steps must be finite \(a length, in updates\), got inf",
+    ),
     "too large for a float": (lambda: o.cosine(steps=10**400), ValueError, "steps must be finite"),
-    "text": (lambda: o.cosine(steps="9"), TypeError, r"steps must be a number .*got '9' \(str\)\.\n    This is text; write 9"),
+    "text": (
+        lambda: o.cosine(steps="9"),
+        TypeError,
+        r"steps must be a number .*got '9' \(str\)\.\n    This is text; write 9",
+    ),
     "a truth value": (lambda: o.cosine(steps=True), TypeError, r"steps must be a number .*got True \(bool\)"),
     "None": (lambda: o.cosine(steps=None), TypeError, r"steps must be a number .*got None \(NoneType\)"),
     "a tensor": (
@@ -57,8 +73,22 @@ WRONG_CALLS = {
         r"factor must be > 0 and <= 1 .*\n    To grow, use geometric\(start=, end=, steps=\)",
     ),
     "half a cycle": (lambda: PLAN.repeat(2.5), ValueError, r"times must be a whole number .*got 2.5"),
+    "endless in number": (
+        lambda: PLAN.repeat(10**6),
+        ValueError,
+        r"times must be .* <= 10000 .*For cycles without an end",
+    ),
+    "growth without bounds": (
+        lambda: PLAN.repeat(1_000, stretch=9),
+        ValueError,
+        "repeat: 1000 cycles, each 9 times as long as the last, never end",
+    ),
     "shrinking cycles": (lambda: PLAN.repeat(stretch=0.5), ValueError, r"stretch must be >= 1"),
-    "milestones that fall": (lambda: o.milestones(at=(60, 30)), ValueError, "milestones: at must increase, got 30 after 60"),
+    "milestones that fall": (
+        lambda: o.milestones(at=(60, 30)),
+        ValueError,
+        "milestones: at must increase, got 30 after 60",
+    ),
     "milestones that are none": (lambda: o.milestones(at=()), ValueError, "at must be a tuple of at least 1"),
     "a milestone as a number": (lambda: o.milestones(at=30), TypeError, r"at must be a tuple .*got 30 \(int\)"),
     "a milestone that is none": (lambda: o.milestones(at=(0, 5)), ValueError, r"at must be > 0"),
@@ -76,7 +106,7 @@ WRONG_CALLS = {
     "a number for a schedule": (
         lambda: o.scale(0.5, PLAN),
         TypeError,
-        r"schedule must be a Schedule, got 0.5 \(float\)\.\n    A number is written as a schedule: constant\(value=0.5\)",
+        r"schedule must be a Schedule, got 0.5 \(float\)\.\n    A number is written as .*: constant\(value=0.5\)",
     ),
     "after what never ends": (
         lambda: o.constant(value=3e-4) >> o.linear(steps=100),
@@ -84,7 +114,11 @@ WRONG_CALLS = {
         r"then: the first piece never ends; give it a length \(steps=\) or say where the second begins \(at=\)",
     ),
     "fitting what never ends": (lambda: o.constant().over(9), ValueError, "over: the schedule never ends"),
-    "repeating what never ends": (lambda: o.constant().repeat(), ValueError, r"repeat: the schedule never ends; .*every="),
+    "repeating what never ends": (
+        lambda: o.constant().repeat(),
+        ValueError,
+        r"repeat: the schedule never ends; .*every=",
+    ),
     "pieces too short": (
         lambda: (o.constant(steps=0.001) >> o.linear(steps=0.999)).over(100),
         ValueError,
@@ -101,7 +135,11 @@ WRONG_CALLS = {
         ValueError,
         r"warmup_cosine\(total_steps=10\): total_steps must be more than warmup_steps=10, which it includes",
     ),
-    "a plan by position": (lambda: o.noam(4_000), TypeError, r"noam\(\) takes its parameters by name: warmup_steps=, d_model="),
+    "a plan by position": (
+        lambda: o.noam(4_000),
+        TypeError,
+        r"noam\(\) takes its parameters by name: warmup_steps=, d_model=",
+    ),
     "a plan's parameter": (
         lambda: o.warmup_cosine(peak=0.1, warmup=10, total_steps=99),
         TypeError,
@@ -126,7 +164,11 @@ WRONG_CALLS = {
         r"floor must be <= peak=0.1",
     ),
     # evaluating
-    "before training": (lambda: PLAN(-1), ValueError, r"real_step must be a finite number >= 0, got -1\. Clocks count from 1"),
+    "before training": (
+        lambda: PLAN(-1),
+        ValueError,
+        r"real_step must be a finite number >= 0, got -1\. Clocks count from 1",
+    ),
     "at no time": (lambda: PLAN(math.nan), ValueError, "real_step must be a finite number >= 0, got nan"),
     "for ever": (lambda: PLAN(math.inf), ValueError, "real_step must be a finite number >= 0, got inf"),
     "at text": (lambda: PLAN("5"), TypeError, r"real_step must be a number, or a NumPy, PyTorch or JAX array, got '5'"),
@@ -180,7 +222,9 @@ class TestDecorator:
         def nothing(real_step, epoch, *, peak: Rate):
             return None
 
-        with pytest.raises(TypeError, match=r"an lr function returns a number; nothing returned None for real_step=5.0"):
+        with pytest.raises(
+            TypeError, match=r"an lr function returns a number; nothing returned None for real_step=5.0"
+        ):
             nothing(peak=0.1)(5)
 
     def test_ranges_of_ones_own_are_enforced(self):
@@ -188,7 +232,9 @@ class TestDecorator:
         def sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
             return peak * (1 - (real_step % every) / every)
 
-        with pytest.raises(ValueError, match=r"sawtooth\(every=0\): every must be > 0 and finite \(a length, in updates\)"):
+        with pytest.raises(
+            ValueError, match=r"sawtooth\(every=0\): every must be > 0 and finite \(a length, in updates\)"
+        ):
             sawtooth(peak=0.1, every=0)
 
     def test_what_cannot_be_stored_is_refused_without_an_annotation_too(self):

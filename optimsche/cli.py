@@ -1,0 +1,95 @@
+"""The command line: ``optimsche demo``, ``optimsche show``, ``optimsche list``."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from optimsche.combinators import __all__ as combinator_names
+from optimsche.schedule import LrFn, known
+from optimsche.text import parse
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is 0, 1 for a missing package, 2 for a mistake in the call."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ValueError, TypeError, OSError) as error:
+        print(f"optimsche {options.command}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        extra = {"demo": "demo"}.get(options.command, "plot")
+        print(f"optimsche {options.command}: {error}; pip install 'optimsche[{extra}]'", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="optimsche", description="Learning-rate schedules as immutable values.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="train a small network on real data, with a schedule, to the end")
+    demo.add_argument("--out", type=Path, default=Path("optimsche-demo"), metavar="DIR", help="default: %(default)s")
+    demo.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint, wherever the run stopped")
+    plan = demo.add_mutually_exclusive_group()
+    plan.add_argument("--schedule", metavar="TEXT", help="a schedule as text, its lengths in updates")
+    plan.add_argument("--config", metavar="FILE", help="a YAML file in SpeeChain's form (optim_sches)")
+    demo.add_argument("--epochs", type=_at_least_one, default=20, help="passes over the data (default: %(default)s)")
+    demo.add_argument("--amp", choices=["off", "bf16"], default="off", help="mixed precision (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=0, help="of weights, dropout and data order (default: %(default)s)")
+    demo.set_defaults(run=_demo)
+
+    show = commands.add_parser("show", help="read a schedule and print its rates")
+    show.add_argument("schedule", metavar="TEXT", help="such as 'cosine(start=3e-4, steps=9_000).warmup(1_000)'")
+    show.add_argument("--steps-per-epoch", type=_at_least_one, metavar="N", help="for schedules that count epochs")
+    show.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve into FILE")
+    show.set_defaults(run=_show)
+
+    listing = commands.add_parser("list", help="list the shapes, combinators and plans")
+    listing.set_defaults(run=_list)
+    return parser
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be >= 1, got {number}")
+    return number
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from optimsche.demo.train import Settings, train
+
+    settings = Settings(options.epochs, options.seed, options.amp, options.schedule, options.config)
+    outcome = train(settings, options.out, resume=options.resume)
+    skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
+    print(f"{outcome.updates} updates{skipped}; {options.out}/curve.png shows the rates planned and applied")
+    print(f"test accuracy {outcome.accuracy:.1%} ({outcome.correct} of {outcome.images} images)")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    schedule = parse(options.schedule)
+    print(schedule)
+    print(schedule.table(steps_per_epoch=options.steps_per_epoch))
+    if options.plot is not None:
+        schedule.plot(steps_per_epoch=options.steps_per_epoch).figure.savefig(options.plot)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    groups: dict[str, list[str]] = {"Shapes": [], "Combinators": [], "Plans": []}
+    for name, constructor in sorted(known().items()):
+        kind = "Combinators" if name in combinator_names else "Shapes" if isinstance(constructor, LrFn) else "Plans"
+        summary = (inspect.getdoc(constructor) or "").partition("\n")[0].replace("``", "")
+        groups[kind].append(f"  {name:<20}{summary}")
+    print("\n\n".join("\n".join([title, *lines]) for title, lines in groups.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

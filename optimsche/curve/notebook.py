@@ -1,0 +1,40 @@
+"""How a schedule shows itself at the end of a notebook's cell."""
+
+from __future__ import annotations
+
+import html
+import io
+from typing import Any
+
+from optimsche.curve.plots import plot
+from optimsche.schedule import Schedule
+
+
+def notebook_html(schedule: Schedule) -> str | None:
+    """The expression of a schedule above a small picture of its curve; None without Matplotlib.
+
+    A schedule that cannot be drawn without further arguments shows its expression alone.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    # What is displayed at the end of a cell must not fail: a schedule has an expression even if it cannot be drawn.
+    try:
+        picture = _svg(schedule, Figure(figsize=(4.8, 2.0), layout="constrained"))
+    except Exception:
+        picture = ""
+    return f"<div><code>{html.escape(repr(schedule))}</code></div>{picture}"
+
+
+def _svg(schedule: Schedule, figure: Any) -> str:
+    import matplotlib
+
+    axes = plot(schedule, ax=figure.subplots())
+    axes.grid(alpha=0.3)
+    file = io.StringIO()
+    # The salt makes the same curve the same text, so that a notebook that runs again has no changes to commit.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "optimsche"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,197 @@
+"""How far a curve goes, where it is looked at, and in which epoch each update lies."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge, Gt, Lt
+
+from optimsche import domains
+from optimsche.combinators import repeat
+from optimsche.domains import Meaning
+from optimsche.schedule import Schedule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Reach = Annotated[float, Gt(0), Lt(math.inf), Meaning("how far to go, in updates")]
+_PerEpoch = Annotated[int, Ge(1), Meaning("micro-batches in an epoch, len(loader)")]
+_PerUpdate = Annotated[int, Ge(1), Meaning("micro-batches in one update")]
+
+# More than twice the columns of pixels that a picture usually has.
+_POINTS = 2_000
+# Of more joints or epochs than this, only the first and the last get points or rows of their own.
+_MOST_EDGES = 200
+
+
+def sample(schedule: Schedule, last: float, per_epoch: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clocks from 0 to ``last`` and the rates there."""
+    import numpy as np
+
+    clocks = _clocks(last, _edges(schedule, last, per_epoch))
+    epochs = 1.0 if per_epoch is None else np.maximum(np.ceil(clocks / per_epoch), 1.0)
+    return clocks, schedule(clocks, epochs)
+
+
+def _clocks(last: float, edges: Sequence[float]) -> NDArray[np.float64]:
+    """About ``_POINTS`` clocks from 0 to ``last``, with both sides of every edge among them.
+
+    A long range is looked at in whole updates, as training does. A short one is looked at between them too: the plan
+    of a run in fractions has no other clocks.
+    """
+    import numpy as np
+
+    cells = np.arange(_POINTS)
+    if last > _POINTS:
+        # At a place of its own in each cell (by the golden ratio, so that places never repeat): clocks at equal
+        # distances can meet a periodic schedule at the same phase every time and draw it as a flat line.
+        spread = np.floor((cells + cells * 0.6180339887498949 % 1.0) * (last / _POINTS))
+        edges = [math.floor(edge) for edge in edges]
+        beyond = [edge + 1.0 for edge in edges]
+    else:
+        spread = np.concatenate([cells * (last / _POINTS), np.arange(math.floor(last) + 1.0)])
+        beyond = [math.nextafter(edge, math.inf) for edge in edges]
+    clocks = np.unique(np.concatenate([[0.0, last], spread, edges, beyond]))
+    return clocks[clocks <= last]
+
+
+def _edges(schedule: Schedule, last: float, per_epoch: int | None) -> list[float]:
+    """Where the curve may have a corner or jump: joints, and ends of epochs if these matter."""
+    edges = few([joint for joint in schedule.joints if joint < last])
+    if per_epoch is not None and depends_on_epoch(schedule):
+        epochs = range(1, math.ceil(last / per_epoch))
+        edges += [float(epoch * per_epoch) for epoch in few(epochs)]
+    return edges
+
+
+def few(items: Sequence[Any]) -> list[Any]:
+    """All of a short list, the first and the last of a long one."""
+    if len(items) <= _MOST_EDGES:
+        return list(items)
+    return [*items[: _MOST_EDGES // 2], *items[-_MOST_EDGES // 2 :]]
+
+
+def common_reach(schedules: Sequence[Schedule], per_epoch: int | None) -> float:
+    """A little past the longest end, so that what is held there shows; without any end, as far as the longest."""
+    ends = [end for end in (end_of(schedule, per_epoch) for schedule in schedules) if end != math.inf]
+    if not ends:
+        return max(reach_of(schedule, per_epoch) for schedule in schedules)
+    reach = 1.05 * max(ends)
+    return reach if reach < _POINTS else float(math.ceil(reach))
+
+
+def reach_of(schedule: Schedule, per_epoch: int | None) -> float:
+    """How far a schedule is worth looking at: to its end, or as far as :func:`plot` says of one without an end."""
+    end = end_of(schedule, per_epoch)
+    if end != math.inf:
+        return end
+    joints = list(schedule.joints)
+    if per_epoch is not None:
+        joints = sorted({*joints, *joints_in_epochs(schedule, per_epoch)})
+    if _goes_in_circles(schedule):
+        return joints[5]
+    if joints:
+        pieces = [right - left for left, right in itertools.pairwise([0.0, *joints])]
+        return joints[-1] + 2.0 * max(pieces)
+    highest = schedule(0.0)
+    for update in (digit * 10.0**exponent for exponent in range(13) for digit in (1, 2, 5)):
+        rate = schedule(update, 1.0 if per_epoch is None else epoch_of(update, per_epoch))
+        highest = max(highest, rate)
+        if rate < highest / 4.0:
+            return update
+    return 10.0 * per_epoch if per_epoch is not None and depends_on_epoch(schedule) else 1_000.0
+
+
+def _goes_in_circles(schedule: Schedule) -> bool:
+    """Whether a part of it is repeated without an end: its joints are then many and alike."""
+    arguments = schedule.arguments
+    if schedule.lr_fn is repeat and arguments["times"] is None:
+        return True
+    return any(_goes_in_circles(inner) for inner in arguments.values() if isinstance(inner, Schedule))
+
+
+def end_of(schedule: Schedule, per_epoch: int | None) -> float:
+    """The last update at which anything changes, also what is counted in epochs; ``math.inf`` if there is none."""
+    ends = [schedule.length]
+    if per_epoch is not None:
+        ends += [inner.length * per_epoch + 1.0 for inner in _played_by_epoch(schedule)]
+    return max((end for end in ends if 0.0 < end < math.inf), default=math.inf)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Epochs
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def updates_per_epoch(call: str, steps_per_epoch: int | None, accum_grad: int) -> int | None:
+    """Updates in an epoch; None if that is not known."""
+    accum_grad = domains.admit(call, "accum_grad", _PerUpdate, accum_grad)
+    if steps_per_epoch is None:
+        return None
+    steps_per_epoch = domains.admit(call, "steps_per_epoch", _PerEpoch, steps_per_epoch)
+    return -(-steps_per_epoch // accum_grad)  # Rounded up: the last window of an epoch is cut short.
+
+
+def epoch_of(update: float, per_epoch: int) -> float:
+    """The epoch of an update, from 1. The instant before training lies in the first one."""
+    return max(float(math.ceil(update / per_epoch)), 1.0)
+
+
+def _played_by_epoch(schedule: Schedule) -> Iterator[Schedule]:
+    """Every schedule inside this one whose clock is the number of finished epochs."""
+    for inner in schedule.arguments.values():
+        if isinstance(inner, Schedule):
+            if schedule.lr_fn.counts_epochs:
+                yield inner
+            yield from _played_by_epoch(inner)
+
+
+def joints_in_epochs(schedule: Schedule, per_epoch: int) -> list[float]:
+    """The joints of what counts finished epochs, each as the first update after so many epochs."""
+    return sorted({joint * per_epoch + 1.0 for inner in _played_by_epoch(schedule) for joint in inner.joints})
+
+
+def depends_on_epoch(schedule: Schedule) -> bool:
+    """Whether it says so, or shows it in one of a few epochs at one of a few updates."""
+    if schedule.counts_epochs:
+        return True
+    import numpy as np
+
+    reach = reach_of(schedule, None)
+    clocks = np.concatenate([few(schedule.joints), np.floor(np.linspace(0.0, reach, num=20))])
+    first = schedule(clocks, 1.0)
+    try:
+        return any(bool((schedule(clocks, epoch) != first).any()) for epoch in (2.0, 3.0, 10.0, 30.0, 100.0, 1_000.0))
+    except Exception:
+        return True  # It refuses an epoch, as a list of one rate for each does past its end.
+
+
+def check_epochs(call: str, schedule: Schedule, per_epoch: int | None) -> None:
+    """Refuse a schedule that needs to know how long an epoch is, where that is not known."""
+    if per_epoch is None and depends_on_epoch(schedule):
+        raise epochs_needed(call, f"the rate of {schedule!r} depends on the epoch")
+
+
+def epochs_needed(call: str, reason: str) -> ValueError:
+    """The error that says how to give the length of an epoch."""
+    return ValueError(
+        f"{call}(steps_per_epoch=None): steps_per_epoch must be given (micro-batches in an epoch), since {reason}.\n"
+        f"    Write {call}(..., steps_per_epoch=len(loader))."
+    )
+
+
+def no_schedule(call: str, value: object) -> TypeError:
+    """The error for something that is not a schedule, with the likely cure."""
+    takes = {"plot": "a schedule, a mapping of names to schedules, or a list of schedules", "table": "a schedule"}
+    text = f"{call}() takes {takes[call]}, got {value!r:.80} ({type(value).__name__})."
+    if callable(value):
+        text += f"\n    Call it with its parameters: {getattr(value, '__name__', 'it')}(...)."
+    elif isinstance(value, str):
+        text += f"\n    Text is read by parse: {call}(parse({value!r:.80}))."
+    elif call == "table" and isinstance(value, Mapping | Sequence):
+        text += "\n    Write one table for each."
+    return TypeError(text)
