@@ -1,0 +1,77 @@
+"""What a run leaves in its folder: a checkpoint that is never half written, a table, and a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from optimsche.curve import plot
+from optimsche.schedule import Schedule
+
+COLUMNS = ("optimizer", "update", "epoch", "step_num", "lr", "loss", "grad_norm", "skipped")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` whole or not at all, also if the process or the machine stops in the middle."""
+    draft = path.with_name(path.name + ".part")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name itself is only on the disk after this
+    finally:
+        os.close(folder)
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint that ``torch.load`` reads with its safe default, ``weights_only=True``."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def write_metrics(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    """One line an update, in the order of :data:`COLUMNS`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+def draw_rates(
+    path: Path, plans: Mapping[str, Schedule], rows: Sequence[Sequence[Any]], *, steps_per_epoch: int, accum_grad: int
+) -> None:
+    """Draw the rates that were planned as lines, and those that were applied as dots upon them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = plot(
+        {f"{name}, planned": plan for name, plan in plans.items()},
+        steps=max(row[1] for row in rows),
+        steps_per_epoch=steps_per_epoch,
+        accum_grad=accum_grad,
+        ax=figure.subplots(),
+    )
+    for name in plans:
+        own = [row for row in rows if row[0] == name]
+        sparse = own[:: max(len(own) // 60, 1)]
+        axes.plot(
+            [row[1] for row in sparse], [row[4] for row in sparse], "o", ms=4, mfc="none", label=f"{name}, applied"
+        )
+    axes.legend()
+    axes.set_title("Learning rates planned and applied")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write_atomically(path, buffer.getvalue())

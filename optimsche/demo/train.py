@@ -1,0 +1,175 @@
+"""The loop: everything a training run needs, with the schedule and its wrapper doing their part.
+
+All randomness derives from the seed, the epoch and the number of the micro-batch, never from what ran before. With
+the state after the last update in a checkpoint, that is enough to go on to bit-identical weights after any stop.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from optimsche.combinators import over
+from optimsche.counting import resume_step, total_updates
+from optimsche.demo import digits, files
+from optimsche.lr_fns import constant, cosine
+from optimsche.schedule import Schedule
+from optimsche.text import parse
+from optimsche.training import OptimScheduler, build_optim_sches, micro_batch_all, step_all
+
+BATCH_SIZE, ACCUM_GRAD, GRAD_CLIP, SAVE_EVERY = 16, 4, 1.0, 10
+
+
+class Settings(NamedTuple):
+    """What decides a run; a checkpoint carries it, and a resumed run must agree with it."""
+
+    epochs: int = 20
+    seed: int = 0
+    amp: str = "off"
+    schedule: str | None = None
+    config: str | None = None
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    correct: int
+    images: int
+    updates: int
+    skipped: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the test images that are classified rightly."""
+        return self.correct / self.images
+
+
+def default_plan(updates: int) -> Schedule:
+    """Rise for a tenth of the run, hold, and fall along half a cosine: a plan in fractions of the run."""
+    warmup_steps = max(updates // 10, 1)
+    return over(3e-3 * (constant(steps=0.4) >> cosine(steps=0.6)), updates - warmup_steps).warmup(warmup_steps)
+
+
+def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
+    """Train the network; leave ``checkpoint.pt``, ``metrics.csv`` and ``curve.png`` in ``out``.
+
+    Args:
+        settings: what decides the run.
+        out: the folder; made if it is missing.
+        resume: go on from the folder's checkpoint if there is one; else begin anew.
+
+    Returns:
+        How many test images are classified rightly, and how many updates were made and skipped.
+
+    Raises:
+        ValueError: the checkpoint belongs to a run with other settings, or a schedule cannot be read.
+    """
+    # One thread: the work is small, and sums are then made in the same order in every run.
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    out.mkdir(parents=True, exist_ok=True)
+    dataset, test_images, test_labels = digits.split()
+    sampler = digits.ShuffledByEpoch(len(dataset), settings.seed)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH_SIZE, sampler=sampler)
+    model = digits.network(settings.seed)
+    optims = _optimizers(settings, model, steps_per_epoch=len(loader))
+
+    start = 1
+    rows: list[tuple[Any, ...]] = []
+    if resume and (out / "checkpoint.pt").exists():
+        done, rows = _load(out / "checkpoint.pt", settings, model, optims)
+        start = resume_step(done, ACCUM_GRAD, len(loader))
+    else:
+        (out / "checkpoint.pt").unlink(missing_ok=True)
+
+    total = settings.epochs * len(loader)
+    loss_of = nn.CrossEntropyLoss()
+    batches = next(iter(optims.values())).batches(loader, settings.epochs, start)
+    with tqdm(total=total, initial=start - 1, unit="batch", disable=None, file=sys.stderr) as bar:
+        for step_num, epoch, (images, labels) in batches:
+            torch.manual_seed(settings.seed * 1_000_003 + step_num)  # dropout
+            with micro_batch_all(optims, step_num):
+                loss = loss_of(model(images), labels)
+            results = step_all(optims, loss, step_num=step_num, epoch_num=epoch)
+            bar.update()
+            if not any(result.closed for result in results.values()):
+                continue
+            for name, result in results.items():
+                row = (
+                    name,
+                    result.real_step,
+                    epoch,
+                    step_num,
+                    result.lr,
+                    loss.item(),
+                    result.grad_norm,
+                    result.skipped,
+                )
+                rows.append(row)
+            bar.set_postfix(epoch=epoch, lr=f"{rows[-1][4]:.2e}", loss=f"{rows[-1][5]:.3f}")
+            if rows[-1][1] % SAVE_EVERY == 0 or step_num == total:
+                _save(out / "checkpoint.pt", settings, model, optims, step_num, rows)
+
+    files.write_metrics(out / "metrics.csv", rows)
+    plans = {name: optim.schedule for name, optim in optims.items()}
+    files.draw_rates(out / "curve.png", plans, rows, steps_per_epoch=len(loader), accum_grad=ACCUM_GRAD)
+    model.eval()
+    with torch.no_grad():
+        correct = int((model(test_images).argmax(1) == test_labels).sum())
+    return Outcome(correct, len(test_labels), len(rows), sum(row[7] for row in rows))
+
+
+def _optimizers(settings: Settings, model: nn.Module, steps_per_epoch: int) -> dict[str, OptimScheduler]:
+    options: dict[str, Any] = {
+        "accum_grad": ACCUM_GRAD,
+        "steps_per_epoch": steps_per_epoch,
+        "grad_clip": GRAD_CLIP,
+        "use_amp": False if settings.amp == "off" else settings.amp,
+    }
+    if settings.config is not None:
+        return build_optim_sches(settings.config, model, **options)
+    updates = total_updates(settings.epochs, steps_per_epoch, ACCUM_GRAD)
+    plan = default_plan(updates) if settings.schedule is None else parse(settings.schedule)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
+    return {"main": OptimScheduler(optimizer, plan, model=model, **options)}
+
+
+def _save(
+    path: Path,
+    settings: Settings,
+    model: nn.Module,
+    optims: Mapping[str, OptimScheduler],
+    step_num: int,
+    rows: list[tuple[Any, ...]],
+) -> None:
+    state = {
+        "settings": settings._asdict(),
+        "step_num": step_num,
+        "model": model.state_dict(),
+        "optims": {name: optim.state_dict() for name, optim in optims.items()},
+        "rows": rows,
+    }
+    files.save_checkpoint(path, state)
+
+
+def _load(
+    path: Path, settings: Settings, model: nn.Module, optims: Mapping[str, OptimScheduler]
+) -> tuple[int, list[tuple[Any, ...]]]:
+    state = torch.load(path)
+    for name, wanted in settings._asdict().items():
+        saved = state["settings"][name]
+        if saved != wanted:
+            raise ValueError(
+                f"{path} was made with {name}={saved!r}, and this run wants {name}={wanted!r}: "
+                "resume with the settings of the run, or begin anew without --resume"
+            )
+    model.load_state_dict(state["model"])
+    for name, optim in optims.items():
+        optim.load_state_dict(state["optims"][name])
+    return state["step_num"], state["rows"]

@@ -1,0 +1,94 @@
+"""Kill the demo at moments uniform over its run time, resume it, and compare the weights bit for bit.
+
+    python -m tests.demo.kill_and_resume --times 10
+
+Each round starts a run in a fresh folder, sends it SIGKILL at a random moment, resumes it to the end, and compares its
+last checkpoint and its table with those of a run that was left alone. The moments are printed.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+DEMO = [sys.executable, "-m", "optimsche", "demo"]
+
+
+def run(out, *options):
+    ran = subprocess.run([*DEMO, "--out", str(out), *options], capture_output=True, text=True)
+    if ran.returncode != 0:
+        raise RuntimeError(ran.stderr)
+    return ran.stdout
+
+
+def run_and_kill(out, after, *options):
+    """Start a run and kill it ``after`` so many seconds; whether it was still running then."""
+    process = subprocess.Popen(
+        [*DEMO, "--out", str(out), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        process.wait(timeout=after)
+        return False
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
+
+
+def updates_in(out):
+    """Updates in the folder's checkpoint; 0 if there is none."""
+    return len(torch.load(out / "checkpoint.pt")["rows"]) if (out / "checkpoint.pt").exists() else 0
+
+
+def same_results(one, other):
+    """Whether two folders hold the same weights, optimizer state and table, bit for bit."""
+    a, b = (torch.load(out / "checkpoint.pt") for out in (one, other))
+    return _same(a, b) and (one / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+
+
+def _same(a, b):
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def main(times, seed, options=()):
+    """Rounds of which the weights were the same; prints each moment."""
+    rng = random.Random(seed)
+    same = 0
+    with tempfile.TemporaryDirectory() as folder:
+        alone = Path(folder, "alone")
+        begin = time.perf_counter()
+        run(alone, *options)
+        duration = time.perf_counter() - begin
+        print(f"left alone: {duration:.2f} s, {updates_in(alone)} updates")
+        for number in range(1, times + 1):
+            out, after = Path(folder, str(number)), rng.uniform(0, duration)
+            killed = run_and_kill(out, after, *options)
+            reached = updates_in(out)
+            run(out, "--resume", *options)
+            equal = same_results(alone, out)
+            same += equal
+            how = f"killed, checkpoint at update {reached}" if killed else "had ended already"
+            print(
+                f"{number:>3}: {after:6.3f} s, {how}; resumed: {'the same bits' if equal else 'DIFFERENT'}", flush=True
+            )
+    print(f"{same} of {times} ended with the same weights")
+    return same
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.times, arguments.seed) != arguments.times)

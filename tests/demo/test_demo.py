@@ -1,0 +1,145 @@
+"""The main job: it learns, it can be killed and resumed, and it says what is wrong."""
+
+import csv
+import os
+import re
+
+import pytest
+import torch
+
+from optimsche import cli, parse
+from optimsche.demo import files, train
+from tests.demo import kill_and_resume
+
+SHORT = train.Settings(epochs=2)
+
+
+def rows_of(out):
+    return list(csv.DictReader((out / "metrics.csv").read_text().splitlines()))
+
+
+@pytest.fixture(autouse=True)
+def _threads_and_modes_as_before():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def test_the_demo_reaches_its_accuracy_and_leaves_its_files(tmp_path, capsys):
+    assert cli.main(["demo", "--out", str(tmp_path)]) == 0
+    accuracy = float(re.search(r"test accuracy ([\d.]+)%", capsys.readouterr().out)[1])
+    assert accuracy >= 96
+    rows = rows_of(tmp_path)
+    plan = train.default_plan(len(rows))
+    assert [float(row["lr"]) for row in rows] == [plan(n) for n in range(1, len(rows) + 1)]
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert len(rows) == 20 * 23  # 90 batches an epoch, 4 to a window: 22 whole windows and one of 2
+
+
+def test_bf16_learns_too(tmp_path):
+    outcome = train.train(train.Settings(epochs=4, amp="bf16"), tmp_path)
+    assert outcome.accuracy > 0.9
+
+
+def test_a_run_stopped_after_any_update_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    train.train(SHORT, tmp_path / "alone")
+    monkeypatch.setattr(train, "SAVE_EVERY", 7)
+    save = files.save_checkpoint
+    for stop_at in (1, 3, 5):
+        out, saved = tmp_path / str(stop_at), []
+
+        def stopping(path, state, saved=saved, stop_at=stop_at):
+            saved.append(None)
+            if len(saved) == stop_at:
+                raise KeyboardInterrupt
+            save(path, state)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "save_checkpoint", stopping)
+            with pytest.raises(KeyboardInterrupt):
+                train.train(SHORT, out)
+        train.train(SHORT, out, resume=True)
+        assert kill_and_resume.same_results(tmp_path / "alone", out)
+
+
+def test_killed_by_the_system_at_two_moments():
+    assert kill_and_resume.main(times=2, seed=1, options=("--epochs", "3")) == 2
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    files.save_checkpoint(path, {"step_num": 1})
+
+    def power_cut(*_):
+        raise KeyboardInterrupt
+
+    for moment in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, moment, power_cut)
+            with pytest.raises(KeyboardInterrupt):
+                files.save_checkpoint(path, {"step_num": 2})
+        assert torch.load(path) == {"step_num": 1}
+    files.save_checkpoint(path, {"step_num": 2})
+    assert torch.load(path) == {"step_num": 2}
+
+
+def test_other_settings_are_refused_and_nothing_is_lost(tmp_path):
+    train.train(SHORT, tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(ValueError, match="was made with seed=0, and this run wants seed=1: resume with the settings"):
+        train.train(SHORT._replace(seed=1), tmp_path, resume=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_schedule_as_text_and_a_configuration(tmp_path):
+    text = "linear(start=3e-3, steps=46).warmup(0)"
+    train.train(SHORT._replace(schedule=text), tmp_path / "text")
+    rows = rows_of(tmp_path / "text")
+    assert [float(row["lr"]) for row in rows] == [parse(text)(n) for n in range(1, 47)]
+
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "rate: 4e-3\n"
+        "optim_sches:\n"
+        "    type: noam.Noamlr\n"
+        "    conf: {optim_type: Adam, optim_conf: {lr: !ref <rate>}, warmup_steps: 20}\n"
+    )
+    train.train(SHORT._replace(config=str(config)), tmp_path / "config")
+    rows = rows_of(tmp_path / "config")
+    assert max(float(row["lr"]) for row in rows) == float(rows[19]["lr"]) == 4e-3
+
+
+class TestCommandLine:
+    def test_show_prints_the_expression_and_its_rates(self, capsys, tmp_path):
+        picture = tmp_path / "curve.svg"
+        assert cli.main(["show", "cosine(start=3e-4, steps=9_000).warmup(1_000)", "--plot", str(picture)]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("warmup(cosine(start=0.0003, end=0.0, steps=9000), steps=1000, start=0.0)\n")
+        assert re.search(r"1000 +0.0003 +joint", out)
+        assert "<svg" in picture.read_text()
+
+    def test_list_names_everything(self, capsys):
+        assert cli.main(["list"]) == 0
+        out = capsys.readouterr().out
+        assert all(re.search(rf"^  {name} ", out, re.M) for name in ("cosine", "warmup", "wsd", "piecewise_linear"))
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["show", "cosin(steps=9)"], "did you mean 'cosine'?"),
+            (["show", "linear(steps=9).by_epoch()"], "steps_per_epoch"),
+            (["demo", "--schedule", "linear(steps=0.5)"], "update"),
+            (["demo", "--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
+        ],
+    )
+    def test_mistakes_are_answered_without_a_traceback(self, arguments, message, capsys, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert cli.main(arguments) == 2
+        assert message in capsys.readouterr().err
+
+    def test_wrong_options(self, capsys):
+        for arguments in (["demo", "--epochs", "0"], ["nothing"], []):
+            with pytest.raises(SystemExit) as stop:
+                cli.main(arguments)
+            assert stop.value.code == 2
