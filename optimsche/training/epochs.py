@@ -1,0 +1,84 @@
+"""Numbered micro-batches of a whole run, from a loader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from optimsche.counting import epoch_of
+
+BatchT = TypeVar("BatchT")
+
+
+def length_of(loader: Iterable[Any], steps_per_epoch: int | None) -> int:
+    """Micro-batches in an epoch: the loader's length, which must be ``steps_per_epoch`` if both are there.
+
+    Raises:
+        ValueError: they differ, there are none, or neither is known.
+    """
+    try:
+        length = len(loader)  # type: ignore[arg-type]  # most loaders have a length; the rest are asked for it
+    except TypeError:
+        if steps_per_epoch is None:
+            raise ValueError(
+                f"batches: {type(loader).__name__} has no length; say how many micro-batches an epoch has: "
+                "OptimScheduler(..., steps_per_epoch=...)"
+            ) from None
+        return steps_per_epoch
+    if length == 0:
+        raise ValueError("batches: the loader is empty")
+    if steps_per_epoch not in (None, length):
+        raise ValueError(
+            f"batches: the loader has {length} micro-batches, and steps_per_epoch={steps_per_epoch}. Plans and windows "
+            f"count by it: build the OptimScheduler with steps_per_epoch={length}."
+        )
+    return length
+
+
+def numbered(
+    loader: Iterable[BatchT], epochs: int, steps_per_epoch: int, start: int
+) -> Iterator[tuple[int, int, BatchT]]:
+    """Yield ``(step_num, epoch, batch)``, all numbers from 1, beginning with micro-batch ``start``.
+
+    Batches of the epoch before ``start`` are drawn and dropped, so that a shuffled order is met again.
+
+    Raises:
+        ValueError: an epoch of the loader has more or fewer batches than ``steps_per_epoch``.
+
+    >>> list(numbered("ab", epochs=2, steps_per_epoch=2, start=2))
+    [(2, 1, 'b'), (3, 2, 'a'), (4, 2, 'b')]
+    """
+    if start > epochs * steps_per_epoch:
+        return
+    for epoch in range(epoch_of(start, steps_per_epoch), epochs + 1):
+        _set_epoch(loader, epoch)
+        came = 0
+        for came, batch in enumerate(loader, 1):
+            if came > steps_per_epoch:
+                raise ValueError(_miscounted(epoch, "more than", steps_per_epoch))
+            step_num = (epoch - 1) * steps_per_epoch + came
+            if step_num >= start:
+                yield step_num, epoch, batch
+        if came < steps_per_epoch:
+            raise ValueError(_miscounted(epoch, f"{came} and not", steps_per_epoch))
+
+
+def _miscounted(epoch: int, came: str, steps_per_epoch: int) -> str:
+    return (
+        f"batches: epoch {epoch} has {came} {steps_per_epoch} micro-batches. Windows and plans count on the same "
+        "number in every epoch: correct steps_per_epoch, or the loader's __len__."
+    )
+
+
+def _set_epoch(loader: Any, epoch: int) -> None:
+    """Tell samplers and data sets that reshuffle by epoch which one begins."""
+    batch_sampler = getattr(loader, "batch_sampler", None)
+    parts: tuple[Any, ...] = (
+        getattr(loader, "sampler", None),
+        batch_sampler,
+        getattr(batch_sampler, "sampler", None),
+        getattr(loader, "dataset", None),
+    )
+    for part in parts:
+        if hasattr(part, "set_epoch"):
+            part.set_epoch(epoch)

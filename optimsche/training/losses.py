@@ -1,0 +1,77 @@
+"""From what a model returned to gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import torch
+
+from optimsche.domains import did_you_mean
+
+Losses: TypeAlias = torch.Tensor | Mapping[str, torch.Tensor]
+
+
+def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
+    """The loss that an optimizer works on.
+
+    Args:
+        losses: a loss, or losses by name.
+        optim_loss: the name; by default ``"loss"``, or the only one there is.
+
+    Raises:
+        TypeError: not a tensor.
+        ValueError: no loss of that name; not one number; a loss without a graph behind it.
+
+    >>> pick({"loss": torch.ones((), requires_grad=True), "ctc": torch.zeros(())}, None)
+    tensor(1., requires_grad=True)
+    """
+    name = "loss"
+    if isinstance(losses, Mapping):
+        name = next(iter(losses)) if optim_loss is None and len(losses) == 1 else optim_loss or "loss"
+        if name not in losses:
+            cure = "" if optim_loss else "\n    Choose one with OptimScheduler(..., optim_loss=...)."
+            known = ", ".join(map(repr, losses)) or "none"
+            raise ValueError(f"no loss named {name!r}{did_you_mean(name, losses) or '.'} There are: {known}.{cure}")
+        loss = losses[name]
+    elif optim_loss is not None:
+        raise TypeError(
+            f"optim_loss={optim_loss!r} needs losses by name, {{{optim_loss!r}: ...}}, got {type(losses).__name__}."
+        )
+    else:
+        loss = losses
+    if not isinstance(loss, torch.Tensor):
+        raise TypeError(f"{name} must be a tensor of one number, got {type(loss).__name__}.")
+    if loss.numel() != 1:
+        raise ValueError(
+            f"{name} must be a tensor of one number, got shape {tuple(loss.shape)}. Take its mean or its sum first."
+        )
+    if not loss.requires_grad:
+        raise ValueError(
+            f"{name} has no graph behind it, so it has no gradient. Was it made under torch.no_grad(), or detached?"
+        )
+    return loss
+
+
+def run_backward(
+    loss: torch.Tensor,
+    window_size: int,
+    scaler: torch.amp.GradScaler | None,
+    inputs: Sequence[torch.Tensor] | None = None,
+    *,
+    retain_graph: bool = False,
+) -> None:
+    """Add this micro-batch's share to the gradients; the caller's loss stays as it is.
+
+    Args:
+        loss: a loss that is a mean over the micro-batch.
+        window_size: micro-batches in the window: the update's gradient is their mean.
+        scaler: multiplies the loss, if there is one.
+        inputs: the only parameters that get a gradient; None for all.
+        retain_graph: whether another backward pass will go through the same graph.
+    """
+    if window_size > 1:
+        loss = loss / window_size
+    if scaler is not None:
+        loss = scaler.scale(loss)
+    torch.autograd.backward(loss, inputs=inputs, retain_graph=retain_graph)

@@ -1,0 +1,79 @@
+"""A ``torch.optim`` optimizer from its name and arguments, as a configuration gives them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+import torch
+
+from optimsche.domains import did_you_mean, numbers_from_text
+
+OptimType = str | type[torch.optim.Optimizer]
+
+
+def optimizer_class(optim_type: OptimType) -> type[torch.optim.Optimizer]:
+    """The optimizer class of this name in ``torch.optim``; a class is handed back.
+
+    Raises:
+        ValueError: there is none of this name.
+        TypeError: neither a name nor an optimizer class.
+
+    >>> optimizer_class("adam")
+    Traceback (most recent call last):
+    ValueError: optim_type='adam': torch.optim has no optimizer of this name; did you mean 'Adam'?
+    """
+    known = {name: kind for name, kind in vars(torch.optim).items() if _is_optimizer(kind)}
+    if isinstance(optim_type, str):
+        if optim_type not in known:
+            hint = did_you_mean(optim_type, known) or f"; known are {', '.join(sorted(known))}"
+            raise ValueError(f"optim_type={optim_type!r}: torch.optim has no optimizer of this name{hint}")
+        return known[optim_type]
+    if not _is_optimizer(optim_type):
+        raise TypeError(
+            f"optim_type={optim_type!r}: optim_type must be a name in torch.optim or an Optimizer class, "
+            f"got {type(optim_type).__name__}."
+        )
+    return optim_type
+
+
+def build(
+    optim_type: OptimType, optim_conf: Mapping[str, Any] | None, parameters: Sequence[torch.nn.Parameter]
+) -> torch.optim.Optimizer:
+    """An optimizer over ``parameters``; numeric text in ``optim_conf`` counts as the number.
+
+    Raises:
+        ValueError: an argument that the optimizer does not have, or that it refuses.
+        TypeError: arguments of the wrong kind.
+
+    >>> build("SGD", {"lr": "1e-1", "momentumm": 0.9}, [torch.nn.Parameter(torch.zeros(1))])
+    Traceback (most recent call last):
+    ValueError: optim_conf: SGD has no argument 'momentumm'; did you mean 'momentum'?
+    """
+    kind = optimizer_class(optim_type)
+    arguments = numbers_from_text({} if optim_conf is None else optim_conf)
+    if not isinstance(arguments, dict):
+        raise TypeError(f"optim_conf must be a mapping of the optimizer's arguments, got {type(optim_conf).__name__}.")
+    known = inspect.signature(kind).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    for name in arguments:
+        if (name not in known and not takes_any) or name == "params":
+            raise ValueError(f"optim_conf: {kind.__name__} has no argument {name!r}{did_you_mean(name, known)}")
+    return kind(parameters, **arguments)
+
+
+def own_rate(optim_type: OptimType, optim_conf: Mapping[str, Any] | None) -> float | None:
+    """The rate that an optimizer would have by itself: its ``lr``, or the default of its class.
+
+    >>> own_rate("Adam", {"lr": "2e-3"}), own_rate("Adam", {})
+    (0.002, 0.001)
+    """
+    if optim_conf and "lr" in optim_conf:
+        return float(optim_conf["lr"])
+    parameter = inspect.signature(optimizer_class(optim_type)).parameters.get("lr")
+    return None if parameter is None or parameter.default is parameter.empty else float(parameter.default)
+
+
+def _is_optimizer(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:
+    return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer

@@ -1,0 +1,118 @@
+"""Which parameters an optimizer owns, and how to find them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from optimsche.domains import did_you_mean
+
+_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module"}  # what DDP, torch.compile and FSDP put before a name
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The user's own model, without the wrappers of DDP, FSDP and ``torch.compile``.
+
+    >>> unwrap(nn.DataParallel(nn.Linear(1, 1)))
+    Linear(in_features=1, out_features=1, bias=True)
+    """
+    while True:
+        if hasattr(model, "_orig_mod"):
+            inner = model._orig_mod
+        elif hasattr(model, "module") and (hasattr(model, "no_sync") or isinstance(model, nn.DataParallel)):
+            inner = model.module
+        else:
+            return model
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """All parameters of an optimizer, also those of groups that were added later."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def foreign(model: nn.Module, own: Iterable[torch.Tensor]) -> list[str]:
+    """Names of the model's trainable parameters that are not among ``own``.
+
+    >>> model = nn.Linear(1, 1)
+    >>> foreign(model, [model.weight])
+    ['bias']
+    """
+    ids = {id(parameter) for parameter in own}
+    return [name for name, p in unwrap(model).named_parameters() if p.requires_grad and id(p) not in ids]
+
+
+def refuse_a_part(model: nn.Module, own: Iterable[torch.Tensor]) -> None:
+    """Refuse an optimizer that owns only a part of a model whose gradients are summed over processes.
+
+    Those wrappers wait for a gradient of every trainable parameter.
+
+    Raises:
+        ValueError: with the names of some parameters that it does not own.
+    """
+    others = foreign(model, own)
+    if others:
+        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        raise ValueError(
+            f"the optimizer owns only a part of a {type(model).__name__} model; not among its parameters are {shown}. "
+            "Processes are kept in step only for whole models so far. Freeze the rest with requires_grad_(False), "
+            "give it to this optimizer, or wrap each part by itself."
+        )
+
+
+def select(model: nn.Module, updated_modules: str | Sequence[str] | None) -> list[nn.Parameter]:
+    """The parameters of some parts of a model, each once, in the model's order.
+
+    Args:
+        model: a model, in whatever wrappers.
+        updated_modules: name of a part (``"encoder"``), dotted (``"encoder.layers.0"``) or a glob
+            (``"*.adapter"``), or a list of these; None for the whole model. A parameter has a name, too.
+
+    Returns:
+        The parameters, frozen ones included.
+
+    Raises:
+        ValueError: a name that matches nothing, or an empty list.
+        TypeError: something that is not a name.
+
+    >>> model = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1))
+    >>> [tuple(p.shape) for p in select(model, "0")], len(select(model, ["0", "*.bias"]))
+    ([(2, 1), (2,)], 3)
+    """
+    model = unwrap(model)
+    if updated_modules is None:
+        return list(model.parameters())
+    patterns = [updated_modules] if isinstance(updated_modules, str) else updated_modules
+    if not isinstance(patterns, Sequence) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(
+            f"updated_modules={updated_modules!r}: updated_modules must be a name or a list of names, "
+            f"got {type(updated_modules).__name__}."
+        )
+    if not patterns:
+        raise ValueError("updated_modules=[]: there is nothing to update. For the whole model leave it out.")
+    by_name: dict[str, list[nn.Parameter]] = {}
+    for name, module in model.named_modules():
+        by_name[_clean(name)] = list(module.parameters())
+    for name, parameter in model.named_parameters():
+        by_name[_clean(name)] = [parameter]
+    del by_name[""]
+    chosen: set[int] = set()
+    for pattern in patterns:
+        matches = [name for name in by_name if fnmatchcase(name, pattern)]
+        if not matches:
+            parts = sorted(name for name in by_name if "." not in name)
+            raise ValueError(
+                f"updated_modules: no part of {type(model).__name__} is named {pattern!r}"
+                f"{did_you_mean(pattern, by_name)}\n    Its parts are {', '.join(parts)}."
+            )
+        chosen.update(id(parameter) for name in matches for parameter in by_name[name])
+    return [parameter for parameter in model.parameters() if id(parameter) in chosen]
+
+
+def _clean(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)

@@ -1,0 +1,61 @@
+"""Mixed precision: which autocast, and whether the loss is scaled."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, TypeAlias
+
+import torch
+
+UseAmp: TypeAlias = bool | Literal["bf16", "fp16"]
+
+
+class Precision:
+    """Autocast and loss scaling as ``use_amp`` says, for one type of device.
+
+    ``"bf16"`` needs no loss scale. ``"fp16"`` does, because small gradients would become 0. ``True`` is fp16 on an
+    accelerator and nothing on the CPU.
+
+    Raises:
+        ValueError: ``use_amp`` is something else.
+
+    >>> Precision("bf16", "cpu").dtype
+    torch.bfloat16
+    >>> Precision(True, "cpu").dtype is None
+    True
+    """
+
+    def __init__(self, use_amp: UseAmp, device_type: str) -> None:
+        if use_amp is True:
+            use_amp = "fp16" if device_type != "cpu" else False
+        known = {False: None, "bf16": torch.bfloat16, "fp16": torch.float16}
+        if not isinstance(use_amp, bool | str) or use_amp not in known:
+            raise ValueError(
+                f"OptimScheduler(use_amp={use_amp!r}): use_amp must be False, True, 'bf16' or 'fp16' (autocast of the "
+                f"forward pass), got {use_amp!r}."
+            )
+        self.dtype = known[use_amp]
+        self.device_type = device_type
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context of a forward pass."""
+        return nullcontext() if self.dtype is None else torch.autocast(self.device_type, dtype=self.dtype)
+
+    def new_scaler(self) -> torch.amp.GradScaler | None:
+        """A loss scaler where one is needed."""
+        return torch.amp.GradScaler(self.device_type) if self.dtype is torch.float16 else None
+
+
+def unscale(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
+    """Divide the optimizer's gradients by the loss scale.
+
+    Raises:
+        ValueError: no loss was ever scaled.
+    """
+    try:
+        scaler.unscale_(optimizer)
+    except AssertionError:
+        raise ValueError(
+            "this OptimScheduler has a loss scaler, and no loss was scaled. A loop with a backward pass of its own "
+            "writes optim.scaler.scale(loss).backward()"
+        ) from None

@@ -1,0 +1,69 @@
+"""Writing the schedule's value into an optimizer's parameter groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+Group = dict[str, Any]
+
+
+def refuse_silent_flattening(groups: Sequence[Group]) -> None:
+    """Refuse groups with rates of their own, where every group is about to get the schedule's value.
+
+    Raises:
+        ValueError: the rates differ and no group says by ``lr_scale`` how.
+    """
+    own = [float(group["lr"]) for group in groups]
+    if len(set(own)) == 1 or any("lr_scale" in group for group in groups):
+        return
+    shown = ", ".join(f"{rate:g}" for rate in own[:4]) + (", ..." if len(own) > 4 else "")
+    raise ValueError(
+        f"the parameter groups have rates of their own ({shown}), and the schedule would write one rate to all. Either"
+        "\n    give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}, or"
+        "\n    let the schedule multiply each group's own rate: OptimScheduler(..., rates='relative')"
+    )
+
+
+def group_rates(groups: Sequence[Group], value: float, *, relative: bool) -> list[float]:
+    """The rate of each group when the schedule says ``value``.
+
+    Absolute: ``value``. Relative: ``value`` times the group's own rate, which is kept in ``initial_lr`` as torch's
+    schedulers keep it. Both times the group's ``lr_scale``, if it has one.
+
+    Raises:
+        ValueError: a rate that is negative or not finite.
+
+    >>> group_rates([{"lr": 0.5}, {"lr": 0.5, "lr_scale": 0.1}], 2.0, relative=False)
+    [2.0, 0.2]
+    >>> group_rates([{"lr": 0.5}], 2.0, relative=True)
+    [1.0]
+    """
+    rates = []
+    for number, group in enumerate(groups):
+        own = float(group.setdefault("initial_lr", float(group["lr"]))) if relative else 1.0
+        rate = value * own * float(group.get("lr_scale", 1.0))
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"the rate of parameter group {number} would be {rate}; a rate is finite and >= 0")
+        rates.append(rate)
+    return rates
+
+
+def write(groups: Sequence[Group], rates: Sequence[float]) -> None:
+    """Write each group's rate, and keep the kind of object that it has there.
+
+    A rate that is a tensor is filled in place: a compiled step goes on reading the same tensor.
+
+    >>> groups = [{"lr": 0.0}, {"lr": torch.tensor(0.0)}]
+    >>> write(groups, [0.5, 0.25])
+    >>> groups
+    [{'lr': 0.5}, {'lr': tensor(0.2500)}]
+    """
+    for group, rate in zip(groups, rates, strict=True):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

@@ -1,0 +1,179 @@
+"""SpeeChain's form of a training configuration: ``optim_sches``."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from optimsche.domains import did_you_mean, numbers_from_text
+from optimsche.lr_fns import exponential
+from optimsche.plans import noam
+from optimsche.schedule import Schedule
+from optimsche.text import from_dict, lookup, parse
+from optimsche.training import parameters, yaml_tags
+from optimsche.training.optim_scheduler import OptimScheduler
+from optimsche.training.optimizers import own_rate
+from optimsche.training.together import share_scaler
+
+_OPTIONS = [
+    name
+    for name, parameter in inspect.signature(OptimScheduler.from_conf).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+]
+_OPTIMIZER = ["optim_type", "optim_conf"]
+
+
+def build_optim_sches(
+    config: Mapping[str, Any] | str | os.PathLike[str], model: nn.Module, **training_options: Any
+) -> dict[str, OptimScheduler]:
+    """Build optimizers with their schedules from SpeeChain's form of configuration.
+
+    One optimizer, which is then named ``"main"``, or several by name::
+
+        optim_sches:                       optim_sches:
+            type: noam.Noamlr                  encoder: {type: ..., conf: {updated_modules: encoder, ...}}
+            conf:                              decoder: {type: ..., conf: {updated_modules: decoder, ...}}
+                optim_type: Adam
+                optim_conf: {lr: 2.0e-3}
+                warmup_steps: 16000
+
+    ``type`` is SpeeChain's ``noam.Noamlr`` or ``exp.ExponentDecayLr``, or the name of any lr function or plan, whose
+    parameters then stand in ``conf``. In place of ``type``, ``schedule`` gives a schedule as text or as a dictionary.
+    Without ``d_model``, a Noam peaks at the optimizer's own ``lr``; the exponential decay starts there.
+
+    Args:
+        config: the mapping, or the path of a YAML file with it. It may have ``optim_sches`` at its top.
+        model: the model, in its wrappers.
+        **training_options: arguments of :meth:`OptimScheduler.from_conf` for all of them, such as ``accum_grad`` and
+            ``use_amp``; ``conf`` overrides them.
+
+    Returns:
+        The optimizers by name, with one loss scaler between them.
+
+    Raises:
+        ValueError, TypeError: an unknown key, name or value, with the path to it; a parameter with two optimizers.
+        ModuleNotFoundError: a path is given, and PyYAML is missing.
+
+    >>> conf = {"optim_type": "Adam", "optim_conf": {"lr": "2e-3"}, "warmup_steps": 16_000}
+    >>> optims = build_optim_sches({"type": "noam.Noamlr", "conf": conf}, nn.Linear(1, 1))
+    >>> optims["main"].schedule(16_000)
+    0.002
+    """
+    _refuse_unknown("build_optim_sches", training_options, _OPTIONS)
+    path = "optim_sches"
+    if isinstance(config, str | os.PathLike):
+        config = yaml_tags.read(config)
+    config = _mapping(path, config)
+    if "optim_sches" in config:
+        config = _mapping(path, config["optim_sches"])
+    if not config:
+        raise ValueError(f"{path}: there is no optimizer in it")
+    single = any(key in config for key in ("type", "conf", "schedule"))
+    sections = {"main": (path, config)} if single else {name: (f"{path}.{name}", c) for name, c in config.items()}
+    optims = {name: _build(where, section, model, training_options) for name, (where, section) in sections.items()}
+    _refuse_shared_parameters(optims, model)
+    if len({optim.precision.dtype for optim in optims.values()}) == 1:
+        share_scaler(optims)
+    return optims
+
+
+def _build(path: str, section: Any, model: nn.Module, training_options: Mapping[str, Any]) -> OptimScheduler:
+    section = _mapping(path, section)
+    _refuse_unknown(path, section, ["type", "conf", "schedule"])
+    conf = dict(_mapping(f"{path}.conf", section.get("conf")))
+    kinds = {key: value for key, value in section.items() if key != "conf"}
+    if "schedule" in conf:
+        kinds["schedule"] = conf.pop("schedule")
+    if len(kinds) != 1:
+        raise ValueError(f"{path}: give either 'type' or 'schedule', got {' and '.join(kinds) or 'neither'}")
+    if "optim_type" not in conf:
+        hint = did_you_mean("optim_type", conf)
+        raise ValueError(f"{path}.conf: 'optim_type' is missing: the name of an optimizer in torch.optim{hint}")
+    optim_type, optim_conf = conf.pop("optim_type"), numbers_from_text(conf.pop("optim_conf", None))
+    if not isinstance(optim_type, str):
+        raise TypeError(
+            f"{path}.conf.optim_type must be the name of an optimizer in torch.optim, got {optim_type!r:.80}"
+        )
+    options = {name: conf.pop(name) for name in _OPTIONS if name in conf}
+    try:
+        if "schedule" in kinds:
+            _refuse_unknown(f"{path}.conf", conf, [*_OPTIMIZER, *_OPTIONS])
+            schedule = _read_schedule(kinds["schedule"])
+        else:
+            _mapping(f"{path}.conf.optim_conf", optim_conf)
+            schedule = _schedule_of_type(path, kinds["type"], conf, lambda: own_rate(optim_type, optim_conf))
+        chosen = {**training_options, **_numbers(options)}
+        return OptimScheduler.from_conf(optim_type, optim_conf, model, schedule, **chosen)
+    except (TypeError, ValueError) as error:
+        if str(error).startswith(path):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _read_schedule(schedule: Any) -> Schedule:
+    return parse(schedule) if isinstance(schedule, str) else from_dict(schedule)
+
+
+def _schedule_of_type(path: str, kind: Any, conf: Mapping[str, Any], rate: Callable[[], float | None]) -> Schedule:
+    """The schedule that ``type`` names, with its parameters from ``conf``; ``rate`` is the optimizer's own."""
+    name = str(kind).removeprefix("noam.").removeprefix("exp.")
+    values = _numbers(conf)
+    if name in ("Noamlr", "NoamLr"):
+        _refuse_unknown(f"{path}.conf", conf, [*_OPTIMIZER, *_OPTIONS, "d_model", "warmup_steps"])
+        width, warmup_steps = values.get("d_model"), values.get("warmup_steps", 4000)
+        if width is not None:
+            return noam(d_model=width, warmup_steps=warmup_steps)
+        return noam(peak=_rate(path, rate), warmup_steps=warmup_steps)
+    if name == "ExponentDecayLr":
+        _refuse_unknown(f"{path}.conf", conf, [*_OPTIMIZER, *_OPTIONS, "decay_factor"])
+        return exponential(start=_rate(path, rate), factor=values.get("decay_factor", 0.999)).by_epoch()
+    try:
+        known = inspect.signature(lookup(name)).parameters
+    except ValueError as error:
+        raise ValueError(f"{path}.type: {error}") from None
+    _refuse_unknown(f"{path}.conf", conf, [*_OPTIMIZER, *_OPTIONS, *known])
+    return from_dict({name: dict(conf)})
+
+
+def _rate(path: str, rate: Callable[[], float | None]) -> float:
+    value = rate()
+    if value is None:
+        raise ValueError(f"{path}.conf.optim_conf: 'lr' is missing, and this optimizer has no default for it")
+    return value
+
+
+def _numbers(options: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("optim_loss", "updated_modules")  # a part of a model may be named "0"
+    return {key: value if key in names else numbers_from_text(value) for key, value in options.items()}
+
+
+def _mapping(path: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{path} must be a mapping, got {value!r:.80}")
+    return value
+
+
+def _refuse_unknown(path: str, given: Mapping[str, Any], known: list[str]) -> None:
+    for key in given:
+        if key not in known:
+            hint = did_you_mean(key, known) or f"; known are {', '.join(sorted(known))}"
+            raise ValueError(f"{path}: unknown key {key!r}{hint}")
+
+
+def _refuse_shared_parameters(optims: Mapping[str, OptimScheduler], model: nn.Module) -> None:
+    names = {id(parameter): name for name, parameter in parameters.unwrap(model).named_parameters()}
+    owner: dict[int, str] = {}
+    for name, optim in optims.items():
+        for parameter in parameters.owned(optim.optimizer):
+            other = owner.setdefault(id(parameter), name)
+            if other != name:
+                raise ValueError(
+                    f"optim_sches: {other!r} and {name!r} would both update {names[id(parameter)]!r}. "
+                    "Say with updated_modules which parts of the model belong to which."
+                )

@@ -1,0 +1,167 @@
+"""Several optimizers on one model: every backward pass first, then every update, with one loss scaler."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+from optimsche.training import parameters
+from optimsche.training.losses import Losses, run_backward
+from optimsche.training.optim_scheduler import LOG, OptimScheduler
+from optimsche.training.result import StepResult
+from optimsche.training.timing import TimeFunc, timed
+
+
+@contextmanager
+def micro_batch_all(optims: Mapping[str, OptimScheduler], step_num: int) -> Iterator[None]:
+    """The context of a forward pass for several optimizers: see :meth:`OptimScheduler.micro_batch`.
+
+    Args:
+        optims: optimizers by name.
+        step_num: number of the micro-batch over the whole run, from 1.
+
+    Raises:
+        ValueError, TypeError: optimizers that cannot work together.
+    """
+    _refuse_misfits(optims)
+    with ExitStack() as contexts:
+        for optim in optims.values():
+            contexts.enter_context(optim.micro_batch(step_num))
+        yield
+
+
+def step_all(
+    optims: Mapping[str, OptimScheduler],
+    losses: Losses,
+    *,
+    step_num: int,
+    epoch_num: float | None = None,
+    time_func: TimeFunc | None = None,
+    logger: logging.Logger | None = None,
+) -> dict[str, StepResult]:
+    """What follows the forward pass of a micro-batch, for several optimizers on one model.
+
+    No weight changes before the last backward pass, and each optimizer's parameters get the gradient of its own loss
+    only. Optimizers that follow the same loss share one pass. All use one loss scaler, the first one's.
+
+    Args:
+        optims: optimizers by name, as :func:`build_optim_sches` gives them; all with the same windows.
+        losses: a loss, or losses by name, of which each optimizer follows its ``optim_loss``.
+        step_num: number of the micro-batch over the whole run, from 1; rises with every call.
+        epoch_num: pass over the data, from 1; None counts it by ``steps_per_epoch``.
+        time_func: as in :meth:`OptimScheduler.step`, called with each optimizer's name.
+        logger: for skipped updates and warnings; by default the logger ``"optimsche"``.
+
+    Returns:
+        What happened, by name.
+
+    Raises:
+        ValueError, TypeError: optimizers that cannot work together; whatever :meth:`OptimScheduler.step` refuses.
+        NonFiniteError: ``max_skips`` updates of one optimizer in a row were skipped.
+
+    >>> from torch import nn
+    >>> from optimsche import constant
+    >>> model = nn.ModuleDict({"encoder": nn.Linear(2, 2), "decoder": nn.Linear(2, 1)})
+    >>> optims = {
+    ...     name: OptimScheduler(torch.optim.SGD(part.parameters()), constant(value=0.1), model=model)
+    ...     for name, part in model.items()
+    ... }
+    >>> with micro_batch_all(optims, step_num=1):
+    ...     loss = model["decoder"](model["encoder"](torch.ones(2))).sum()
+    >>> results = step_all(optims, loss, step_num=1)
+    >>> results["encoder"].updated, results["decoder"].updated
+    (True, True)
+    """
+    if len(optims) == 1:
+        ((name, optim),) = optims.items()
+        result = optim.step(
+            losses, step_num=step_num, epoch_num=epoch_num, time_func=time_func, optim_name=name, logger=logger
+        )
+        return {name: result}
+    _refuse_misfits(optims)
+    for optim in optims.values():
+        optim._epoch(step_num, epoch_num)  # refused before anything has changed
+    _backward_all(optims, losses, step_num, time_func, logger)
+    results = {}
+    for name, optim in optims.items():
+        with timed(time_func, "optim_time", name):
+            results[name] = optim._update(step_num, epoch_num, logger)
+    scaler = next(iter(optims.values())).scaler
+    if scaler is not None and any(result.norm is not None for result in results.values()):
+        scaler.update()
+    for name, optim in optims.items():
+        optim._skips.count(results[name], scaler, logger or LOG)
+    return results
+
+
+def share_scaler(optims: Mapping[str, OptimScheduler]) -> None:
+    """Give all the first one's loss scaler: gradients of different loss scales cannot be added up."""
+    first = next(iter(optims.values()))
+    for optim in optims.values():
+        optim.scaler = first.scaler
+        optim._scaler_is_shared = first.scaler is not None and len(optims) > 1
+
+
+def _backward_all(
+    optims: Mapping[str, OptimScheduler],
+    losses: Losses,
+    step_num: int,
+    time_func: TimeFunc | None,
+    logger: logging.Logger | None,
+) -> None:
+    followers: dict[int, dict[str, OptimScheduler]] = {}  # by the loss that they follow
+    loss_of: dict[int, torch.Tensor] = {}
+    for name, optim in optims.items():
+        loss = optim._share(losses, step_num, logger)
+        if loss is not None:
+            followers.setdefault(id(loss), {})[name] = optim
+            loss_of[id(loss)] = loss
+    with ExitStack() as on_failure:
+        for optim in optims.values():
+            on_failure.enter_context(optim._dropped_on_failure(logger))
+        for passes_left, key in zip(reversed(range(len(followers))), followers, strict=True):
+            group = followers[key]
+            with ExitStack() as clocks:
+                for name in group:
+                    clocks.enter_context(timed(time_func, "loss_backward_time", name))
+                first = next(iter(group.values()))
+                inputs = _inputs(optims, group)
+                run_backward(
+                    loss_of[key], first._window(step_num).size, first.scaler, inputs, retain_graph=passes_left > 0
+                )
+
+
+def _inputs(optims: Mapping[str, OptimScheduler], group: Mapping[str, OptimScheduler]) -> list[torch.Tensor] | None:
+    """The only parameters that get a gradient from a loss; None if all of the model's follow it."""
+    own = [parameter for optim in group.values() for parameter in parameters.owned(optim.optimizer)]
+    models = [optim.model for optim in group.values() if optim.model is not None]
+    if len(group) == len(optims) and not any(parameters.foreign(model, own) for model in models):
+        return None
+    return [parameter for parameter in own if parameter.requires_grad]
+
+
+def _refuse_misfits(optims: Mapping[str, OptimScheduler]) -> None:
+    if not isinstance(optims, Mapping) or not optims:
+        raise TypeError(f"optims must be a dictionary of OptimScheduler by name, got {optims!r:.80}")
+    for name, optim in optims.items():
+        if not isinstance(optim, OptimScheduler):
+            raise TypeError(f"optims[{name!r}] must be an OptimScheduler, got {type(optim).__name__}.")
+    in_common: dict[str, Callable[[OptimScheduler], object]] = {
+        "accum_grad": lambda optim: optim.accum_grad,
+        "steps_per_epoch": lambda optim: optim.steps_per_epoch,
+        "use_amp": lambda optim: optim.precision.dtype,
+    }
+    for what, value_of in in_common.items():
+        values = {name: value_of(optim) for name, optim in optims.items()}
+        if len(set(values.values())) > 1:
+            raise ValueError(f"optimizers that step together need the same {what}, got {values}")
+    if len(optims) > 1 and any(optim._synchronising is not None for optim in optims.values()):
+        raise ValueError(
+            "several optimizers on a model whose gradients are summed over processes: not supported so far. "
+            "Use one optimizer with parameter groups."
+        )
+    if any(optim.scaler is not next(iter(optims.values())).scaler for optim in optims.values()):
+        share_scaler(optims)

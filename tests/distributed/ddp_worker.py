@@ -1,0 +1,129 @@
+"""One of two processes of a DDP run; writes what it saw to a file."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from optimsche import OptimScheduler, build_optim_sches, cosine, step_all
+from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches
+
+PLAN = cosine(start=0.1, steps=6).warmup(2)
+WORLD = 2
+OPTIONS: dict[str, Any] = {"accum_grad": 4, "steps_per_epoch": 10, "grad_clip": 0.05}
+
+
+def batches_of(rank: int) -> list[Any]:
+    return some_batches(20 * WORLD)[rank::WORLD]
+
+
+def counted(model: DistributedDataParallel) -> list[int]:
+    """A list that grows by one with each all-reduce of a bucket."""
+    calls: list[int] = []
+
+    def hook(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        calls.append(1)
+        return dist.all_reduce(bucket.buffer() / WORLD, async_op=True).get_future().then(lambda f: f.value()[0])
+
+    model.register_comm_hook(None, hook)
+    return calls
+
+
+def train(rank: int, use_amp: Any) -> dict[str, Any]:
+    model = DistributedDataParallel(small_model())
+    calls = counted(model)
+    optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
+    if optim.scaler is not None:
+        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    reduced, updated = [], []
+    for step_num, batch in enumerate(batches_of(rank), 1):
+        before = len(calls)
+        with optim.micro_batch(step_num):
+            loss = loss_of(model, batch)
+        updated.append(optim.step(loss, step_num=step_num).updated)
+        reduced.append(len(calls) - before)
+    return {"reduced": reduced, "updated": updated, "weights": flat(model)}
+
+
+def one_nan_skips_everywhere(rank: int) -> dict[str, Any]:
+    model = DistributedDataParallel(small_model())
+    optim = OptimScheduler(torch.optim.AdamW(model.parameters()), PLAN, model=model)
+    batches = batches_of(rank)
+    loss = loss_of(model, batches[0]) * (float("nan") if rank == 1 else 1.0)
+    first = optim.step(loss, step_num=1)
+    second = optim.step(loss_of(model, batches[1]), step_num=2)
+    return {"skipped": [first.skipped, second.skipped], "weights": flat(model)}
+
+
+def refusals() -> dict[str, str]:
+    model = DistributedDataParallel(EncoderDecoder())
+    conf = {"optim_type": "SGD", "updated_modules": "decoder"}
+    messages = {}
+    try:
+        build_optim_sches({"schedule": "constant(value=0.1)", "conf": conf}, model)
+    except ValueError as error:
+        messages["part"] = str(error)
+    parts = {name: DistributedDataParallel(part) for name, part in model.module.named_children()}
+    optims = {
+        name: OptimScheduler(torch.optim.SGD(part.parameters(), lr=0.1), PLAN, model=part)
+        for name, part in parts.items()
+    }
+    try:
+        step_all(optims, torch.ones((), requires_grad=True), step_num=1)
+    except ValueError as error:
+        messages["several"] = str(error)
+    return messages
+
+
+def train_sharded(rank: int, version: int, use_amp: Any) -> dict[str, Any]:
+    """The same training with the parameters in shards."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+
+    model: nn.Module = small_model()
+    if version == 1:
+        model = FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=True)
+    else:
+        fully_shard(model, mesh=init_device_mesh("cpu", (WORLD,)))
+    optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
+    if optim.scaler is not None:
+        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    norms = []
+    for step_num, batch in enumerate(batches_of(rank), 1):
+        with optim.micro_batch(step_num):
+            loss = loss_of(model, batch)
+        norms.append(optim.step(loss, step_num=step_num).grad_norm)
+    if isinstance(model, FullyShardedDataParallel):
+        with FullyShardedDataParallel.summon_full_params(model):
+            return {"norms": norms, "weights": flat(model)}
+    whole = [parameter.full_tensor() for parameter in model.parameters()]
+    return {"norms": norms, "weights": [float(x) for tensor in whole for x in tensor.detach().flatten()]}
+
+
+def flat(model: nn.Module) -> list[float]:
+    return [float(x) for parameter in model.parameters() for x in parameter.detach().flatten()]
+
+
+def main(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=WORLD)
+    found = {
+        "plain": train(rank, False),
+        "fp16": train(rank, "fp16"),
+        "fsdp": train_sharded(rank, 1, False),
+        "fully_shard": train_sharded(rank, 2, False),
+        "fully_shard fp16": train_sharded(rank, 2, "fp16"),
+        "nan": one_nan_skips_everywhere(rank),
+        "refusals": refusals(),
+    }
+    (folder / f"{rank}.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

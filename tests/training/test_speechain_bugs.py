@@ -1,0 +1,514 @@
+"""One test for each row of the table of SpeeChain's bugs that concerns this package; each fails with its behaviour."""
+
+import logging
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from optimsche import (
+    NonFiniteError,
+    OptimScheduler,
+    build_optim_sches,
+    constant,
+    exponential,
+    linear,
+    lr_fn,
+    micro_batch_all,
+    noam,
+    step_all,
+)
+from tests.training.helpers import (
+    EncoderDecoder,
+    break_gradients,
+    loss_of,
+    same,
+    small_model,
+    some_batches,
+    train,
+    twin,
+    weights,
+)
+
+
+def sgd(model, **arguments):
+    return torch.optim.SGD(model.parameters(), **{"lr": 0.1, **arguments})
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+def test_other_modules_gradients_stay_out_of_norm_and_clip(use_amp):
+    """Rows 1 and 2: the encoder is nobody's, and its gradients neither add up nor dominate the decoder's norm."""
+    model = EncoderDecoder()
+    optim = OptimScheduler.from_conf(
+        "SGD",
+        {"lr": 0.1},
+        model,
+        constant(value=0.1),
+        updated_modules="decoder",
+        optim_loss="decoder_loss",
+        use_amp=use_amp,
+        grad_clip=0.01,
+    )
+    batch = some_batches(1)[0]
+    for step_num in range(1, 31):
+        before = weights(model.decoder)
+        with optim.micro_batch(step_num):
+            losses = model(batch)
+        result = optim.step(losses, step_num=step_num)
+        if result.skipped:
+            continue
+        assert result.grad_norm is not None
+        assert result.grad_norm > 0.01
+        moved = torch.cat([(a - b).flatten() for a, b in zip(before, weights(model.decoder), strict=True)])
+        assert float(moved.norm()) == pytest.approx(0.1 * 0.01, rel=1e-2)
+    assert result.updated
+    assert all(parameter.grad is None for parameter in model.encoder.parameters())
+
+
+def test_gradients_that_someone_else_left_do_not_count():
+    """Rows 1 to 3, with gradients that are there for another reason, here nan: they are not even read."""
+    model = EncoderDecoder()
+    optim = OptimScheduler.from_conf(
+        "SGD", {}, model, constant(value=0.1), updated_modules="decoder", optim_loss="decoder_loss", use_amp="fp16"
+    )
+    optim.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    for parameter in model.encoder.parameters():
+        parameter.grad = torch.full_like(parameter, math.nan)
+    with optim.micro_batch(1):
+        losses = model(some_batches(1)[0])
+    result = optim.step(losses, step_num=1)
+    assert result.updated
+    assert all(weight.isfinite().all() for weight in weights(model.decoder))
+    assert all(parameter.grad is not None and parameter.grad.isnan().all() for parameter in model.encoder.parameters())
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
+def test_non_finite_gradients_change_nothing(use_amp, value, kind, caplog):
+    """Row 3: the log says that the update is skipped, and it is."""
+    model = small_model()
+    optim = OptimScheduler(
+        kind(model.parameters(), weight_decay=0.1), constant(value=0.1), use_amp=use_amp, grad_clip=1.0
+    )
+    if optim.scaler is not None:
+        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    train(optim, model, some_batches(2))
+    before, state = weights(model), optim.optimizer.state_dict()["state"]
+    moments = [{name: value.clone() for name, value in entry.items() if value is not None} for entry in state.values()]
+    with caplog.at_level(logging.WARNING, logger="optimsche"):
+        result = optim.step(break_gradients(model, value), step_num=3)
+    assert result.closed
+    assert result.skipped
+    assert not result.updated
+    assert same(weights(model), before)
+    after = [
+        {k: v for k, v in entry.items() if v is not None} for entry in optim.optimizer.state_dict()["state"].values()
+    ]
+    assert same(after, moments)
+    assert "update 3 is skipped" in caplog.text
+    assert ("the loss scale is now 512" in caplog.text) == (use_amp == "fp16")
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+@pytest.mark.parametrize("grad_clip", [None, 1.0])
+def test_an_overflowing_norm_skips_although_gradients_are_finite(use_amp, grad_clip):
+    """Row 4: weight decay and momentum do not move the weights of an update that is skipped."""
+    model = small_model()
+    optim = OptimScheduler(
+        sgd(model, momentum=0.9, weight_decay=0.1), constant(value=0.1), use_amp=use_amp, grad_clip=grad_clip
+    )
+    if optim.scaler is not None:
+        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    before = weights(model)
+    result = optim.step(break_gradients(model, 1e30), step_num=1)
+    assert result.skipped
+    assert result.grad_norm == math.inf
+    assert same(weights(model), before)
+    assert optim.step(loss_of(model, some_batches(1)[0]), step_num=2).updated
+
+
+def test_exponential_decay_does_not_compound():
+    """Row 5: .1, .0999, .0998 over three epochs of a thousand micro-batches, and not .1, .0368, .00497."""
+    optims = build_optim_sches(
+        {
+            "type": "exp.ExponentDecayLr",
+            "conf": {"optim_type": "SGD", "optim_conf": {"lr": 0.1}, "decay_factor": 0.999},
+        },
+        model := nn.Linear(1, 1),
+    )
+    rates = []
+    for epoch in (1, 2, 3):
+        for i in range(1, 101):
+            optims["main"].step(model(torch.ones(1)).sum(), step_num=(epoch - 1) * 100 + i, epoch_num=epoch)
+        rates.append(optims["main"].get_lr())
+    assert rates == [0.1 * 0.999**finished for finished in range(3)]
+
+
+def test_ft_factor_does_not_compound():
+    """Row 6: half the rate, and not a quarter, an eighth, ..."""
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), ft_factor=0.5)
+    results = train(optim, model, some_batches(4))
+    assert [result.lr for result in results] == [0.05] * 4
+    assert optim.get_lr() == 0.05
+
+
+def encoder_decoder_config():
+    """The example of SpeeChain's README, with its keys and names corrected."""
+    conf = {"optim_type": "Adam", "optim_conf": {"lr": 0.01}, "warmup_steps": 5}
+    return {
+        "optim_sches": {
+            "encoder_optim": {
+                "type": "noam.NoamLr",
+                "conf": {**conf, "optim_loss": "encoder_loss", "updated_modules": "encoder", "step_per_update": 2},
+            },
+            "decoder_optim": {
+                "type": "noam.NoamLr",
+                "conf": {**conf, "optim_loss": "decoder_loss", "updated_modules": "decoder"},
+            },
+        }
+    }
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+def test_the_readme_example_trains(use_amp):
+    """Rows 9, 10, 16 and 21: two optimizers on one graph, the encoder's at every second window."""
+    model = EncoderDecoder()
+    optims = build_optim_sches(encoder_decoder_config(), model, use_amp=use_amp, accum_grad=2)
+    batch = some_batches(1)[0]
+    first = {name: loss.item() for name, loss in model(batch).items()}
+    results = []
+    for step_num in range(1, 161):
+        with micro_batch_all(optims, step_num):
+            losses = model(batch)
+        results.append(step_all(optims, losses, step_num=step_num))
+    last = {name: loss.item() for name, loss in model(batch).items()}
+    assert last["encoder_loss"] < 0.5 * first["encoder_loss"]
+    assert last["decoder_loss"] < first["decoder_loss"]
+    encoder = [n for n, result in enumerate(results, 1) if result["encoder_optim"].closed]
+    assert encoder == list(range(4, 161, 4))
+    decoder = [n for n, result in enumerate(results, 1) if result["decoder_optim"].closed]
+    assert decoder == list(range(2, 161, 2))
+
+
+@pytest.mark.parametrize("with_model", [False, True])
+def test_no_weight_changes_before_the_last_backward_pass(with_model):
+    """Rows 10 and 11: two losses through the same graph, each optimizer's gradient that of its own loss."""
+    model, reference = EncoderDecoder(), EncoderDecoder()
+    batch = some_batches(1)[0]
+
+    def losses_of(model):
+        loss = model(batch)["decoder_loss"]
+        return {"encoder": 3 * loss, "decoder": loss**2}
+
+    optims = {
+        name: OptimScheduler(sgd(part), constant(value=1.0), model=model if with_model else None, optim_loss=name)
+        for name, part in model.named_children()
+    }
+    before = {name: weights(part) for name, part in model.named_children()}
+    losses = losses_of(model)
+    step_all(optims, losses, step_num=1)
+    for name, part in reference.named_children():
+        gradients = torch.autograd.grad(losses_of(reference)[name], list(part.parameters()))
+        for old, new, gradient in zip(before[name], weights(getattr(model, name)), gradients, strict=True):
+            torch.testing.assert_close(old - new, gradient)
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        losses["decoder"].backward()  # the last pass has freed it
+
+
+def test_losses_of_the_caller_are_not_changed():
+    """Row 13: neither the value of the loss nor that of a tensor which its graph saved."""
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), accum_grad=4)
+    loss = torch.exp(loss_of(model, some_batches(1)[0]))  # exp saves its own output
+    value = loss.item()
+    optim.step({"loss": loss}, step_num=1)
+    assert loss.item() == value
+
+
+def test_one_loss_scaler_between_optimizers():
+    """Row 15: gradients of different loss scales never meet."""
+    model = EncoderDecoder()
+    optims = build_optim_sches(encoder_decoder_config(), model, use_amp="fp16")
+    encoder, decoder = optims.values()
+    assert encoder.scaler is decoder.scaler
+    assert encoder.scaler is not None
+    encoder.scaler.load_state_dict({**encoder.scaler.state_dict(), "scale": 16.0})
+    before = encoder.scaler.state_dict()
+    encoder.step_per_update = 1
+    with micro_batch_all(optims, 1):
+        losses = model(some_batches(1)[0])
+    step_all(optims, losses, step_num=1)
+    assert encoder.scaler.state_dict()["_growth_tracker"] == before["_growth_tracker"] + 1
+    assert all(parameter.grad is None for parameter in model.parameters())
+    with pytest.raises(ValueError, match=r"shares its loss scaler with others.*step_all"):
+        encoder.step(model(some_batches(1)[0]), step_num=2)
+
+
+@pytest.mark.parametrize("saved_with", [False, "fp16"])
+@pytest.mark.parametrize("loaded_with", [False, "fp16"])
+def test_checkpoints_load_with_and_without_a_loss_scale(saved_with, loaded_with, caplog):
+    """Row 17: all four, with one warning where a scale is lost or starts again."""
+    model = small_model()
+    saved = OptimScheduler(sgd(model), constant(value=0.1), use_amp=saved_with)
+    loaded = OptimScheduler(sgd(model), constant(value=0.1), use_amp=loaded_with)
+    with caplog.at_level(logging.WARNING, logger="optimsche"):
+        loaded.load_state_dict(saved.state_dict())
+    assert len(caplog.records) == (saved_with != loaded_with)
+
+
+def test_an_empty_scaler_state_loads(caplog):
+    """Row 17: what a disabled GradScaler leaves in a file, {}."""
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp="fp16")
+    optim.load_state_dict({"optimizer": optim.optimizer.state_dict(), "scaler": {}})
+    assert "it starts again at 65536" in caplog.text
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+def test_all_frozen_is_a_no_op_with_one_warning(use_amp, caplog):
+    """Row 18: also with a scaler, which torch lets fail with 'No inf checks were recorded'."""
+    model = small_model().requires_grad_(False)
+    optim = OptimScheduler(sgd(model, weight_decay=0.1), constant(value=0.1), use_amp=use_amp)
+    before = weights(model)
+    results = train(optim, model, some_batches(3))
+    assert same(weights(model), before)
+    assert [result.skipped for result in results] == [True] * 3
+    assert caplog.text.count("all frozen?") == 1
+    model.requires_grad_(True)
+    assert optim.step(loss_of(model, some_batches(1)[0]), step_num=4).updated
+
+
+def test_a_window_whose_end_never_came_is_not_merged_with_the_next():
+    """Row 20: the closing micro-batch had an empty batch, and the loop went on."""
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), accum_grad=2)
+    batches = some_batches(4)
+    optim.step(loss_of(model, batches[0]), step_num=1)
+    with pytest.raises(ValueError, match=r"number 1, was never made.*micro-batch 2.*\n.*optim.discard\(\)"):
+        optim.step(loss_of(model, batches[2]), step_num=3)
+    optim.discard()
+    assert all(parameter.grad is None for parameter in model.parameters())
+    reference = twin(model)
+    optim.step(loss_of(model, batches[2]), step_num=3)
+    optim.step(loss_of(model, batches[3]), step_num=4)
+    other = OptimScheduler(sgd(reference), constant(value=0.1), accum_grad=2)
+    train(other, reference, batches[2:])
+    assert same(weights(model), weights(reference))
+
+
+def test_a_failing_backward_pass_leaves_no_partial_gradients(caplog):
+    """Row 20: its window is skipped as a whole, the next one is clean."""
+
+    class Failing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise RuntimeError("out of memory")
+
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), accum_grad=3)
+    batches = some_batches(6)
+    before = weights(model)
+    optim.step(loss_of(model, batches[0]), step_num=1)
+    hidden = Failing.apply(model[0](batches[1][0]))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        optim.step(model[2](hidden).sum(), step_num=2)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    result = optim.step(loss_of(model, batches[2]), step_num=3)
+    assert result.closed
+    assert result.skipped
+    assert same(weights(model), before)
+    assert "all frozen" not in caplog.text
+    assert caplog.text.count("update 1 is skipped: a backward pass of its window failed (RuntimeError)") == 1
+    assert [optim.step(loss_of(model, batches[n]), step_num=n + 1).updated for n in (3, 4, 5)] == [False, False, True]
+
+
+def test_the_schedule_sees_this_optimizers_own_count():
+    """Row 21: with step_per_update=3 the rates are those of updates 1, 2, 3, and the first is there at once."""
+    model = small_model()
+    plan = linear(start=1.0, steps=10)
+    optim = OptimScheduler(sgd(model), plan, step_per_update=3)
+    assert optim.get_lr() == plan(1)
+    before = weights(model)
+    rates = []
+    for step_num, batch in enumerate(some_batches(9), 1):
+        result = optim.step(loss_of(model, batch), step_num=step_num)
+        assert result.closed == (step_num % 3 == 0)
+        assert all(parameter.grad is None for parameter in model.parameters())
+        rates.append(result.lr)
+        if step_num == 2:
+            assert same(weights(model), before)
+    assert rates == [plan(1)] * 3 + [plan(2)] * 3 + [plan(3)] * 3
+
+
+def test_a_loaded_rate_that_disagrees_is_reported_once(caplog):
+    """Row 22: accum_grad was changed between the runs, which moves the schedule."""
+    model = small_model()
+    plan = linear(start=1.0, steps=10)
+    optim = OptimScheduler(sgd(model), plan, accum_grad=2)
+    train(optim, model, some_batches(4))
+    other = OptimScheduler(sgd(model), plan, accum_grad=1)
+    other.load_state_dict(optim.state_dict())
+    train(other, model, some_batches(6), start=5)
+    assert caplog.text.count("the state that was loaded has the rate 0.8, and the schedule says 0.6 for update 4") == 1
+    assert other.get_lr() == plan(6)
+
+
+def test_noam_takes_every_step_from_zero_on():
+    """Row 23: no division by zero, and no complex number later."""
+    assert noam(peak=0.1, warmup_steps=10)(0) == 0.0
+    for warmup_steps in (0, -1):
+        with pytest.raises(ValueError, match="warmup_steps"):
+            noam(peak=0.1, warmup_steps=warmup_steps)
+    with pytest.raises(ValueError, match="d_model"):
+        noam(d_model=0, warmup_steps=10)
+
+
+@pytest.mark.parametrize("grad_clip", [0, -1, math.nan, math.inf])
+def test_grad_clip_is_checked(grad_clip):
+    """Row 24: 0 would zero every gradient, -1 climb, nan spread."""
+    with pytest.raises(ValueError, match=r"grad_clip must be .*\n    For no clipping: None"):
+        OptimScheduler(sgd(small_model()), constant(value=0.1), grad_clip=grad_clip)
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+def test_a_diverged_run_ends(use_amp):
+    """Row 25: max_skips in a row, not in all, and the state is that after the last good update."""
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp=use_amp, max_skips=3)
+    step_num = 0
+
+    def step(loss):
+        nonlocal step_num
+        step_num += 1
+        optim.step(loss, step_num=step_num)
+
+    def bad():
+        return break_gradients(model)
+
+    for loss in (bad, bad, lambda: loss_of(model, some_batches(1)[0]), bad, bad):
+        step(loss())
+    before = weights(model)
+    with pytest.raises(NonFiniteError, match=r"3 updates in a row.*max_skips=3.*number 6"):
+        step(bad())
+    assert same(weights(model), before)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_unknown_loss_lists_the_known_ones():
+    """Row 27: not a KeyError 'zz'."""
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), optim_loss="ctc_los")
+    with pytest.raises(ValueError, match=r"no loss named 'ctc_los'; did you mean 'ctc_loss'.*'ctc_loss', 'att_loss'"):
+        optim.step({"ctc_loss": torch.zeros(()), "att_loss": torch.zeros(())}, step_num=1)
+
+
+@pytest.mark.parametrize("arguments", [{"accum_grad": True}, {"accum_grad": 1.5}, {"accum_grad": 0}])
+def test_accum_grad_is_a_whole_number(arguments):
+    """Row 27: True is not 1."""
+    with pytest.raises((TypeError, ValueError), match="accum_grad must be a whole number"):
+        OptimScheduler(sgd(small_model()), constant(value=0.1), **arguments)
+
+
+def test_updated_modules_is_a_name_or_several():
+    """Row 27: a tuple works as a list does, and an empty list is refused."""
+    model = EncoderDecoder()
+
+    def build(updated_modules):
+        return OptimScheduler.from_conf("SGD", {}, model, constant(value=0.1), updated_modules=updated_modules)
+
+    def own(optim):
+        return optim.optimizer.param_groups[0]["params"]
+
+    everything = list(model.parameters())
+    assert same(own(build(("encoder", "decoder"))), everything)
+    assert same(own(build(["decoder", "encoder", "encoder.0"])), everything)
+    assert same(own(build("*.weight")), [model.encoder[0].weight, model.decoder.weight])
+    assert same(own(build("encoder.0")), everything[:2])
+    with pytest.raises(ValueError, match="nothing to update"):
+        build([])
+    with pytest.raises(ValueError, match="no part of EncoderDecoder is named 'encodr'; did you mean 'encoder'"):
+        build("encodr")
+    with pytest.raises(TypeError, match="must be a name or a list of names"):
+        build(3)
+
+
+def test_groups_keep_their_factors_and_the_kind_of_their_rate():
+    """Row 28: lr_scale is honoured, a tensor is filled in place."""
+    model = small_model()
+    tensor = torch.tensor(0.1)
+    optimizer = torch.optim.SGD(
+        [
+            {"params": model[0].parameters(), "lr_scale": 0.5, "lr": tensor},
+            {"params": model[2].parameters(), "lr": 0.1},
+        ],
+        lr=0.1,
+    )
+    plan = linear(start=1.0, steps=4)
+    optim = OptimScheduler(optimizer, plan)
+    train(optim, model, some_batches(2))
+    assert optimizer.param_groups[0]["lr"] is tensor
+    assert float(tensor) == 0.5 * plan(2)
+    assert type(optimizer.param_groups[1]["lr"]) is float
+    assert optimizer.param_groups[1]["lr"] == plan(2)
+
+
+def test_any_optimizer_and_bf16():
+    """Row 29: an instance, a class, a name; bf16; and on a CPU plain use_amp=True does nothing, silently."""
+
+    class Own(torch.optim.SGD):
+        pass
+
+    model = small_model()
+    optim = OptimScheduler.from_conf(Own, {"lr": 1}, model, constant(value=0.1), use_amp=True)
+    assert type(optim.optimizer) is Own
+    assert optim.scaler is None
+    with optim.micro_batch(1):
+        assert not torch.is_autocast_enabled("cpu")
+    optim = OptimScheduler(Own(model.parameters()), constant(value=0.1), use_amp="bf16")
+    assert optim.scaler is None
+    with optim.micro_batch(1):
+        assert model(torch.ones(4)).dtype is torch.bfloat16
+
+
+def test_a_resumed_rate_follows_the_new_plan_not_the_file():
+    """Row 30: what decides the rate (factors, base) is the program's; also with rates='relative'."""
+    model = small_model()
+
+    def build(lr, **arguments):
+        return OptimScheduler(sgd(model, lr=lr), linear(start=1.0, steps=10), **arguments)
+
+    old = build(0.1, rates="relative")
+    train(old, model, some_batches(2))
+    new = build(0.2, rates="relative")
+    new.load_state_dict(old.state_dict())
+    train(new, model, some_batches(3), start=3)
+    assert new.get_lr() == pytest.approx(0.2 * 0.7)
+
+
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf])
+def test_a_bad_rate_is_an_error_before_anything_is_written(value):
+    """A schedule of one's own may return anything."""
+
+    @lr_fn
+    def bad_from_three_on(real_step, epoch, *, bad):
+        return 0.1 if real_step < 3 else {-0.1: -0.1, 0.0: math.nan, 1.0: math.inf}[bad]
+
+    model = small_model()
+    optim = OptimScheduler(sgd(model), bad_from_three_on(bad={math.inf: 1.0}.get(value, -0.1 if value < 0 else 0.0)))
+    train(optim, model, some_batches(2))
+    before = weights(model)
+    with pytest.raises(ValueError, match="the rate of parameter group 0 would be"):
+        optim.step(loss_of(model, some_batches(1)[0]), step_num=3)
+    assert optim.get_lr() == 0.1
+    assert same(weights(model), before)
+    with pytest.raises(ValueError, match="the rate of parameter group 0 would be"):
+        OptimScheduler(sgd(model), exponential(start=0.1, factor=0.5), ft_factor=1e308 * 1.5).schedule = constant(
+            value=1e9
+        )

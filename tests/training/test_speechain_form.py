@@ -1,0 +1,180 @@
+"""SpeeChain's form of configuration, from a mapping and from YAML."""
+
+import pytest
+import torch
+
+from optimsche import build_optim_sches, cosine, exponential, noam, parse
+from tests.training.helpers import EncoderDecoder, small_model
+
+RECIPE = """\
+# SpeeChain's form, with its tags
+warmup: 16000
+width: &width 256
+nest:
+    kernel: !tuple (3, 3)
+    layers: !list [1, 2]
+train:
+    name: !ref w<width>_<warmup>
+optim_sches:
+    type: noam.Noamlr
+    conf:
+        optim_type: Adam
+        optim_conf:
+            lr: 2e-3
+            betas: [0.9, 0.98]
+            eps: 1e-9
+        warmup_steps: !ref <warmup>
+"""
+
+
+def test_the_recipes_form(tmp_path):
+    path = tmp_path / "train.yaml"
+    path.write_text(RECIPE)
+    for config in (path, str(path)):
+        optims = build_optim_sches(config, small_model(), accum_grad=8, grad_clip=5.0)
+        assert list(optims) == ["main"]
+        main = optims["main"]
+        assert main.schedule == noam(peak=2e-3, warmup_steps=16_000)
+        assert (main.accum_grad, main.grad_clip, main.scaler) == (8, 5.0, None)
+        assert isinstance(main.optimizer, torch.optim.Adam)
+        group = main.optimizer.param_groups[0]
+        assert (group["eps"], tuple(group["betas"])) == (1e-9, (0.9, 0.98))
+
+
+SGD = {"optim_type": "SGD", "optim_conf": {"lr": "1e-1"}}
+
+
+@pytest.mark.parametrize(
+    ("section", "plan"),
+    [
+        ({"type": "noam.Noamlr", "conf": {**SGD, "warmup_steps": "16_000"}}, noam(peak=0.1, warmup_steps=16_000)),
+        ({"type": "noam.NoamLr", "conf": {**SGD, "d_model": 256}}, noam(d_model=256, warmup_steps=4_000)),
+        ({"type": "Noamlr", "conf": {"optim_type": "Adam"}}, noam(peak=1e-3, warmup_steps=4_000)),
+        ({"type": "exp.ExponentDecayLr", "conf": SGD}, exponential(start=0.1, factor=0.999).by_epoch()),
+        (
+            {"type": "exp.ExponentDecayLr", "conf": {**SGD, "decay_factor": "0.5"}},
+            exponential(start=0.1, factor=0.5).by_epoch(),
+        ),
+        ({"type": "cosine", "conf": {**SGD, "start": "3e-4", "steps": 9_000}}, cosine(start=3e-4, steps=9_000)),
+        ({"type": "noam", "conf": {**SGD, "peak": "3e-4", "warmup_steps": 10}}, noam(peak=3e-4, warmup_steps=10)),
+        ({"schedule": "cosine(steps=90).warmup(10)", "conf": SGD}, cosine(steps=90).warmup(10)),
+        ({"conf": {**SGD, "schedule": "cosine(steps=90).warmup(10)"}}, cosine(steps=90).warmup(10)),
+        ({"schedule": {"cosine": {"start": "3e-4", "steps": 90}}, "conf": SGD}, cosine(start=3e-4, steps=90)),
+        (
+            {"type": "warmup", "conf": {**SGD, "schedule_": 1}},
+            "optim_sches.conf: unknown key 'schedule_'; did you mean 'schedule'?",
+        ),
+    ],
+)
+def test_kinds_of_schedule(section, plan):
+    if isinstance(plan, str):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011  # the message is compared below
+            build_optim_sches(section, small_model())
+        assert str(caught.value) == plan
+        return
+    optims = build_optim_sches(section, small_model())
+    assert optims["main"].schedule == plan
+
+
+def test_several_optimizers_and_what_overrides_what():
+    model = EncoderDecoder()
+    optims = build_optim_sches(
+        {
+            "a": {"schedule": "constant(value=0.1)", "conf": {**SGD, "updated_modules": "encoder", "grad_clip": "0.5"}},
+            "b": {"schedule": "constant(value=0.2)", "conf": {**SGD, "updated_modules": ["decoder"]}},
+        },
+        model,
+        grad_clip=2.0,
+    )
+    assert {name: optim.grad_clip for name, optim in optims.items()} == {"a": 0.5, "b": 2.0}
+    assert optims["a"].optimizer.param_groups[0]["params"] == list(model.encoder.parameters())
+
+
+def conf(**changes):
+    return {"optim_sches": {"decoder": {"type": "noam.Noamlr", "conf": {**SGD, **changes}}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            conf(optim_losses="loss"),
+            "optim_sches.decoder.conf: unknown key 'optim_losses'; did you mean 'optim_loss'?",
+        ),
+        (conf(warmup_step=10), "optim_sches.decoder.conf: unknown key 'warmup_step'; did you mean 'warmup_steps'?"),
+        (
+            conf(optim_type="Adm"),
+            "optim_sches.decoder: optim_type='Adm': torch.optim has no optimizer of this name; did",
+        ),
+        (conf(optim_type="os.system"), "torch.optim has no optimizer of this name"),
+        (conf(optim_type="lr_scheduler.StepLR"), "torch.optim has no optimizer of this name"),
+        (conf(optim_type="__builtins__"), "torch.optim has no optimizer of this name"),
+        (conf(optim_type=torch.optim.SGD), "optim_sches.decoder.conf.optim_type must be the name of an optimizer"),
+        (conf(optim_conf={"lr": 0.1, "beta": 1}), "optim_sches.decoder: optim_conf: SGD has no argument 'beta'"),
+        (conf(optim_conf=[1]), "optim_sches.decoder.conf.optim_conf must be a mapping, got [1]"),
+        (conf(updated_modules="decodr"), "optim_sches.decoder: updated_modules: no part of EncoderDecoder is named"),
+        (conf(warmup_steps=0), "optim_sches.decoder: "),
+        (conf(grad_clip=0), "optim_sches.decoder: OptimScheduler(grad_clip=0): grad_clip must be > 0"),
+        ({"type": "noam.Noamlr", "conf": {}}, "optim_sches.conf: 'optim_type' is missing"),
+        ({"type": "noam.Noamlr", "conf": {"optim_typ": "SGD"}}, "did you mean 'optim_typ'?"),
+        ({"type": "nom.Noamler", "conf": SGD}, "optim_sches.type: unknown lr function or plan 'nom.Noamler'"),
+        ({"type": "os.system", "conf": SGD}, "optim_sches.type: unknown lr function or plan 'os.system'"),
+        ({"conf": SGD}, "optim_sches: give either 'type' or 'schedule', got neither"),
+        ({"type": "cosine", "schedule": "cosine(steps=1)", "conf": SGD}, "either 'type' or 'schedule', got type and"),
+        ({"type": "cosine", "conf": SGD, "config": {}}, "optim_sches: unknown key 'config'; did you mean 'conf'?"),
+        ({"schedule": "cosin(steps=9)", "conf": SGD}, "optim_sches: parse: "),
+        ({"schedule": "__import__('os').system('true')", "conf": SGD}, "optim_sches: parse: "),
+        ({"schedule": "cosine(steps=9)", "conf": {**SGD, "steps": 9}}, "optim_sches.conf: unknown key 'steps'"),
+        ({"a": 1}, "optim_sches.a must be a mapping, got 1"),
+        ({}, "optim_sches: there is no optimizer in it"),
+        ({"optim_sches": None}, "optim_sches: there is no optimizer in it"),
+        ([1], "optim_sches must be a mapping, got [1]"),
+        (
+            {
+                "a": {"type": "cosine", "conf": {**SGD, "steps": 9}},
+                "b": {"type": "cosine", "conf": {**SGD, "steps": 9}},
+            },
+            "optim_sches: 'a' and 'b' would both update 'encoder.0.weight'",
+        ),
+    ],
+)
+def test_mistakes_are_named_with_their_path(config, message):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        build_optim_sches(config, EncoderDecoder())
+    assert message in str(caught.value)
+
+
+def test_unknown_training_options():
+    with pytest.raises(ValueError, match="build_optim_sches: unknown key 'accum_grads'; did you mean 'accum_grad'"):
+        build_optim_sches({"type": "cosine", "conf": {**SGD, "steps": 9}}, small_model(), accum_grads=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: !ref <b>", "a: !ref <b> refers to no top-level value"),
+        ("warmup: 1\na: !ref <warmups>", "did you mean 'warmup'?"),
+        ("a: !ref <a>", "!ref <a> refers to itself"),
+        ("a: !ref <b>\nb: !ref x<a>", "refers to itself"),
+        ("a: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        ("a: !include x.yaml", "could not determine a constructor"),
+        ("a: [1", "while parsing"),
+    ],
+)
+def test_yaml_that_is_refused(tmp_path, text, message):
+    path = tmp_path / "train.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"train\.yaml") as caught:
+        build_optim_sches(path, small_model())
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        build_optim_sches(tmp_path / "none.yaml", small_model())
+
+
+def test_schedules_are_what_parse_reads():
+    text = "0.1 * cosine(steps=90).warmup(10)"
+    section = {"schedule": text, "conf": SGD}
+    assert build_optim_sches(section, small_model())["main"].schedule == parse(text)

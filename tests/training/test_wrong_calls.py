@@ -1,0 +1,292 @@
+"""What a mistake is answered with: the sentence that helps."""
+
+import logging
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from optimsche import OptimScheduler, constant, cosine, exponential, linear, micro_batch_all, step_all
+from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches, train
+
+PLAN = constant(value=0.1)
+
+
+def sgd(model=None, lr=0.1):
+    return torch.optim.SGD((model or small_model()).parameters(), lr=lr)
+
+
+def two_rates():
+    model = small_model()
+    return torch.optim.SGD([{"params": model[0].parameters(), "lr": 1e-5}, {"params": model[2].parameters()}], lr=1e-3)
+
+
+CONSTRUCTION = [
+    (lambda: OptimScheduler("Adam", PLAN), TypeError, "torch.optim.Optimizer, got str.*OptimScheduler.from_conf"),
+    (lambda: OptimScheduler(small_model(), PLAN), TypeError, "must be a torch.optim.Optimizer, got Sequential"),
+    (lambda: OptimScheduler(sgd(), PLAN, model="m"), TypeError, "model must be a torch.nn.Module, got str"),
+    (
+        lambda: OptimScheduler(sgd(), 0.1),
+        TypeError,
+        r"schedule must be a Schedule \(constant\(value=...\) for a number",
+    ),
+    (lambda: OptimScheduler(sgd(), lambda n: 0.1), TypeError, "schedule must be a Schedule .@lr_fn for a function"),
+    (lambda: OptimScheduler(sgd(), PLAN, accum_grad=0), ValueError, r"OptimScheduler\(accum_grad=0\): .* >= 1"),
+    (lambda: OptimScheduler(sgd(), PLAN, steps_per_epoch=0), ValueError, "steps_per_epoch must be"),
+    (lambda: OptimScheduler(sgd(), PLAN, step_per_update=-1), ValueError, "step_per_update must be"),
+    (lambda: OptimScheduler(sgd(), PLAN, ft_factor=0), ValueError, "ft_factor must be > 0"),
+    (lambda: OptimScheduler(sgd(), PLAN, grad_norm_type=0), ValueError, "grad_norm_type must be > 0"),
+    (lambda: OptimScheduler(sgd(), PLAN, max_skips=0), ValueError, "max_skips must be"),
+    (lambda: OptimScheduler(sgd(), PLAN, rates="relativ"), ValueError, "rates must be one of 'absolute', 'relative'"),
+    (lambda: OptimScheduler(sgd(), PLAN, use_amp="fp61"), ValueError, "use_amp must be False, True, 'bf16' or 'fp16'"),
+    (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.float16), ValueError, "use_amp must be False, True, 'bf16'"),
+    (lambda: OptimScheduler(sgd(), PLAN, distributed="ddp"), TypeError, "distributed must be None, True or False"),
+    (
+        lambda: OptimScheduler(sgd(), PLAN, model=small_model(), distributed=True),
+        ValueError,
+        "wrapped in DistributedDataParallel or FSDP, got Sequential",
+    ),
+    (
+        lambda: OptimScheduler(two_rates(), PLAN),
+        ValueError,
+        r"rates of their own \(1e-05, 0.001\)(.|\n)*lr_scale(.|\n)*rates='relative'",
+    ),
+    (
+        lambda: OptimScheduler(sgd(), cosine(start=3e-4, steps=9).warmup(0.03)),
+        ValueError,
+        r"the piece from 0 to 0.03 is shorter than one update. Lengths are(.|\n)*schedule.over\(total_steps\)",
+    ),
+    (lambda: OptimScheduler(sgd(), linear(steps=0.5)), ValueError, "the piece from 0 to 0.5 is shorter"),
+    (
+        lambda: OptimScheduler(sgd(), exponential(factor=0.9).by_epoch()),
+        ValueError,
+        r"counts epochs(.|\n)*steps_per_epoch=len\(loader\)",
+    ),
+    (lambda: OptimScheduler.from_conf("adam", {}, small_model(), PLAN), ValueError, "did you mean 'Adam'"),
+    (lambda: OptimScheduler.from_conf("Optimizer", {}, small_model(), PLAN), ValueError, "no optimizer of this name"),
+    (lambda: OptimScheduler.from_conf("lr_scheduler", {}, small_model(), PLAN), ValueError, "no optimizer of this"),
+    (lambda: OptimScheduler.from_conf(nn.Linear, {}, small_model(), PLAN), TypeError, "an Optimizer class"),
+    (lambda: OptimScheduler.from_conf("SGD", {"params": []}, small_model(), PLAN), ValueError, "no argument 'params'"),
+    (lambda: OptimScheduler.from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
+    (lambda: OptimScheduler.from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a Schedule"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), CONSTRUCTION)
+def test_construction(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("losses", "error", "message"),
+    [
+        (torch.zeros(()), ValueError, "loss has no graph behind it.*torch.no_grad"),
+        (torch.zeros(3, requires_grad=True), ValueError, r"one number, got shape \(3,\). Take its mean"),
+        (0.5, TypeError, "loss must be a tensor of one number, got float"),
+        ({"a": 1, "b": 2}, ValueError, r"no loss named 'loss'.*'a', 'b'(.|\n)*optim_loss="),
+        ({}, ValueError, "no loss named 'loss'.*none"),
+        ({"ctc": None}, TypeError, "ctc must be a tensor of one number, got NoneType"),
+    ],
+)
+def test_losses(losses, error, message):
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN)
+    with pytest.raises(error, match=message):
+        optim.step(losses, step_num=1)
+    optim.step(loss_of(model, some_batches(1)[0]), step_num=1)  # a refused call has not moved the clock
+
+
+def test_a_bare_loss_where_a_name_is_wanted():
+    with pytest.raises(TypeError, match=r"optim_loss='ctc' needs losses by name, {'ctc': ...}, got Tensor"):
+        OptimScheduler(sgd(), PLAN, optim_loss="ctc").step(torch.zeros(()), step_num=1)
+
+
+@pytest.mark.parametrize(
+    ("step_num", "error", "message"),
+    [
+        (0, ValueError, "step_num must be >= 1"),
+        (True, TypeError, "step_num must be a whole number"),
+        (1.0, TypeError, "step_num must be a whole number"),
+        (None, TypeError, "step_num must be a whole number"),
+    ],
+)
+def test_step_num(step_num, error, message):
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN)
+    with pytest.raises(error, match=message), optim.micro_batch(step_num):
+        pass
+    with pytest.raises(error, match=message):
+        optim.step(loss_of(model, some_batches(1)[0]), step_num=step_num)
+    with pytest.raises(error, match=message):
+        optim.update(step_num=step_num)
+
+
+@pytest.mark.parametrize("epoch_num", [-1, float("nan"), float("inf"), "2", True])
+def test_epoch_num(epoch_num):
+    with pytest.raises((TypeError, ValueError), match=r"step\(epoch_num=.*epoch_num must be"):
+        OptimScheduler(sgd(), PLAN).update(step_num=1, epoch_num=epoch_num)
+
+
+def test_counting_from_one_again_in_every_epoch():
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN)
+    loader = some_batches(3)
+
+    def an_epoch():
+        for step_num, batch in enumerate(loader, 1):
+            optim.step(loss_of(model, batch), step_num=step_num)
+
+    an_epoch()
+    with pytest.raises(ValueError, match=r"step_num=1: .* and 3 came last(.|\n)*\(epoch - 1\) \* len\(loader\) \+ i"):
+        an_epoch()
+
+
+def test_one_micro_batch_twice():
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN)
+    batch = some_batches(1)[0]
+    optim.backward(loss_of(model, batch), step_num=1)
+    with pytest.raises(ValueError, match="1 came last"):
+        optim.backward(loss_of(model, batch), step_num=1)
+    optim.update(step_num=1)
+    with pytest.raises(ValueError, match="1 came last"):
+        optim.update(step_num=1)
+
+
+def test_an_update_that_was_forgotten():
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN)
+    batch = some_batches(1)[0]
+    optim.backward(loss_of(model, batch), step_num=1)
+    with pytest.raises(ValueError, match="number 1, was never made: no update came for micro-batch 1"):
+        optim.backward(loss_of(model, batch), step_num=2)
+
+
+def test_a_gap_inside_a_window_is_allowed():
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN, accum_grad=4)
+    batch = some_batches(1)[0]
+    results = [optim.step(loss_of(model, batch), step_num=n) for n in (1, 2, 4, 5, 8)]
+    assert [result.updated for result in results] == [False, False, True, False, True]
+
+
+def test_discarding(caplog):
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN, accum_grad=3)
+    batch = some_batches(1)[0]
+    optim.discard()
+    assert not caplog.records
+    optim.step(loss_of(model, batch), step_num=1)
+    optim.discard()
+    assert caplog.text.count("update 1 is skipped: its window was discarded") == 1
+    assert not optim.step(loss_of(model, batch), step_num=2).skipped
+    assert all(parameter.grad is None for parameter in model.parameters())
+    results = [optim.step(loss_of(model, batch), step_num=n) for n in range(3, 7)]
+    assert [result.skipped for result in results] == [True, False, False, False]
+    assert results[-1].updated
+
+
+def test_own_backward_pass_without_the_loss_scale():
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN, use_amp="fp16")
+    loss_of(model, some_batches(1)[0]).backward()
+    with pytest.raises(ValueError, match=r"optim.scaler.scale\(loss\).backward\(\)"):
+        optim.update(step_num=1)
+
+
+def test_epochs_that_only_the_caller_knows():
+    model = small_model()
+    plan = exponential(start=0.5, factor=0.5).by_epoch()
+    optim = OptimScheduler.from_conf("SGD", {}, model, plan)
+    assert optim.get_lr() == 0.5
+    batch = some_batches(1)[0]
+    with pytest.raises(ValueError, match="counts epochs: pass epoch_num="):
+        optim.step(loss_of(model, batch), step_num=1)
+    assert optim.step(loss_of(model, batch), step_num=1, epoch_num=2).lr == 0.25
+    assert optim.step(loss_of(model, batch), step_num=2, epoch_num=3.0).lr == 0.125
+    optim.schedule = plan.scale(0.5)
+
+
+def test_replacing_the_plan_checks_it_and_keeps_the_old_one():
+    optim = OptimScheduler(sgd(), PLAN)
+    for bad in (0.1, linear(steps=0.5), exponential(factor=0.5).by_epoch()):
+        with pytest.raises((TypeError, ValueError)):
+            optim.schedule = bad
+    assert optim.schedule == PLAN
+    assert optim.get_lr() == 0.1
+
+
+class Loader(list[Any]):
+    """A loader whose length may be a lie."""
+
+    def __init__(self, batches, length=None):
+        super().__init__(batches)
+        self.length = length
+
+    def __len__(self):
+        return super().__len__() if self.length is None else self.length
+
+
+@pytest.mark.parametrize(
+    ("loader", "arguments", "options", "message"),
+    [
+        (Loader([1, 2, 3]), {}, {"steps_per_epoch": 4}, "loader has 3 micro-batches, and steps_per_epoch=4"),
+        (iter([1, 2]), {}, {}, r"list_iterator has no length.*\n?.*steps_per_epoch="),
+        (iter([1, 2]), {}, {"steps_per_epoch": 2}, "epoch 2 has 0 and not 2"),
+        (Loader([1, 2, 3], 4), {}, {}, "epoch 1 has 3 and not 4"),
+        (Loader([1, 2, 3], 2), {}, {}, "epoch 1 has more than 2"),
+        (Loader([]), {}, {}, "the loader is empty"),
+        (Loader([1]), {"epochs": 0}, {}, r"batches\(epochs=0\): epochs must be"),
+        (Loader([1]), {"start": 0}, {}, r"batches\(start=0\): start must be"),
+    ],
+)
+def test_batches(loader, arguments, options, message):
+    optim = OptimScheduler(sgd(), PLAN, **options)
+    with pytest.raises(ValueError, match=message):
+        list(optim.batches(loader, **{"epochs": 2, **arguments}))
+
+
+def test_batches_of_a_run_that_counts_without_epochs():
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN)
+    train(optim, model, some_batches(1))
+    with pytest.raises(ValueError, match="Build it with steps_per_epoch=3"):
+        optim.batches([1, 2, 3], epochs=1)
+
+
+def test_optimizers_that_cannot_step_together():
+    model = EncoderDecoder()
+
+    def pair(first, second):
+        return {
+            name: OptimScheduler(sgd(getattr(model, name)), PLAN, model=model, **options)
+            for name, options in (("encoder", first), ("decoder", second))
+        }
+
+    loss = model(some_batches(1)[0])["decoder_loss"]
+    for optims, message in [
+        (pair({"accum_grad": 2}, {}), "need the same accum_grad, got {'encoder': 2, 'decoder': 1}"),
+        (pair({"steps_per_epoch": 2}, {}), "need the same steps_per_epoch"),
+        (pair({"use_amp": "fp16"}, {}), "need the same use_amp"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            step_all(optims, loss, step_num=1)
+        with pytest.raises(ValueError, match=message), micro_batch_all(optims, 1):
+            pass
+    for nothing in ({}, []):
+        with pytest.raises(TypeError, match="optims must be a dictionary"):
+            step_all(nothing, loss, step_num=1)
+    with pytest.raises(TypeError, match="must be an OptimScheduler, got SGD"):
+        step_all({"a": sgd(), "b": sgd()}, loss, step_num=1)
+
+
+def test_the_callers_logger_is_used():
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN)
+    logger = logging.Logger("own")
+    records = []
+    logger.addFilter(lambda record: records.append(record) or False)
+    optim.step(loss_of(model, some_batches(1)[0]) * float("nan"), step_num=1, logger=logger)
+    assert "update 1 is skipped" in records[0].getMessage()
