@@ -289,10 +289,13 @@ def _not_below(ceiling: float | None, floor: float) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@lr_fn(
-    length=lambda schedule, by: ops.maximum(schedule.length + by, 0.0),
-    joints=lambda schedule, by: [joint + by for joint in schedule.joints if joint + by > 0],
-)
+def _joints_of_shift(schedule: Schedule, by: float) -> list[float]:
+    moved = [joint + by for joint in schedule.joints if joint + by > 0]
+    # A schedule that was shifted away to length 0 has no joint that could move back.
+    return moved if moved or schedule.length != 0 or by <= 0 else [by]
+
+
+@lr_fn(length=lambda schedule, by: ops.maximum(schedule.length + by, 0.0), joints=_joints_of_shift)
 def shift(real_step: float, epoch: float, schedule: Schedule, by: Offset) -> float:
     r"""Play the schedule ``by`` updates later.
 
@@ -349,6 +352,8 @@ def stretch(real_step: float, epoch: float, schedule: Schedule, by: Ratio) -> fl
 def _has_an_end_and_room(schedule: Schedule, steps: float) -> dict[str, Any]:
     if schedule.length == math.inf:
         raise ValueError("the schedule never ends, so it cannot be fitted; give its last piece a length (steps=)")
+    if schedule.length == 0:
+        raise ValueError("the schedule has length 0, so it cannot be stretched")
     before = 0.0
     for inner, outer in zip(schedule.joints, _fitted_joints(schedule, steps), strict=True):
         if outer <= before:
@@ -475,6 +480,8 @@ def _one_cycle(
 ) -> dict[str, Any]:
     if every is None and schedule.length == math.inf:
         raise ValueError("the schedule never ends; say how long a cycle is (every=)")
+    if every is None and schedule.length == 0:
+        raise ValueError("the schedule has length 0; say how long a cycle is (every=)")
     every = _whole_if_it_is(schedule.length) if every is None else every
     try:
         _begin(times or 0, every, stretch)

@@ -111,6 +111,7 @@ def test_a_plan_prints_what_it_is_made_of():
         (o.cosine(steps=7).shift(3), 10.0, (10.0,)),
         (o.cosine(steps=7).shift(-3), 4.0, (4.0,)),
         (o.cosine(steps=7).shift(-9), 0.0, ()),
+        (o.cosine(steps=7).shift(-9).shift(3), 3.0, (3.0,)),
         (o.cosine(steps=7).stretch(2), 14.0, (14.0,)),
         (o.constant().cooldown(at=5, steps=2), 7.0, (5.0, 7.0)),
         (o.cosine(steps=2).repeat(3, stretch=2), 14.0, (2.0, 6.0, 14.0)),

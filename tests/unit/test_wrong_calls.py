@@ -119,6 +119,8 @@ WRONG_CALLS = {
         ValueError,
         r"repeat: the schedule never ends; .*every=",
     ),
+    "fitting nothing": (lambda: PLAN.shift(-9_000).over(9), ValueError, "over: the schedule has length 0"),
+    "repeating nothing": (lambda: PLAN.shift(-9_000).repeat(), ValueError, "repeat: the schedule has length 0"),
     "pieces too short": (
         lambda: (o.constant(steps=0.001) >> o.linear(steps=0.999)).over(100),
         ValueError,
