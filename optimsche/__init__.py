@@ -11,6 +11,7 @@ nothing here imports PyTorch or JAX until it is needed:
 
 from typing import TYPE_CHECKING, Any
 
+from optimsche import ops
 from optimsche.combinators import (
     add,
     by_epoch,
@@ -38,6 +39,7 @@ from optimsche.domains import (
     Milestones,
     Offset,
     Points,
+    PositiveFactor,
     Power,
     Rate,
     Rates,
@@ -115,6 +117,7 @@ __all__ = [
     "Milestones",
     "Offset",
     "Points",
+    "PositiveFactor",
     "Power",
     "Rate",
     "Rates",
@@ -138,6 +141,7 @@ __all__ = [
     "noam",
     "one_cycle",
     "one_minus_power",
+    "ops",
     "over",
     "parse",
     "piecewise_constant",

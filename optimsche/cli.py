@@ -6,6 +6,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from optimsche.combinators import __all__ as combinator_names
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="optimsche", description="Learning-rate schedules as immutable values.")
+    parser.add_argument("--version", action="version", version=f"optimsche {metadata.version('optimsche')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="train a small network on real data, with a schedule, to the end")
@@ -55,10 +57,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be >= 1, got {number}")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
+    return int(text)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -74,10 +75,14 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     schedule = parse(options.schedule)
+    if schedule.counts_epochs and options.steps_per_epoch is None:
+        raise ValueError(f"{schedule} counts epochs: add --steps-per-epoch N, the micro-batches in one")
     print(schedule)
     print(schedule.table(steps_per_epoch=options.steps_per_epoch))
     if options.plot is not None:
-        schedule.plot(steps_per_epoch=options.steps_per_epoch).figure.savefig(options.plot)
+        figure = schedule.plot(steps_per_epoch=options.steps_per_epoch).get_figure(root=True)
+        if figure is not None:
+            figure.savefig(options.plot)
     return 0
 
 

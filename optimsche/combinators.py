@@ -65,7 +65,7 @@ def then(real_step: float, epoch: float, first: Schedule, second: Schedule, *, a
     Args:
         first: the schedule played first.
         second: the schedule played next; its update 1 is number ``at + 1``.
-        at: the last update of ``first``; > 0. By default its length.
+        at: the last update of ``first``; > 0. By default its length, as it is when the two are joined.
 
     Returns:
         A schedule as long as ``at`` and ``second`` together.
@@ -170,9 +170,10 @@ def cooldown(real_step: float, epoch: float, schedule: Schedule, *, at: Steps, s
 
 
 def _longer(first: Schedule, second: Any) -> float:
-    """The later of two ends; one without an end, such as a constant, does not count beside one that has it."""
-    ends = [length for length in (first.length, getattr(second, "length", math.inf)) if length != math.inf]
-    return ops.maximum(ends[0], ends[-1]) if ends else math.inf
+    """The later of two ends. A constant does not count beside another schedule, since it is always at its end."""
+    parts = [part for part in (first, second) if hasattr(part, "lr_fn")]
+    changing = [part.length for part in parts if part.lr_fn.name != "constant" or part.length != math.inf]
+    return max(changing) if changing else math.inf
 
 
 def _joints_of_both(first: Schedule, second: Any) -> list[float]:
@@ -371,6 +372,15 @@ def _fitted_joints(schedule: Schedule, steps: float) -> list[float]:
     return [*(ops.floor(joint * ratio + 0.5) for joint in schedule.joints[:-1]), steps]
 
 
+def _knots(schedule: Any, steps: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where the joints are in updates, and on the schedule's own clock: computed once for a schedule in use."""
+    if not ops.is_number(steps):
+        return (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
+    if steps not in schedule.memo:
+        schedule.memo[steps] = (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
+    return schedule.memo[steps]
+
+
 @lr_fn(
     resolve=_has_an_end_and_room,
     length=lambda schedule, steps: steps,
@@ -400,15 +410,11 @@ def over(real_step: float, epoch: float, schedule: Schedule, steps: Steps) -> fl
     >>> plan.joints, plan(900), plan(1_100)
     ((100.0, 900.0, 1100.0), 1.0, 0.0)
     """
-    # The last piece's own clock, length - joint, may fall short of its end by a rounding error: aim just past it.
-    inner = (0.0, *schedule.joints[:-1], schedule.length * (1.0 + 2.0**-48))
-    return schedule(ops.interpolate(real_step, (0.0, *_fitted_joints(schedule, steps)), inner), epoch)
+    outer, inner = _knots(schedule, steps)
+    return schedule(ops.interpolate(real_step, outer, inner), epoch)
 
 
-@lr_fn(
-    length=_length_inside,
-    joints=_joints_inside,
-)
+@lr_fn(length=_length_inside, joints=_joints_inside)
 def staircase(real_step: float, epoch: float, schedule: Schedule, every: Steps) -> float:
     r"""Hold the value for ``every`` updates at a time.
 
@@ -471,8 +477,8 @@ def by_epoch(real_step: float, epoch: float, schedule: Schedule) -> float:
 # Again and again
 # ---------------------------------------------------------------------------------------------------------------------
 
-# Joints of a repetition without an end are listed for so many cycles.
-_CYCLES_LISTED = 100
+# Joints of a repetition without an end are listed for so many cycles, or fewer if there are many in each.
+_CYCLES_LISTED, _MOST_JOINTS = 100, 10_000
 
 
 def _one_cycle(
@@ -487,19 +493,24 @@ def _one_cycle(
         _begin(times or 0, every, stretch)
     except OverflowError:
         raise ValueError(f"{times} cycles, each {stretch} times as long as the last, never end; take fewer") from None
+    if (times or 1) * len(schedule.joints) > _MOST_JOINTS:
+        raise ValueError(
+            f"{times} cycles of {len(schedule.joints)} pieces are more than {_MOST_JOINTS} pieces; take fewer"
+        )
     return {"every": every}
 
 
 def _begin(cycle: float, every: float, stretch: float) -> float:
     """The update after which a cycle begins: ``every * (1 + stretch + ... + stretch**(cycle - 1))``."""
-    if ops.is_number(stretch) and stretch == 1:
-        return cycle * every
-    return every * ((stretch**cycle - 1.0) / (stretch - 1.0))
+    if ops.is_number(stretch):
+        return every * (cycle if stretch == 1 else (stretch**cycle - 1.0) / (stretch - 1.0))
+    growing = ops.where(stretch == 1, 2.0, stretch)
+    return every * ops.where(stretch == 1, cycle, (growing**cycle - 1.0) / (growing - 1.0))
 
 
 def _joints_of_repeat(schedule: Schedule, times: int | None, every: float, stretch: float, scale: float) -> list[float]:
     inside = [*(joint for joint in schedule.joints if joint < every), every]
-    cycles = range(_CYCLES_LISTED if times is None else times)
+    cycles = range(min(_CYCLES_LISTED, max(_MOST_JOINTS // len(inside), 1)) if times is None else times)
     return [_begin(cycle, every, stretch) + joint * stretch**cycle for cycle in cycles for joint in inside]
 
 
@@ -556,16 +567,32 @@ def repeat(
 
 def _cycle(real_step: float, times: int | None, every: float, stretch: float) -> tuple[float, float]:
     """The number of the cycle that an update lies in, from 0, and its place in it on the first cycle's clock."""
-    if ops.is_number(stretch) and stretch == 1:
-        cycle, place = ops.block(real_step, every)
-        if times is None:
-            return cycle, place
-        past = cycle > times - 1
-        return ops.minimum(cycle, times - 1.0), ops.where(past, real_step - (times - 1) * every, place)
+    if ops.is_number(stretch):
+        return (_equal_cycle if stretch == 1 else _growing_cycle)(real_step, times, every, stretch)
+    equal = _equal_cycle(real_step, times, every, stretch)
+    growing = _growing_cycle(real_step, times, every, ops.where(stretch == 1, 2.0, stretch))
+    return ops.where(stretch == 1, equal[0], growing[0]), ops.where(stretch == 1, equal[1], growing[1])
+
+
+def _equal_cycle(real_step: float, times: int | None, every: float, _: float) -> tuple[float, float]:
+    cycle, place = ops.block(real_step, every)
+    if times is None:
+        return cycle, place
+    past = cycle > times - 1
+    return ops.minimum(cycle, times - 1.0), ops.where(past, real_step - (times - 1) * every, place)
+
+
+def _growing_cycle(real_step: float, times: int | None, every: float, stretch: float) -> tuple[float, float]:
     last = math.inf if times is None else times - 1.0
     # The logarithm is off by a rounding error just where it matters, at the joints; comparing puts that right.
     guess = ops.floor(ops.log(1.0 + real_step * (stretch - 1.0) / every) / ops.log(stretch))
     guess = ops.minimum(ops.maximum(guess, 0.0), last)
-    guess = ops.where((real_step <= _begin(guess, every, stretch)) & (guess > 0), guess - 1.0, guess)
-    cycle = ops.where((real_step > _begin(guess + 1.0, every, stretch)) & (guess < last), guess + 1.0, guess)
-    return cycle, ops.maximum(real_step - _begin(cycle, every, stretch), 0.0) / stretch**cycle
+    guess = ops.where((real_step <= _edge(guess, every, stretch)) & (guess > 0), guess - 1.0, guess)
+    cycle = ops.where((real_step > _edge(guess + 1.0, every, stretch)) & (guess < last), guess + 1.0, guess)
+    late = real_step - _begin(cycle, every, stretch)
+    return cycle, ops.where(late > 0, late, 0.0 * late) / stretch**cycle
+
+
+def _edge(cycle: float, every: float, stretch: float) -> float:
+    begin = _begin(cycle, every, stretch)
+    return begin + ops.slack(begin)

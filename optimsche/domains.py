@@ -12,13 +12,13 @@ their own ``Annotated`` types.
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import operator
-import reprlib
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
@@ -38,6 +38,7 @@ __all__ = [
     "Milestones",
     "Offset",
     "Points",
+    "PositiveFactor",
     "Power",
     "Rate",
     "Rates",
@@ -55,6 +56,7 @@ class Meaning(NamedTuple):
 
 Rate: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a learning rate")]
 Factor: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a factor on the rate")]
+PositiveFactor: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("a factor on the rate")]
 Fraction: TypeAlias = Annotated[
     float, Gt(0), Le(1), Meaning("what is left of the rate each time", "To grow, use geometric(start=, end=, steps=).")
 ]
@@ -101,7 +103,7 @@ def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
     try:
         return _admit(annotation, value, Meaning(""))
     except _Refused as refused:
-        shown, meaning = reprlib.repr(value), refused.meaning
+        shown, meaning = ops.shown(value), refused.meaning
         text = f"{call}({name}={shown}): {name} must be {refused.allowed}"
         text += f" ({meaning.text})" if meaning.text else ""
         text += f", got {shown}" + (f" ({type(value).__name__})." if refused.wrong_kind else ".")
@@ -131,11 +133,9 @@ def _admit(annotation: Any, value: Any, meaning: Meaning) -> Any:
         return None
     if annotation is float or annotation is int:
         return _admit_number(annotation, value, meaning)
-    if isinstance(annotation, type):
-        if not isinstance(value, annotation):
-            raise _Refused(f"a {annotation.__name__}", meaning, wrong_kind=True)
-        return value
-    return _admit_anything(value, meaning)
+    if not isinstance(value, annotation):
+        raise _Refused(f"a {annotation.__name__}", meaning, wrong_kind=True)
+    return value
 
 
 def _admit_annotated(base: Any, metadata: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
@@ -152,7 +152,7 @@ def _admit_number(kind: type, value: Any, meaning: Meaning) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Refused(allowed, meaning, wrong_kind=True)
     if not -sys.float_info.max <= value <= sys.float_info.max:
-        raise _Refused("finite", meaning, wrong_kind=False)
+        raise _Refused("finite", Meaning(meaning.text), wrong_kind=False)
     if kind is int:
         if value != int(value):
             raise _Refused(allowed, meaning, wrong_kind=False)
@@ -193,9 +193,9 @@ def _admit_anything(value: Any, meaning: Meaning) -> Any:
         return value
     if isinstance(value, int | float):
         return _admit_number(float, value, meaning)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and not any(getattr(element, "is_schedule", False) for element in value):
         return tuple(_admit_anything(_plain(element), meaning) for element in value)
-    raise _Refused("a number, text, a tuple or a schedule", meaning, wrong_kind=True)
+    raise _Refused("a number, text, a tuple of these, or a schedule", meaning, wrong_kind=True)
 
 
 def _plain(value: Any) -> Any:
@@ -271,6 +271,28 @@ def meaning_of(annotation: Any) -> str:
     return next((words for words in map(meaning_of, typing.get_args(annotation)) if words), "")
 
 
+def is_storable(annotation: Any) -> bool:
+    """Whether a schedule can hold the values that an annotation declares: they print, compare and are written to JSON.
+
+    >>> is_storable(Steps | None), is_storable(dict[str, float])
+    (True, False)
+    """
+    origin, items = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return all(isinstance(item, int | float | str | None) for item in items)
+    if origin is Annotated:
+        return is_storable(items[0])
+    if origin in (typing.Union, types.UnionType):
+        return all(map(is_storable, items))
+    if origin in (tuple, list):
+        return all(item is Ellipsis or (is_storable(item) and not _is_schedule(item)) for item in items)
+    return annotation in (Any, None, type(None), float, int, bool, str, tuple, list) or _is_schedule(annotation)
+
+
+def _is_schedule(annotation: Any) -> bool:
+    return isinstance(annotation, type) and getattr(annotation, "is_schedule", False) is True
+
+
 def is_real(annotation: Any) -> bool:
     """Whether an annotation declares a real number (or a row of them), so that a formula may rely on floats.
 
@@ -294,6 +316,33 @@ def takes_text(annotation: Any) -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 # Names and numbers as people write them
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def by_name(
+    call: str, parameters: Mapping[str, inspect.Parameter], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a call by name, defaults filled in; the first parameters may be given by position.
+
+    Raises:
+        TypeError: an unknown name, one that is missing, or one that is given twice.
+    """
+    positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    if len(args) > len(positional):
+        most = f"at most {len(positional)} parameters by position" if positional else "its parameters by name"
+        raise TypeError(f"{call}() takes {most}: write {call}({', '.join(f'{name}=...' for name in parameters)})")
+    given = dict(zip(positional, args, strict=False))
+    for name, value in kwargs.items():
+        if name not in parameters:
+            hint = did_you_mean(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
+            raise TypeError(f"{call}() has no parameter {name!r}{hint}")
+        if name in given:
+            raise TypeError(f"{call}() got {name!r} twice, by position and by name")
+        given[name] = value
+    missing = [p for p in parameters.values() if p.default is p.empty and p.name not in given]
+    if missing:
+        words = [f"{p.name}= ({meaning_of(p.annotation) or 'a value'})" for p in missing]
+        raise TypeError(f"{call}() needs {' and '.join(words)}")
+    return {name: given.get(name, p.default) for name, p in parameters.items()}
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -15,12 +15,16 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
+import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-#: The largest clock: any finite number.
-LARGEST_CLOCK = sys.float_info.max
+#: The largest clock: far beyond any run, and small enough that no formula overflows on it.
+LARGEST_CLOCK = 1e300
+
+# A clock that went through sums of fractions (0.1 + 0.2, then - 0.1) misses a joint by rounding errors. So near to a
+# joint, as a part of the piece, it is on it; but never so far that whole numbers could be meant.
+_ROUNDING, _LESS_THAN_AN_UPDATE = 2.0**-32, 0.25
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -50,7 +54,9 @@ def sqrt(x: float) -> float:
 
 def floor(x: float) -> float:
     """The largest whole number <= ``x``, as a float."""
-    return float(math.floor(x)) if is_number(x) else _namespace(x).floor(x)
+    if is_number(x):
+        return float(math.floor(x)) if abs(x) < math.inf else x
+    return _namespace(x).floor(x)
 
 
 def real(count: int) -> float:
@@ -92,17 +98,20 @@ def where(condition: bool, x: float, y: float) -> float:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def slack(steps: float) -> float:
+    """How far from the end of a piece of ``steps`` a clock may be and still be on it: less than any whole update."""
+    return minimum(steps * _ROUNDING, _LESS_THAN_AN_UPDATE)
+
+
 def progress(real_step: float, steps: float) -> float:
     """How much of a piece is done: ``real_step / steps``, at most 1; a piece of no length is done at once.
 
-    >>> progress(25.0, 100), progress(100.0, 100), progress(0.0, 0)
+    >>> progress(25.0, 100.0), progress(100.0, 100.0), progress(0.0, 0.0)
     (0.25, 1.0, 1.0)
     """
     if (type(real_step) is float and type(steps) is float) or (is_number(real_step) and is_number(steps)):
-        return real_step / steps if real_step < steps else 1.0
-    if is_number(steps) and steps > 0:
-        return minimum(real_step / steps, 1.0)
-    return where(real_step < steps, real_step / where(steps > 0, steps, 1.0), 1.0)
+        return real_step / steps if real_step < steps - slack(steps) else 1.0
+    return where(real_step < steps - slack(steps), real_step / where(steps > 0, steps, 1.0), 1.0)
 
 
 def segment(start: float, end: float, weight: float) -> float:
@@ -148,15 +157,17 @@ def switch(real_step: float, at: float, before: Callable[[float], float], after:
     >>> switch(13.0, 10.0, before=lambda t: -t, after=lambda t: t)
     3.0
     """
+    edge = at + slack(at)
     if (type(real_step) is float and type(at) is float) or (is_number(real_step) and is_number(at)):
-        return before(real_step) if real_step <= at else after(real_step - at)
-    first = real_step <= at
+        return before(real_step) if real_step <= edge else after(real_step - at)
+    first = real_step <= edge
     if is_number(at) and is_numpy(real_step):
         if first.all():  # type: ignore[attr-defined]
             return before(real_step)
         if not first.any():  # type: ignore[attr-defined]
             return after(real_step - at)
-    return where(first, before(minimum(real_step, at)), after(maximum(real_step - at, 0.0)))
+    # `where` and not `minimum`: at a tie, minimum shares the gradient between its two arguments.
+    return where(first, before(where(first, real_step, at)), after(where(first, 0.0, real_step - at)))
 
 
 def block(real_step: float, every: float) -> tuple[float, float]:
@@ -168,14 +179,16 @@ def block(real_step: float, every: float) -> tuple[float, float]:
     >>> [block(t, 10.0) for t in (0.0, 1.0, 10.0, 11.0)]
     [(0.0, 0.0), (0.0, 1.0), (0.0, 10.0), (1.0, 1.0)]
     """
+    if is_number(real_step) and not is_number(every):
+        real_step = real_step + 0.0 * every  # torch has no derivative for the remainder of a number and a tensor
     place = real_step % every
-    full = (place == 0) & (real_step > 0)
-    place = where(full, every, place)
+    full = (place <= minimum(slack(real_step), every / 1024)) & (real_step > 0)
+    place = where(full, place + every, place)
     return floor((real_step - place) / every + 0.5), place
 
 
 def count_below(points: Sequence[float], real_step: float) -> int:
-    """How many of the increasing ``points`` lie strictly below ``real_step``.
+    """How many of the increasing ``points`` lie before ``real_step``; one that it is on does not.
 
     >>> [count_below((10, 20), t) for t in (10.0, 11.0, 21.0)]
     [0, 1, 2]
@@ -185,7 +198,8 @@ def count_below(points: Sequence[float], real_step: float) -> int:
         low, high = 0, len(points)
         while low < high:
             middle = (low + high) // 2
-            low, high = (middle + 1, high) if points[middle] < real_step else (low, middle)
+            point = points[middle]
+            low, high = (middle + 1, high) if point + slack(point) < real_step else (low, middle)
         return low
     return _namespace(real_step, points).count_below(points, real_step)
 
@@ -204,6 +218,11 @@ def interpolate(real_step: float, points: Sequence[float], values: Sequence[floa
     [1.0, 1.0, 2.0, 3.0, 3.0]
     """
     index = count_below(points, real_step)
+    if type(index) is int and 0 < index < len(points):
+        begin, end = points[index - 1], points[index]
+        return segment(values[index - 1], values[index], progress(real_step - begin, end - begin))
+    if type(index) is int:
+        return values[min(index, len(points) - 1)]
     origins = (points[0], *points)
     spans = (1.0, *(right - left for left, right in itertools.pairwise(points)), 1.0)
     weight = progress(maximum(real_step - take(origins, index), 0.0), take(spans, index))
@@ -230,12 +249,12 @@ def clock(value: Any, name: str) -> Any:
     if type(value) is float or type(value) is int:
         if 0 <= value <= LARGEST_CLOCK:
             return float(value)
-        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}. {_CLOCKS}")
+        raise ValueError(f"{name} must be a finite number >= 0, got {shown(value)}. {_CLOCKS}")
     try:
         namespace = _namespace(value)
     except TypeError:
         raise TypeError(
-            f"{name} must be a number, or a NumPy, PyTorch or JAX array, got {value!r} ({type(value).__name__}). "
+            f"{name} must be a number, or a NumPy, PyTorch or JAX array, got {shown(value)} ({type(value).__name__}). "
             "For many steps at once pass an array such as numpy.arange(1, 1001)."
         ) from None
     return namespace.clock(value, name)
@@ -243,13 +262,11 @@ def clock(value: Any, name: str) -> Any:
 
 def spread(value: Any, real_step: Any, epoch: Any) -> Any:
     """``value`` in the shape of its clocks: a formula that does not look at them gives one number for all."""
-    shaped = real_step if not is_number(real_step) else epoch
-    if is_number(shaped):
-        return float(value) if type(value) is int else value
-    if getattr(value, "shape", None) == shaped.shape and value.dtype == shaped.dtype:
-        return value
-    # Multiplied by ones and not copied, so that gradients pass and the wider type wins.
-    return value * _namespace(shaped).ones_like(shaped)
+    for clock_ in (real_step, epoch):
+        if not is_number(clock_) and (getattr(value, "shape", None) != clock_.shape or value.dtype != clock_.dtype):
+            # Multiplied by ones and not copied, so that gradients pass and the wider type wins.
+            value = value * _namespace(clock_).ones_like(clock_)
+    return float(value) if type(value) is int else value
 
 
 def is_numpy(value: Any) -> bool:
@@ -263,6 +280,14 @@ def is_numpy_scalar(value: Any) -> bool:
 
 
 _CLOCKS = "Clocks count from 1; 0 is the instant before training."
+
+
+def shown(value: Any) -> str:
+    """``value`` in an error message: shortened, and never an error itself."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python refuses to write out whole numbers of thousands of digits
+        return f"a number of {value.bit_length()} bits"
 
 
 def is_number(x: Any) -> bool:
@@ -300,7 +325,8 @@ class _ArrayModule:
 
     def count_below(self, points: Any, real_step: Any) -> Any:
         xp = self._module
-        return xp.searchsorted(xp.asarray(points, dtype=float), real_step, side="left")
+        points = xp.asarray(points, dtype=float)
+        return xp.searchsorted(points + slack(points), real_step, side="left")
 
     def take(self, values: Any, index: Any) -> Any:
         return self._module.asarray(values, dtype=float)[index]
@@ -349,7 +375,7 @@ class _Torch:
     def count_below(self, points: Any, real_step: Any) -> Any:
         real_step = self._torch.as_tensor(real_step)
         points = self._sequence(points, real_step)
-        return self._torch.searchsorted(points, real_step.contiguous(), side="left")
+        return self._torch.searchsorted(points + slack(points), real_step.contiguous(), side="left")
 
     def take(self, values: Any, index: Any) -> Any:
         return self._sequence(values, index)[index]

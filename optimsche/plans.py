@@ -39,20 +39,14 @@ def _plan(build: Callable[P, Schedule]) -> Callable[P, Schedule]:
     """Check a plan's parameters as those of an lr function, in the plan's own words, and make it known by name."""
     name = build.__name__
     annotations = typing.get_type_hints(build, include_extras=True)
-    parameters = inspect.signature(build).parameters
+
+    parameters = [p.replace(annotation=annotations[p.name]) for p in inspect.signature(build).parameters.values()]
+    by_name = {p.name: p for p in parameters}
 
     @functools.wraps(build)
     def checked(*args: P.args, **kwargs: P.kwargs) -> Schedule:
-        if args:
-            raise TypeError(f"{name}() takes its parameters by name: {', '.join(f'{p}=' for p in parameters)}")
-        for given in kwargs:
-            if given not in parameters:
-                hint = domains.did_you_mean(given, parameters) or f"; it takes {', '.join(parameters)}"
-                raise TypeError(f"{name}() has no parameter {given!r}{hint}")
-        for p in parameters.values():
-            if p.default is p.empty and p.name not in kwargs:
-                raise TypeError(f"{name}() needs {p.name}= ({domains.meaning_of(annotations[p.name])})")
-        values: dict[str, Any] = {p: domains.admit(name, p, annotations[p], value) for p, value in kwargs.items()}
+        given = domains.by_name(name, by_name, args, kwargs)
+        values: dict[str, Any] = {p: domains.admit(name, p, annotations[p], given[p]) for p in given}
         return build(**values)  # type: ignore[call-arg]
 
     register(name, checked)
@@ -69,6 +63,11 @@ def _rest(name: str, total_steps: float, **parts: float) -> float:
             f"all are counted in updates"
         )
     return rest
+
+
+def _part(share: float, total_steps: float) -> float:
+    """A share of a run, to the nearest update; of a run of length 1, which is a plan in fractions, the share itself."""
+    return share * total_steps if total_steps < 2 else max(math.floor(share * total_steps + 0.5), 1)
 
 
 @_plan
@@ -201,11 +200,12 @@ def one_cycle(
     >>> [plan(t) for t in (0, 150, 300, 650, 1_000)]
     [0.0, 0.05, 0.1, 0.05, 0.0]
     """
-    rise = max(math.floor(0.3 * total_steps + 0.5), 1) if warmup_steps is None else warmup_steps
-    fall = _rest("one_cycle", total_steps, warmup_steps=rise)
+    if warmup_steps is None:
+        warmup_steps = _part(0.3, total_steps)
+    fall = _rest("one_cycle", total_steps, warmup_steps=warmup_steps)
     start = peak / 25 if start is None else start
     floor = peak / 250_000 if floor is None else floor
-    return cosine(start=start, end=peak, steps=rise) >> cosine(start=peak, end=floor, steps=fall)
+    return cosine(start=start, end=peak, steps=warmup_steps) >> cosine(start=peak, end=floor, steps=fall)
 
 
 @_plan
@@ -318,7 +318,7 @@ def triangular(
     """
     if peak < floor:
         raise ValueError(f"triangular(peak={peak}): peak must be >= floor={floor}")
-    rise = math.floor(cycle_steps / 2 + 0.5) if cycle_steps >= 2 else cycle_steps / 2
+    rise = _part(0.5, cycle_steps)
     fixed = 0.0 if scale == 1 else floor
     up = linear(start=floor - fixed, end=peak - fixed, steps=rise)
     down = linear(start=peak - fixed, end=floor - fixed, steps=cycle_steps - rise)

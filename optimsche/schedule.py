@@ -8,24 +8,38 @@ repr, pickling, and the combinators as methods.
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import math
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from optimsche import arrays, domains, ops
 from optimsche.domains import Cycles, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Steps
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from optimsche.curve import Table
 
 P = ParamSpec("P")
-ArrayT = TypeVar("ArrayT")
+
+# Each level costs a few of Python's stack frames; text and JSON nest as deep.
+_DEEPEST = 100
+
+
+class _Array(Protocol):
+    """What PyTorch's, JAX's and NumPy's arrays have in common for a type checker."""
+
+    @property
+    def shape(self) -> Any: ...
+    @property
+    def dtype(self) -> Any: ...
+
+
+ArrayT = TypeVar("ArrayT", bound=_Array)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -40,12 +54,14 @@ class Node:
     ``length`` and ``joints``. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("lr_fn", "params", "play")
+    __slots__ = ("_joints", "lr_fn", "memo", "params", "play")
 
-    def __init__(self, lr_fn: LrFn[Any], params: dict[str, Any], play: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, lr_fn: LrFn[...], params: dict[str, Any], play: Callable[[Any, Any], Any]) -> None:
         self.lr_fn = lr_fn
         self.params = params
         self.play = play
+        self.memo: dict[Any, Any] = {}  # what a combinator computes from this node once
+        self._joints: tuple[Any, ...] | None = None
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The formula's value."""
@@ -63,14 +79,14 @@ class Node:
     @property
     def joints(self) -> tuple[Any, ...]:
         """What the lr function's ``joints=`` says, else the end, if there is one."""
-        hook = self.lr_fn.joints
-        if hook is not None:
-            return tuple(hook(**self.params))
-        length = self.length
-        return () if type(length) is float and length == math.inf else (length,)
+        if self._joints is None:
+            hook, length = self.lr_fn.joints, self.length
+            endless = type(length) is float and length == math.inf
+            self._joints = tuple(hook(**self.params)) if hook is not None else () if endless else (length,)
+        return self._joints
 
 
-def _bind(lr_fn: LrFn[Any], params: dict[str, Any]) -> Callable[[Any, Any], Any]:
+def _bind(lr_fn: LrFn[...], params: dict[str, Any]) -> Callable[[Any, Any], Any]:
     """The formula as a function of the clocks alone.
 
     A copy of the function with the parameters as its defaults: Python fills in defaults faster than it passes keyword
@@ -104,12 +120,13 @@ class Schedule:
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_lr_fn", "_node")
+    __slots__ = ("__weakref__", "_arguments", "_depth", "_lr_fn", "_node")
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
-    _lr_fn: LrFn[Any]
+    _lr_fn: LrFn[...]
     _arguments: dict[str, Any]
+    _depth: int
     _node: Node
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -119,22 +136,31 @@ class Schedule:
         )
 
     @classmethod
-    def _of(cls, lr_fn: LrFn[Any], arguments: dict[str, Any]) -> Schedule:
+    def _of(cls, lr_fn: LrFn[...], arguments: dict[str, Any]) -> Schedule:
         self = object.__new__(cls)
+        depth = 1 + max((value._depth for value in arguments.values() if isinstance(value, Schedule)), default=0)
+        if depth > _DEEPEST:
+            raise ValueError(
+                f"{lr_fn.name}: schedules can be nested {_DEEPEST} deep, and this would be one more. "
+                "For many pieces write one table: piecewise_constant, piecewise_linear or milestones"
+            )
         bound = {name: _as_bound(value, lr_fn.annotations[name]) for name, value in arguments.items()}
         object.__setattr__(self, "_lr_fn", lr_fn)
         object.__setattr__(self, "_arguments", arguments)
+        object.__setattr__(self, "_depth", depth)
         object.__setattr__(self, "_node", Node(lr_fn, bound, _bind(lr_fn, bound)))
         return self
 
     # -- evaluation ---------------------------------------------------------------------------------------------------
 
     @overload
-    def __call__(self, real_step: float, epoch: float = ...) -> float: ...
+    def __call__(self, real_step: float | np.integer[Any] | np.floating[Any], epoch: float = ...) -> float: ...
     @overload
     def __call__(self, real_step: NDArray[Any], epoch: float | NDArray[Any] = ...) -> NDArray[np.float64]: ...
     @overload
     def __call__(self, real_step: ArrayT, epoch: float | ArrayT = ...) -> ArrayT: ...
+    @overload
+    def __call__(self, real_step: float, epoch: ArrayT) -> ArrayT: ...
     def __call__(self, real_step: Any, epoch: Any = 1.0) -> Any:
         """The rate of update number ``real_step``.
 
@@ -196,9 +222,14 @@ class Schedule:
             if name not in own:
                 hint = domains.did_you_mean(name, own)
                 raise TypeError(f"apply: {lr_fn.name} has no parameter {name!r}{hint}")
-        params = own | dict(given)
+        params = own | {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
         for name, value in self._arguments.items():
             if isinstance(value, Schedule) and name in given:
+                if not isinstance(given[name], Mapping):
+                    raise TypeError(
+                        f"apply: {lr_fn.name}'s {name} takes a dictionary of the parameters of {value.lr_fn.name}, "
+                        f"got {ops.shown(given[name])}"
+                    )
                 params[name] = value._with_params(given[name])
         return Node(lr_fn, params, functools.partial(lr_fn.formula, **params))
 
@@ -213,7 +244,7 @@ class Schedule:
     # -- facts --------------------------------------------------------------------------------------------------------
 
     @property
-    def lr_fn(self) -> LrFn[Any]:
+    def lr_fn(self) -> LrFn[...]:
         """The lr function that this schedule plays."""
         return self._lr_fn
 
@@ -283,17 +314,35 @@ class Schedule:
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
-    def plot(self, **options: Any) -> Any:
+    def plot(
+        self,
+        *,
+        steps: float | None = None,
+        steps_per_epoch: int | None = None,
+        accum_grad: int = 1,
+        unit: Literal["updates", "epochs"] = "updates",
+        log: bool = False,
+        ax: Axes | None = None,
+    ) -> Axes:
         """Draw the curve and return its Matplotlib axes: see :func:`optimsche.plot`."""
-        from optimsche import curve
+        from optimsche.curve import plot
 
-        return curve.plot(self, **options)
+        return plot(
+            self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, unit=unit, log=log, ax=ax
+        )
 
-    def table(self, **options: Any) -> Table:
+    def table(
+        self,
+        *,
+        steps: float | None = None,
+        steps_per_epoch: int | None = None,
+        accum_grad: int = 1,
+        rows: int = 12,
+    ) -> Table:
         """The rates at the joints and at a few updates between: see :func:`optimsche.table`."""
-        from optimsche import curve
+        from optimsche.curve import table
 
-        return curve.table(self, **options)
+        return table(self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, rows=rows)
 
     def _repr_html_(self) -> str | None:
         from optimsche import curve
@@ -401,7 +450,7 @@ def _as_bound(value: Any, annotation: Any) -> Any:
     return value
 
 
-def _rebuild(lr_fn: LrFn[Any], arguments: dict[str, Any]) -> Schedule:
+def _rebuild(lr_fn: LrFn[...], arguments: dict[str, Any]) -> Schedule:
     return lr_fn(**arguments)
 
 
@@ -425,7 +474,6 @@ class LrFn(Generic[P]):
         functools.update_wrapper(self, formula)
         self.formula = formula
         self.name: str = formula.__name__
-        self.__qualname__: str = getattr(formula, "__qualname__", self.name)
         self.length, self.joints, self.resolve, self.counts_epochs = length, joints, resolve, counts_epochs
         own = _own_parameters(formula)
         self.annotations = {p.name: _annotation(formula, p) for p in own}
@@ -433,58 +481,60 @@ class LrFn(Generic[P]):
         own = [p if p.annotation is p.empty else p.replace(annotation=self.annotations[p.name]) for p in own]
         self.__signature__ = inspect.Signature(own, return_annotation=Schedule)
         self.__annotations__ = {p.name: p.annotation for p in own if p.annotation is not p.empty}
+        for p in own:
+            if p.default is not p.empty:
+                domains.admit(f"@lr_fn: {self.name}", p.name, self.annotations[p.name], p.default)
+        _make_portable(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Schedule:
         """Build the schedule: every parameter is checked here, once."""
-        given = self._by_name(args, kwargs)
-        arguments = {name: domains.admit(self.name, name, self.annotations[name], given[name]) for name in given}
+        given = domains.by_name(self.name, self.__signature__.parameters, args, kwargs)
+        arguments = {name: self._admitted(name, value) for name, value in given.items()}
         if self.resolve is not None:
             try:
-                arguments.update(self.resolve(**arguments))
+                resolved = self.resolve(**arguments)
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from None
+            arguments |= {name: self._admitted(name, value) for name, value in resolved.items()}
         return Schedule._of(self, arguments)
 
-    def _by_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        parameters = self.__signature__.parameters
-        if len(args) > len(self.positional):
-            most = f"at most {len(self.positional)} parameters by position" if self.positional else "parameters by name"
-            raise TypeError(
-                f"{self.name}() takes {most}: write {self.name}({', '.join(f'{p}=...' for p in parameters)})"
-            )
-        given = dict(zip(self.positional, args, strict=False))
-        for name, value in kwargs.items():
-            if name not in parameters:
-                hint = domains.did_you_mean(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
-                raise TypeError(f"{self.name}() has no parameter {name!r}{hint}")
-            if name in given:
-                raise TypeError(f"{self.name}() got {name!r} twice, by position and by name")
-            given[name] = value
-        missing = [p for p in parameters.values() if p.default is p.empty and p.name not in given]
-        if missing:
-            words = [f"{p.name}= ({domains.meaning_of(p.annotation) or 'a value'})" for p in missing]
-            raise TypeError(f"{self.name}() needs {' and '.join(words)}")
-        return {name: given.get(name, p.default) for name, p in parameters.items()}
+    def _admitted(self, name: str, value: Any) -> Any:
+        return domains.admit(self.name, name, self.annotations[name], value)
 
     def __repr__(self) -> str:
         return f"<lr function {self.name}({', '.join(self.__signature__.parameters)})>"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LrFn) and self.formula is other.formula
+
+    def __hash__(self) -> int:
+        return hash(id(self.formula))
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load, (self.__module__, self.__qualname__, self.name)
+        return _of_formula, (self.formula,)
 
 
-def _load(module: str, qualname: str, name: str) -> LrFn[Any]:
-    """Find an lr function again in another process: where it was defined, or by name among those known."""
-    found: Any = importlib.import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    if not isinstance(found, LrFn):
-        found = _known.get(name)
-    if not isinstance(found, LrFn):
-        raise LookupError(
-            f"the schedule needs the lr function {name!r} of module {module!r}, which is not defined here"
-        )
-    return found
+def _make_portable(lr_fn: LrFn[...]) -> None:
+    """Let pickle find the formula, whose name is taken by the lr function: as the attribute that it is.
+
+    What it takes to make the lr function again travels with the formula, for picklers that send functions as code.
+    """
+    formula: Any = lr_fn.formula
+    if isinstance(formula, types.FunctionType):
+        formula.__qualname__ += ".formula"
+        formula.__dict__["lr_fn_options"] = {
+            name: getattr(lr_fn, name) for name in ("length", "joints", "resolve", "counts_epochs")
+        }
+
+
+def _of_formula(formula: Callable[..., Any]) -> LrFn[...]:
+    known_one = _known.get(formula.__name__)
+    if isinstance(known_one, LrFn) and known_one.formula is formula:
+        return known_one
+    qualname = formula.__qualname__
+    made: LrFn[...] = LrFn(formula, **getattr(formula, "lr_fn_options", {}))
+    formula.__qualname__ = qualname
+    return made
 
 
 @overload
@@ -533,8 +583,8 @@ def lr_fn(formula: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     return _make(formula)
 
 
-def _make(formula: Callable[..., Any], **options: Any) -> LrFn[Any]:
-    made: LrFn[Any] = LrFn(formula, **options)
+def _make(formula: Callable[..., Any], **options: Any) -> LrFn[...]:
+    made: LrFn[...] = LrFn(formula, **options)
     register(made.name, made)
     return made
 
@@ -543,7 +593,10 @@ def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
     parameters = list(inspect.signature(formula).parameters.values())
     clocks, own = parameters[:2], parameters[2:]
     name = formula.__name__
-    if len(clocks) < 2 or any(p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in clocks):
+    if not name.isidentifier():
+        raise TypeError(f"@lr_fn: a schedule prints the name of its function, and {name} is none: define it with def")
+    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in clocks)
+    if len(clocks) < 2 or clocks[0].name == "epoch" or not plain:
         raise TypeError(f"@lr_fn: {name} must begin with the clocks: def {name}(real_step, epoch, *, ...)")
     for p in own:
         if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
@@ -552,17 +605,18 @@ def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _annotation(formula: Callable[..., Any], parameter: inspect.Parameter) -> Any:
-    annotation = parameter.annotation
-    if not isinstance(annotation, str):
-        return Any if annotation is parameter.empty else annotation
-    variables = dict(inspect.getclosurevars(formula).nonlocals) if inspect.isfunction(formula) else {}
-    try:
-        return eval(annotation, getattr(formula, "__globals__", {}), variables)
-    except Exception as error:
-        raise TypeError(
-            f"@lr_fn: the annotation {annotation!r} of {formula.__name__}'s parameter {parameter.name!r} "
-            f"cannot be read here: {error}"
-        ) from None
+    annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
+    where = f"@lr_fn: the annotation {annotation!r} of {formula.__name__}'s parameter {parameter.name!r}"
+    if isinstance(annotation, str):  # from __future__ import annotations
+        variables = dict(inspect.getclosurevars(formula).nonlocals) if inspect.isfunction(formula) else {}
+        ranges = {name: getattr(domains, name) for name in domains.__all__} | {"Schedule": Schedule}
+        try:
+            annotation = eval(annotation, ranges | getattr(formula, "__globals__", {}), variables)
+        except Exception as error:
+            raise TypeError(f"{where} cannot be read here: {error}. Define it at the top of the module") from None
+    if not domains.is_storable(annotation):
+        raise TypeError(f"{where} is none of what a schedule can hold: numbers, text, tuples of these, schedules")
+    return annotation
 
 
 # ---------------------------------------------------------------------------------------------------------------------

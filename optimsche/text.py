@@ -8,16 +8,18 @@ it walks Python's own syntax tree and knows numbers, names of lr functions and p
 from __future__ import annotations
 
 import ast
+import itertools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from optimsche import combinators, domains
 from optimsche.schedule import LrFn, Schedule, known
 
 # Far above what a person writes, far below what could exhaust the stack or the memory.
-_LONGEST_TEXT = 100_000
-_DEEPEST = 100
+_LONGEST_TEXT = 1_000_000
+_DEEPEST = 250
+_MOST_PARTS = 10_000
 
 
 def lookup(name: str) -> Callable[..., Schedule]:
@@ -67,14 +69,15 @@ def parse(text: str) -> Schedule:
         raise TypeError(f"parse takes text, got {type(text).__name__}; a dictionary is read by from_dict")
     if len(text) > _LONGEST_TEXT:
         raise ValueError(f"parse: the text has {len(text)} characters; at most {_LONGEST_TEXT} are read")
-    line = " ".join(text.splitlines())  # an expression may go over several lines
+    if not text.strip():
+        raise ValueError("parse: the text is empty, which is not an expression")
     try:
-        tree = ast.parse(line.strip(), mode="eval")
+        # In parentheses an expression may go over several lines and carry comments.
+        tree = ast.parse(f"(\n{text}\n)", mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        place = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         reason = getattr(error, "msg", "") or "nested too deeply"
-        raise ValueError(f"parse: {_shortened(text)} is not an expression:{place} {reason}") from None
-    value = _Reader(line.strip()).read(tree.body, depth=0)
+        raise ValueError(f"parse: {_shortened(text)} is not an expression: {reason}") from None
+    value = _Reader(text).read(tree.body, depth=0)
     if not isinstance(value, Schedule):
         raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
     return value
@@ -121,7 +124,7 @@ class _Reader:
                 raise self._error(node, f"{name} needs its parameters: {name}(...)")
         raise self._error(
             node,
-            f"{ast.unparse(node)[:40]!r} has no place in a schedule; known are numbers, "
+            f"{self._text_from(node)[:40]!r} has no place in a schedule; known are numbers, "
             "lr functions and plans by name, their methods, >> and *",
         )
 
@@ -173,8 +176,13 @@ class _Reader:
         return ValueError(self._place(node) + message)
 
     def _place(self, node: ast.expr) -> str:
-        before = self.text.encode()[: node.col_offset].decode()
-        return f"parse: at character {len(before) + 1} of {_shortened(self.text)}: "
+        character = len(self.text) - len(self._text_from(node)) + 1
+        return f"parse: at character {character} of {_shortened(self.text)}: "
+
+    def _text_from(self, node: ast.expr) -> str:
+        """The text from where a node begins."""
+        lines = self.text.splitlines(keepends=True)[node.lineno - 2 :]
+        return lines[0].encode()[node.col_offset :].decode() + "".join(lines[1:])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -203,8 +211,8 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
 
     Args:
         data: ``{name: {parameter: value, ...}}`` with the name of an lr function or a plan. A schedule inside it is
-            such a mapping, or text for :func:`parse`. A number written as text counts as that number, because YAML
-            reads ``3e-4`` as text.
+            such a mapping, or text for :func:`parse`. Where a number is declared, one written as text counts as that
+            number, because YAML reads ``3e-4`` as text.
 
     Returns:
         The schedule; ``from_dict(to_dict(schedule)) == schedule``.
@@ -218,14 +226,18 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
     Traceback (most recent call last):
     ValueError: from_dict: at then.second: unknown lr function or plan 'cosin'; did you mean 'cosine'?
     """
-    return _from_data(data, path=(), depth=0)
+    return _from_data(data, path=(), depth=0, parts=itertools.count(1))
 
 
-def _from_data(data: Any, path: tuple[str, ...], depth: int) -> Schedule:
+def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int]) -> Schedule:
+    if next(parts) > _MOST_PARTS:  # aliases in a YAML file can make a short text a huge tree
+        raise ValueError(f"from_dict: more than {_MOST_PARTS} schedules in one")
     if depth > _DEEPEST:
         raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
     if not isinstance(data, Mapping) or len(data) != 1:
-        raise _at(path, TypeError(f"a schedule is one name with its parameters, {{name: {{...}}}}, got {data!r:.80}"))
+        hint = "; text is read by parse" if isinstance(data, str) else ""
+        form = "a schedule is one name with its parameters, {name: {...}}"
+        raise _at(path, TypeError(f"{form}, got {_shortened(repr(data))}{hint}"))
     ((name, parameters),) = data.items()
     try:
         build = lookup(name)
@@ -235,16 +247,20 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int) -> Schedule:
     parameters = {} if parameters is None else parameters
     if not isinstance(parameters, Mapping):
         raise _at(path, TypeError(f"parameters are given by name, {{name: value}}, got {parameters!r:.80}"))
-    values = {str(key): _value(build, str(key), value, (*path, str(key)), depth) for key, value in parameters.items()}
+    values = {
+        str(key): _value(build, str(key), value, (*path, str(key)), depth, parts) for key, value in parameters.items()
+    }
     try:
         return build(**values)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
 
 
-def _value(build: Callable[..., Schedule], name: str, value: Any, path: tuple[str, ...], depth: int) -> Any:
+def _value(
+    build: Callable[..., Schedule], name: str, value: Any, path: tuple[str, ...], depth: int, parts: Iterator[int]
+) -> Any:
     if isinstance(value, Mapping):
-        return _from_data(value, path, depth + 1)
+        return _from_data(value, path, depth + 1, parts)
     if isinstance(build, LrFn) and domains.takes_text(build.annotations.get(name)):
         return value
     if isinstance(value, str) and not domains.is_numeric_text(value):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Lt
 
-from optimsche import domains
+from optimsche import domains, ops
 from optimsche.combinators import repeat
 from optimsche.domains import Meaning
 from optimsche.schedule import Schedule
@@ -54,7 +54,7 @@ def _clocks(last: float, edges: Sequence[float]) -> NDArray[np.float64]:
         beyond = [edge + 1.0 for edge in edges]
     else:
         spread = np.concatenate([cells * (last / _POINTS), np.arange(math.floor(last) + 1.0)])
-        beyond = [math.nextafter(edge, math.inf) for edge in edges]
+        beyond = [edge + 2.0 * ops.slack(edge) for edge in edges]
     clocks = np.unique(np.concatenate([[0.0, last], spread, edges, beyond]))
     return clocks[clocks <= last]
 

@@ -35,7 +35,7 @@ def polynomial(
     [1.0, 0.25, 0.0625, 0.0]
     """
     left = 1.0 - ops.progress(real_step, steps)
-    return ops.segment(start, end, 1.0 - ops.power(left, power))
+    return ops.segment(end, start, ops.power(left, power))  # from the end, where what is left is exactly 0
 
 
 @lr_fn

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from optimsche import ops
-from optimsche.domains import Factor, Fraction, Milestones, Rate, Steps
+from optimsche.domains import Fraction, Milestones, PositiveFactor, Rate, Steps
 from optimsche.lr_fns import _points
 from optimsche.schedule import lr_fn
 
@@ -34,8 +37,16 @@ def step_decay(real_step: float, epoch: float, *, start: Rate = 1.0, factor: Fra
     return start * factor**number
 
 
-@lr_fn(resolve=_points.increasing, joints=_points.all_but_zero)
-def milestones(real_step: float, epoch: float, *, start: Rate = 1.0, factor: Factor = 0.1, at: Milestones) -> float:
+def _without_overflow(start: float, factor: float, at: tuple[float, ...]) -> dict[str, Any]:
+    if math.log(factor) * len(at) + math.log(max(start, 1.0)) > 700:
+        raise ValueError(f"the rate would overflow: {start} multiplied {len(at)} times by {factor}")
+    return _points.increasing(at)
+
+
+@lr_fn(resolve=_without_overflow, joints=_points.all_but_zero)
+def milestones(
+    real_step: float, epoch: float, *, start: Rate = 1.0, factor: PositiveFactor = 0.1, at: Milestones
+) -> float:
     r"""Multiply by ``factor`` after each of the updates in ``at``.
 
     .. math:: \eta(t) = s \gamma^{\#\{m \in M : m < t\}}
@@ -44,7 +55,7 @@ def milestones(real_step: float, epoch: float, *, start: Rate = 1.0, factor: Fac
 
     Args:
         start: rate up to and including the first milestone; finite, >= 0.
-        factor: the multiplier; finite, >= 0.
+        factor: the multiplier; finite, > 0.
         at: the last update of each step; increasing, > 0.
 
     Returns:

@@ -46,7 +46,7 @@ endless_shapes = {
     o.inverse_sqrt: st.builds(o.inverse_sqrt, start=rates, timescale=lengths),
     o.power_law: st.builds(o.power_law, start=rates, timescale=lengths, power=powers),
     o.step_decay: st.builds(o.step_decay, start=rates, factor=fractions, every=lengths),
-    o.milestones: st.builds(o.milestones, start=rates, factor=st.floats(0.0, 2.0), at=increasing),
+    o.milestones: st.builds(o.milestones, start=rates, factor=st.floats(1e-6, 2.0), at=increasing),
     o.piecewise_constant: _with_values(o.piecewise_constant, more=1),
 }
 any_segment = st.one_of(*segments.values())

@@ -1,8 +1,10 @@
 """Laws of the combinators."""
 
+import functools
 import inspect
 import itertools
 import math
+import operator
 
 import pytest
 from hypothesis import assume, given
@@ -167,6 +169,50 @@ class TestOver:
         for inner_joint, outer_joint in zip(s.joints[:-1], fitted.joints[:-1], strict=True):
             assert fitted(outer_joint) == s(inner_joint)
 
+    @given(st.lists(st.tuples(rates, rates, st.integers(1, 400)), min_size=2, max_size=8), st.booleans())
+    def test_a_plan_in_fractions_is_the_plan_written_in_updates(self, pieces, right_nested):
+        """At every joint and beside it: fractions add up with rounding errors, and these must not show."""
+        n = sum(steps for _, _, steps in pieces)
+        in_updates = [o.linear(start=a, end=b, steps=steps) for a, b, steps in pieces]
+        in_fractions = [o.linear(start=a, end=b, steps=steps / n) for a, b, steps in pieces]
+        fitted, written = _chain(in_fractions, right_nested).over(n), _chain(in_updates, right_nested)
+        assert fitted.joints == written.joints
+        largest = max(max(a, b) for a, b, _ in pieces)
+        for joint in written.joints:
+            assert fitted(joint) == written(joint)
+            for t in (joint - 1, joint + 1):
+                assert fitted(t) == pytest.approx(written(t), rel=1e-9, abs=1e-9 * largest)
+
+    @pytest.mark.parametrize(
+        ("in_fractions", "in_updates"),
+        [
+            (o.linear(steps=0.1) >> (o.linear(steps=0.2) >> o.linear(steps=0.7)), None),
+            (o.linear(steps=0.1).repeat(10), o.linear(steps=100).repeat(10)),
+            (
+                o.cosine_restarts(peak=1, cycle_steps=0.2, cycles=5),
+                o.cosine_restarts(peak=1, cycle_steps=200, cycles=5),
+            ),
+            ((o.linear(steps=0.2) >> o.linear(steps=0.7)).warmup(0.1), None),
+            (
+                o.milestones(at=(0.2, 0.5)).then(o.linear(steps=0.3), at=0.6).warmup(0.1),
+                o.milestones(at=(200, 500)).then(o.linear(steps=300), at=600).warmup(100),
+            ),
+            (o.linear(steps=1).staircase(0.1), o.linear(steps=1_000).staircase(100)),
+            (
+                o.step_decay(factor=0.5, every=0.1).then(o.linear(steps=0.3), at=0.7),
+                o.step_decay(factor=0.5, every=100).then(o.linear(steps=300), at=700),
+            ),
+            (o.linear(steps=100).staircase(25), o.linear(steps=1_000).staircase(250)),
+            (o.one_cycle(peak=1, total_steps=1), o.one_cycle(peak=1, total_steps=1_000)),
+        ],
+        ids=repr,
+    )
+    def test_edges_in_fractions_are_on_the_updates_they_are_meant_for(self, in_fractions, in_updates):
+        fitted = in_fractions.over(1_000)
+        in_updates = in_fractions.stretch(1_000) if in_updates is None else in_updates
+        for t in range(0, 1_001):
+            assert fitted(t) == pytest.approx(in_updates(t), rel=1e-9, abs=1e-12), t
+
     @given(st.sampled_from([0.02, 0.1, 0.25, 0.3, 0.7, 0.9]), st.integers(100, 10**6), rates)
     def test_a_plan_in_fractions_ends_at_zero_with_the_last_update(self, part, n, peak):
         plan = (o.constant(value=peak, steps=part) >> o.linear(start=peak, steps=1 - part)).over(n)
@@ -174,6 +220,12 @@ class TestOver:
         assert joint == math.floor(part * n + 0.5)
         assert plan(joint) == peak
         assert plan(n) == 0.0
+
+
+def _chain(pieces, right_nested):
+    if right_nested:
+        return functools.reduce(lambda after, piece: piece >> after, reversed(pieces))
+    return functools.reduce(operator.rshift, pieces)
 
 
 def _fit(s, n):
@@ -259,5 +311,5 @@ def test_by_epoch_plays_finished_epochs(s, t, u, e):
 def test_operators_are_the_functions(a, b):
     assert a * b == o.scale(a, b)
     assert 0.5 * a == a * 0.5 == o.scale(a, 0.5)
-    if math.isfinite(a.length):
+    if 0 < a.length < math.inf:
         assert a >> b == o.then(a, b)

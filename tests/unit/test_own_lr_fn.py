@@ -3,6 +3,8 @@
 import inspect
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -95,6 +97,52 @@ def test_defining_it_again_replaces_it_quietly():
     assert o.parse("redefined(peak=0.5)")(1) == second(peak=0.5)(1) == 1.0
     assert first(peak=0.5)(1) == 0.5
     assert first(peak=0.5) != second(peak=0.5)
+
+
+def test_it_travels_by_value_to_a_process_that_does_not_have_it():
+    code = (
+        "import cloudpickle, subprocess, sys\n"
+        "from optimsche import Rate, lr_fn\n"
+        "@lr_fn(length=lambda peak: 7.0)\n"
+        "def traveller(real_step, epoch, *, peak: Rate):\n"
+        "    return peak / real_step\n"
+        "sent = cloudpickle.dumps(traveller(peak=0.5).warmup(1))\n"
+        "there = 'import pickle, sys; s = pickle.loads(sys.stdin.buffer.read()); print(s(3), s.length)'\n"
+        "subprocess.run([sys.executable, '-c', there], input=sent, check=True)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stdout == "0.25 8.0\n", ran.stderr
+
+
+def test_pickle_refuses_to_confuse_two_functions_of_one_name():
+    def define(factor):
+        @lr_fn
+        def of_one_name(real_step, epoch, *, peak: Rate):
+            return factor * peak
+
+        return of_one_name
+
+    first, _ = define(1), define(2)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(first(peak=0.5))
+
+
+def test_annotations_as_text_find_the_names_of_ranges():
+    code = """
+from __future__ import annotations
+def define():
+    from optimsche import Rate, Steps, lr_fn
+
+    @lr_fn
+    def annotated_by_text(real_step, epoch, *, peak: Rate, every: Steps | None = None) -> float:
+        return peak
+
+    return annotated_by_text
+"""
+    names = {"__name__": "somewhere"}
+    exec(code, names)
+    with pytest.raises(ValueError, match="peak must be >= 0"):
+        names["define"]()(peak=-1)
 
 
 def test_no_parameters_at_all():

@@ -65,13 +65,9 @@ def test_values(schedule, values):
 
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_one_cycle_of_a_few_updates(total):
-    if total == 1:
-        with pytest.raises(ValueError, match="total_steps must be more than warmup_steps=1"):
-            o.one_cycle(peak=1.0, total_steps=total)
-    else:
-        plan = o.one_cycle(peak=1.0, total_steps=total)
-        assert plan(1) == 1.0
-        assert plan.length == total
+    plan = o.one_cycle(peak=1.0, total_steps=total)
+    assert plan.joints == ((0.3, 1.0) if total == 1 else (1.0, total))
+    assert plan(plan.joints[0]) == 1.0
 
 
 @pytest.mark.parametrize("warmup_steps", [1, 10, 4_000, 16_000])
@@ -105,7 +101,9 @@ def test_a_plan_prints_what_it_is_made_of():
         (o.cosine(steps=7).warmup(0), 7.0, (7.0,)),
         (o.constant() * o.cosine(steps=7), 7.0, (7.0,)),
         (o.linear(steps=3) * o.cosine(steps=7), 7.0, (3.0, 7.0)),
-        (o.linear(steps=3).add(o.milestones(at=(2, 9))), 3.0, (2.0, 3.0)),
+        (o.linear(steps=3).add(o.milestones(at=(2, 9))), math.inf, (2.0, 3.0, 9.0)),
+        (o.linear(end=0.5, steps=3) * o.inverse_sqrt(timescale=5), math.inf, (3.0,)),
+        (o.constant() * o.constant(), math.inf, ()),
         (o.milestones(at=(2, 9)), math.inf, (2.0, 9.0)),
         (o.piecewise_linear(at=(0, 4), values=(0, 1)), 4.0, (4.0,)),
         (o.cosine(steps=7).shift(3), 10.0, (10.0,)),

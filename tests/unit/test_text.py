@@ -17,6 +17,8 @@ from optimsche import from_dict, parse
         ("  cosine(start=3e-4,\n   steps=9_000)\n", o.cosine(start=3e-4, steps=9_000)),
         ("warmup(cosine(start=3e-4, steps=9_000), steps=1_000)", o.cosine(start=3e-4, steps=9_000).warmup(1_000)),
         ("cosine(start=3e-4, steps=9_000).warmup(1_000)", o.cosine(start=3e-4, steps=9_000).warmup(1_000)),
+        ("linear(steps=9)  # first\n >> constant(steps=3)", o.linear(steps=9) >> o.constant(steps=3)),
+        ("cosine(start=3e-4,  # peak\n steps=9)", o.cosine(start=3e-4, steps=9)),
         ("0.1 * linear(steps=9)", 0.1 * o.linear(steps=9)),
         ("linear(steps=9) * 0.1", 0.1 * o.linear(steps=9)),
         ("linear(steps=9) * linear(steps=9)", o.linear(steps=9) * o.linear(steps=9)),
@@ -68,7 +70,12 @@ def test_parse_reads(text, expected):
         ("cosine(steps=1 / 0)", "division by zero"),
         ("-cosine(steps=9)", "a sign stands before a number"),
         ("(" * 500 + ")" * 500, "is not an expression"),
-        ("cosine(steps=" + "-" * 150 + "9)", "nested more than 100 deep"),
+        ("cosine(steps=" + "-" * 300 + "9)", "nested more than 250 deep|is not an expression"),
+        ("x" + ".a" * 900, "has no place|is not an expression"),
+        ("not " * 500 + "1", "has no place|is not an expression"),
+        ("cosine(steps=9))(", "has no place"),
+        ("cosine(steps=0x" + "f" * 5_000 + ")", "steps must be finite"),
+        ("linear(steps=1).repeat(10_000).repeat(10_000)", "more than 10000 pieces"),
         ("f'{cosine}'", "has no place in a schedule"),
     ],
 )
@@ -80,8 +87,8 @@ def test_parse_refuses(text, message):
 def test_parse_takes_text_only():
     with pytest.raises(TypeError, match="parse takes text, got dict; a dictionary is read by from_dict"):
         parse({"cosine": {}})
-    with pytest.raises(ValueError, match="at most 100000 are read"):
-        parse("1" * 100_001)
+    with pytest.raises(ValueError, match="at most 1000000 are read"):
+        parse("1" * 1_000_001)
 
 
 @given(st.text(max_size=60) | st.text("cosine()=*>.stp1_, ", max_size=40))
@@ -144,9 +151,17 @@ def test_from_dict_refuses(data, message):
         from_dict(data)
 
 
+def test_from_dict_refuses_a_tree_made_huge_by_aliases():
+    data = {"constant": {}}
+    for _ in range(60):
+        data = {"add": {"first": data, "second": data}}
+    with pytest.raises(ValueError, match="more than 10000 schedules in one"):
+        from_dict(data)
+
+
 def test_from_dict_refuses_hostile_nesting():
     data = {"constant": {}}
     for _ in range(5_000):
         data = {"shift": {"schedule": data, "by": 1}}
-    with pytest.raises(ValueError, match="nested more than 100 deep"):
+    with pytest.raises(ValueError, match="nested more than 250 deep"):
         from_dict(data)

@@ -1,6 +1,8 @@
 """Every wrong call, and the sentence that answers it."""
 
+import functools
 import math
+import operator
 
 import numpy as np
 import pytest
@@ -24,7 +26,11 @@ WRONG_CALLS = {
         r"cosine\(\) has no parameter 'wibble'; it takes start, end, steps",
     ),
     "a parameter left out": (lambda: o.cosine(), TypeError, r"cosine\(\) needs steps= \(a length, in updates\)"),
-    "by position": (lambda: o.cosine(3e-4), TypeError, r"cosine\(\) takes parameters by name: write cosine\(start="),
+    "by position": (
+        lambda: o.cosine(3e-4),
+        TypeError,
+        r"cosine\(\) takes its parameters by name: write cosine",
+    ),
     "too many by position": (
         lambda: o.warmup(PLAN, 10, 0.0),
         TypeError,
@@ -52,6 +58,23 @@ WRONG_CALLS = {
         ValueError,
         r"steps must be finite \(a length, in updates\), got inf",
     ),
+    "of thousands of digits": (
+        lambda: o.cosine(steps=10**5_000),
+        ValueError,
+        "must be finite .* 16610 bits",
+    ),
+    "a clock of thousands of digits": (lambda: PLAN(10**5_000), ValueError, "got a number of 16610 bits"),
+    "too many in a row": (
+        lambda: functools.reduce(operator.rshift, [o.linear(steps=1)] * 150),
+        ValueError,
+        "then: schedules can be nested 100 deep, .* write one table: piecewise_constant",
+    ),
+    "a rate that overflows": (
+        lambda: o.milestones(factor=1e200, at=(1, 2)),
+        ValueError,
+        "the rate would overflow",
+    ),
+    "after nothing": (lambda: PLAN.shift(-9_000) >> PLAN, ValueError, r"then\(at=0\): at must be > 0"),
     "too large for a float": (lambda: o.cosine(steps=10**400), ValueError, "steps must be finite"),
     "text": (
         lambda: o.cosine(steps="9"),
@@ -140,7 +163,7 @@ WRONG_CALLS = {
     "a plan by position": (
         lambda: o.noam(4_000),
         TypeError,
-        r"noam\(\) takes its parameters by name: warmup_steps=, d_model=",
+        r"noam\(\) takes its parameters by name: write noam\(warmup_steps=..., d_model=",
     ),
     "a plan's parameter": (
         lambda: o.warmup_cosine(peak=0.1, warmup=10, total_steps=99),
@@ -207,6 +230,31 @@ class TestDecorator:
             def wrong(real_step, epoch, **more):
                 return 1.0
 
+    def test_clocks_in_the_wrong_order(self):
+        with pytest.raises(TypeError, match="must begin with the clocks"):
+
+            @lr_fn
+            def wrong(epoch, real_step, *, peak):
+                return peak
+
+    def test_a_name_that_does_not_print(self):
+        with pytest.raises(TypeError, match="a schedule prints the name of its function, and <lambda> is none"):
+            lr_fn(lambda real_step, epoch: 1.0)
+
+    def test_a_default_outside_its_own_range(self):
+        with pytest.raises(ValueError, match=r"@lr_fn: wrong\(every=0\): every must be > 0"):
+
+            @lr_fn
+            def wrong(real_step, epoch, *, every: Steps = 0):
+                return 1.0
+
+    def test_an_annotation_that_a_schedule_cannot_hold(self):
+        with pytest.raises(TypeError, match="is none of what a schedule can hold: numbers, text, tuples"):
+
+            @lr_fn
+            def wrong(real_step, epoch, *, table: dict[str, float]):
+                return 1.0
+
     def test_a_built_in_name_is_taken(self):
         for name in ("cosine", "warmup_cosine", "then"):
             with pytest.raises(ValueError, match=f"'{name}' is the name of a built-in schedule"):
@@ -244,8 +292,11 @@ class TestDecorator:
         def free(real_step, epoch, *, thing):
             return 1.0
 
-        assert free(thing=(1, "two", None, PLAN)).params["thing"] == (1, "two", None, PLAN)
-        with pytest.raises(TypeError, match="thing must be a number, text, a tuple or a schedule"):
+        assert free(thing=(1, "two", None)).params["thing"] == (1, "two", None)
+        assert free(thing=PLAN).arguments["thing"] == PLAN
+        with pytest.raises(TypeError, match="thing must be a number, text, a tuple of these, or a schedule"):
+            free(thing=(PLAN, PLAN))
+        with pytest.raises(TypeError, match="thing must be a number, text, a tuple of these, or a schedule"):
             free(thing={"a": 1})
 
 
