@@ -206,3 +206,48 @@ def test_shapes_are_kept():
 def test_float32_steps_stay_float32():
     assert PLAN(np.float32([1, 2])).dtype == np.float32
     assert PLAN(torch.tensor([1.0, 2.0])).dtype == torch.float32
+
+
+def _numbers_in(params, path=()):
+    """The path of every real number among nested parameters."""
+    for name, value in params.items():
+        if isinstance(value, dict):
+            yield from _numbers_in(value, (*path, name))
+        elif isinstance(value, float | int) and not isinstance(value, bool) and name != "times":
+            yield (*path, name)
+
+
+def _with(path, value):
+    """Nested parameters that give one number, and leave the others as they are."""
+    for name in reversed(path):
+        value = {name: value}
+    return value
+
+
+@pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
+def test_gradients_of_every_parameter_are_finite_and_those_of_finite_differences(lr_fn):
+    s = _example(lr_fn)
+    for path in _numbers_in(s.params):
+        value = s.params
+        for name in path:
+            value = value[name]
+        h = 1e-6 * max(abs(value), 1e-3)
+        for t in (0.0, 1.3, 4.4, 450.7, 3_333.3, 8_765.4, 54_321.0):
+
+            def rate(x, path=path, t=t):
+                return s.apply(t, 1.0, _with(path, x))
+
+            x = torch.tensor(float(value), dtype=torch.float64, requires_grad=True)
+            out = rate(x)
+            if isinstance(out, torch.Tensor) and out.requires_grad:
+                out.backward()
+            from_torch = 0.0 if x.grad is None else x.grad.item()
+            from_jax = float(jax.grad(lambda x: jnp.asarray(rate(x), dtype=float))(float(value)))
+            assert math.isfinite(from_torch), (path, t)
+            assert from_jax == pytest.approx(from_torch, rel=1e-6, abs=1e-12), (path, t)
+            low, high = rate(value - h), rate(value + h)
+            smooth = abs(high - 2 * rate(value) + low) <= 1e-6 * max(abs(high), abs(low)) + 1e-3 * abs(high - low)
+            if smooth and value - h > 0:
+                # A difference of rounded values: their last bits, magnified by the step.
+                noise = 4 * math.ulp(max(abs(high), abs(low))) / h
+                assert from_torch == pytest.approx((high - low) / (2 * h), rel=1e-3, abs=noise + 1e-12), (path, t)
