@@ -66,12 +66,12 @@ def window_of(
     >>> window_of(9, accum_grad=4).size
     4
     """
-    step_num = _whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
-    accum_grad = _whole("accum_grad", accum_grad, 1, "micro-batches in one update")
+    step_num = whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
+    accum_grad = whole("accum_grad", accum_grad, 1, "micro-batches in one update")
     if steps_per_epoch is None:
         window = (step_num - 1) // accum_grad
         return Window(window + 1, window * accum_grad + 1, (window + 1) * accum_grad)
-    steps_per_epoch = _whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, or None")
+    steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, or None")
     epoch, position = divmod(step_num - 1, steps_per_epoch)
     window = position // accum_grad
     start = epoch * steps_per_epoch
@@ -166,8 +166,8 @@ def epoch_of(step_num: SupportsIndex, steps_per_epoch: SupportsIndex) -> int:
     >>> epoch_of(10, steps_per_epoch=10), epoch_of(11, steps_per_epoch=10)
     (1, 2)
     """
-    step_num = _whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
-    steps_per_epoch = _whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch")
+    step_num = whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
+    steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch")
     return (step_num - 1) // steps_per_epoch + 1
 
 
@@ -194,7 +194,7 @@ def resume_step(
     >>> [resume_step(n, accum_grad=4) for n in range(9)]
     [1, 1, 1, 1, 5, 5, 5, 5, 9]
     """
-    step_num = _whole("step_num", step_num, 0, "the last micro-batch that was completed; 0 if there was none")
+    step_num = whole("step_num", step_num, 0, "the last micro-batch that was completed; 0 if there was none")
     return window_of(step_num + 1, accum_grad, steps_per_epoch).first
 
 
@@ -216,20 +216,27 @@ def total_updates(epochs: SupportsIndex, steps_per_epoch: SupportsIndex, accum_g
     >>> total_updates(epochs=2, steps_per_epoch=10, accum_grad=4)
     6
     """
-    epochs = _whole("epochs", epochs, 0, "passes over the data")
-    steps_per_epoch = _whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, len(loader)")
-    accum_grad = _whole("accum_grad", accum_grad, 1, "micro-batches in one update")
+    epochs = whole("epochs", epochs, 0, "passes over the data")
+    steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, len(loader)")
+    accum_grad = whole("accum_grad", accum_grad, 1, "micro-batches in one update")
     return epochs * -(-steps_per_epoch // accum_grad)
 
 
-def _whole(name: str, value: SupportsIndex, lowest: int, meaning: str) -> int:
-    """``value`` as an int if it is a whole number >= ``lowest``; NumPy's integers are, True and 1.0 are not."""
+def whole(name: str, value: SupportsIndex, lowest: int, meaning: str) -> int:
+    """``value`` as an int if it is a whole number >= ``lowest``; NumPy's integers are, True and 1.0 are not.
+
+    An array or a tensor without dimensions becomes the number that it holds now: the caller may go on counting in it.
+
+    >>> whole("step_num", True, 1, "a number")
+    Traceback (most recent call last):
+    TypeError: step_num=True: step_num must be a whole number (a number), got bool.
+    """
     if type(value) is not int:
         try:
             number = operator.index(value)
         except TypeError:
             number = None
-        if number is None or isinstance(value, bool):
+        if number is None or isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool"):
             kind = type(value).__name__
             raise TypeError(f"{name}={value!r}: {name} must be a whole number ({meaning}), got {kind}.")
         value = number

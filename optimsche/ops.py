@@ -110,7 +110,10 @@ def progress(real_step: float, steps: float) -> float:
     (0.25, 1.0, 1.0)
     """
     if (type(real_step) is float and type(steps) is float) or (is_number(real_step) and is_number(steps)):
-        return real_step / steps if real_step < steps - slack(steps) else 1.0
+        left = steps - real_step
+        if left > _LESS_THAN_AN_UPDATE or left > slack(steps):
+            return real_step / steps
+        return 1.0
     return where(real_step < steps - slack(steps), real_step / where(steps > 0, steps, 1.0), 1.0)
 
 
@@ -157,10 +160,12 @@ def switch(real_step: float, at: float, before: Callable[[float], float], after:
     >>> switch(13.0, 10.0, before=lambda t: -t, after=lambda t: t)
     3.0
     """
-    edge = at + slack(at)
     if (type(real_step) is float and type(at) is float) or (is_number(real_step) and is_number(at)):
-        return before(real_step) if real_step <= edge else after(real_step - at)
-    first = real_step <= edge
+        late = real_step - at
+        if late > _LESS_THAN_AN_UPDATE or (late > 0.0 and late > slack(at)):
+            return after(late)
+        return before(real_step)
+    first = real_step <= at + slack(at)
     if is_number(at) and is_numpy(real_step):
         if first.all():  # type: ignore[attr-defined]
             return before(real_step)

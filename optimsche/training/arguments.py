@@ -1,8 +1,10 @@
-"""The ranges that the arguments of :class:`OptimScheduler` may have."""
+"""The ranges that the arguments of :class:`OptimScheduler` may have, and a word on keys that are missing."""
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
@@ -21,7 +23,9 @@ _RANGES: dict[str, Any] = {
     "ft_factor": Annotated[float, Gt(0), Lt(math.inf), Meaning("a factor on every rate, for fine-tuning")],
     "rates": Literal["absolute", "relative"],
     "max_skips": Annotated[int, Ge(1), Meaning("skipped updates in a row that end the run")],
-    "epoch_num": Annotated[float, Ge(0), Lt(math.inf), Meaning("a pass over the data, from 1")],
+    "epoch_num": Annotated[
+        float, Ge(1), Lt(math.inf), Meaning("a pass over the data; the first is 1, and halfway through it is 1.5")
+    ],
     "epochs": Annotated[int, Ge(1), Meaning("passes over the data")],
     "start": Annotated[int, Ge(1), Meaning("the micro-batch to begin with, from 1")],
 }
@@ -42,3 +46,13 @@ def admitted(name: str, value: Any, call: str = "OptimScheduler") -> Any:
     if name == "grad_norm_type" and value == math.inf:
         return math.inf
     return admit(call, name, _RANGES[name], value)
+
+
+def rename_hint(missing: str, given: Iterable[object]) -> str:
+    """What to say beside "``missing`` is missing", if one of the ``given`` keys looks like it.
+
+    >>> rename_hint("optim_type", ["optim_typ", "lr"])
+    "; there is 'optim_typ': rename it"
+    """
+    close = difflib.get_close_matches(missing, [str(key) for key in given], n=1)
+    return f"; there is {close[0]!r}: rename it" if close else ""

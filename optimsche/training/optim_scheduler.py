@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from optimsche import counting
-from optimsche.lr_fns import constant
+from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
 from optimsche.training import attaching, checkpoints, clipping, parameters
 from optimsche.training.arguments import admitted

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -59,3 +60,18 @@ def unscale(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> N
             "this OptimScheduler has a loss scaler, and no loss was scaled. A loop with a backward pass of its own "
             "writes optim.scaler.scale(loss).backward()"
         ) from None
+
+
+@contextmanager
+def ready_after_failure(scaler: torch.amp.GradScaler | None) -> Iterator[None]:
+    """Let a failed update leave the loss scaler ready for the next one, at the scale that it has.
+
+    A scaler remembers which optimizers it has unscaled until its ``update``, and refuses to do it again.
+    """
+    try:
+        yield
+    except BaseException:
+        if scaler is not None:
+            with suppress(AssertionError):  # no loss was ever scaled: there is nothing to forget
+                scaler.update(scaler.get_scale())
+        raise

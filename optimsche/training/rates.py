@@ -11,14 +11,45 @@ import torch
 Group = dict[str, Any]
 
 
-def refuse_silent_flattening(groups: Sequence[Group]) -> None:
-    """Refuse groups with rates of their own, where every group is about to get the schedule's value.
+def admit_groups(optimizer: torch.optim.Optimizer, known: int, *, relative: bool) -> int:
+    """Look at the parameter groups that are new, and give each a rate that is its own.
+
+    Args:
+        optimizer: with all its groups.
+        known: how many of them were looked at before: 0 when the optimizer is new.
+        relative: whether the schedule multiplies each group's own rate.
+
+    Returns:
+        How many there are now.
 
     Raises:
-        ValueError: the rates differ and no group says by ``lr_scale`` how.
+        ValueError: a new group has a rate of its own that would be lost.
     """
-    own = [float(group["lr"]) for group in groups]
-    if len(set(own)) == 1 or any("lr_scale" in group for group in groups):
+    groups = optimizer.param_groups
+    if not relative:
+        old, new = groups[:known], groups[known:]
+        expected = {float(group["lr"]) for group in old}
+        if old and "lr" in optimizer.defaults:
+            expected.add(float(optimizer.defaults["lr"]))  # a new group that names no rate of its own has this
+        refuse_silent_flattening(new, expected)
+    _own_tensors(optimizer)
+    return len(groups)
+
+
+def refuse_silent_flattening(groups: Sequence[Group], expected: set[float] | None = None) -> None:
+    """Refuse groups with rates of their own, where every group is about to get the schedule's value.
+
+    A group with ``lr_scale`` has said what it wants.
+
+    Args:
+        groups: those to look at.
+        expected: rates that mean nothing. Without them, all the groups must have the same.
+
+    Raises:
+        ValueError: the rates differ.
+    """
+    own = [float(group["lr"]) for group in groups if "lr_scale" not in group]
+    if set(own) <= (expected or set(own[:1])):
         return
     shown = ", ".join(f"{rate:g}" for rate in own[:4]) + (", ..." if len(own) > 4 else "")
     raise ValueError(
@@ -26,6 +57,19 @@ def refuse_silent_flattening(groups: Sequence[Group]) -> None:
         "\n    give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}, or"
         "\n    let the schedule multiply each group's own rate: OptimScheduler(..., rates='relative')"
     )
+
+
+def _own_tensors(optimizer: torch.optim.Optimizer) -> None:
+    """Give each group a tensor of its own: torch puts one and the same into every group that names no rate."""
+    seen = set()
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            if id(group["lr"]) in seen:
+                group["lr"] = group["lr"].clone()
+            seen.add(id(group["lr"]))
+    default = optimizer.defaults.get("lr")
+    if id(default) in seen:
+        optimizer.defaults["lr"] = default.clone()  # what is written to a group is not the default of new ones
 
 
 def group_rates(groups: Sequence[Group], value: float, *, relative: bool) -> list[float]:
@@ -44,7 +88,9 @@ def group_rates(groups: Sequence[Group], value: float, *, relative: bool) -> lis
     """
     rates = []
     for number, group in enumerate(groups):
-        own = float(group.setdefault("initial_lr", float(group["lr"]))) if relative else 1.0
+        if relative and "initial_lr" not in group:
+            group["initial_lr"] = float(group["lr"])  # once: it may be a tensor on the device
+        own = float(group["initial_lr"]) if relative else 1.0
         rate = value * own * float(group.get("lr_scale", 1.0))
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of parameter group {number} would be {rate}; a rate is finite and >= 0")

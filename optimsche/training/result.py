@@ -8,23 +8,23 @@ import torch
 class StepResult:
     """What one call of :meth:`OptimScheduler.step <optimsche.OptimScheduler.step>` did.
 
-    ``closed``, ``real_step``, ``epoch`` and ``lr`` are known at once. ``updated``, ``skipped`` and ``grad_norm`` may
-    still be on the device: reading one may make the program wait for it.
+    All of it is known at once but for ``grad_norm``, which may still be on the device: the program waits for it when
+    it is read.
 
     Args:
         closed: whether this micro-batch closed its window, so that an update was due.
         real_step: number of the update that the micro-batch belongs to, from 1.
         epoch: pass over the data, from 1.
         lr: rate of this update, in the first parameter group.
-        applied: whether the update was made, as a bool or as a tensor that becomes one.
+        updated: whether the optimizer was stepped; False inside a window.
         norm: global norm of this optimizer's gradients before clipping, as a tensor; None where nothing was measured.
 
-    >>> result = StepResult(closed=True, real_step=3, epoch=1, lr=0.001, applied=True, norm=torch.tensor(0.5))
+    >>> result = StepResult(closed=True, real_step=3, epoch=1, lr=0.001, updated=True, norm=torch.tensor(0.5))
     >>> result.updated, result.skipped, result.grad_norm
     (True, False, 0.5)
     """
 
-    __slots__ = ("applied", "closed", "epoch", "lr", "norm", "real_step")
+    __slots__ = ("closed", "epoch", "lr", "norm", "real_step", "updated")
 
     def __init__(
         self,
@@ -33,20 +33,15 @@ class StepResult:
         real_step: int,
         epoch: float,
         lr: float,
-        applied: bool | torch.Tensor = False,
+        updated: bool = False,
         norm: torch.Tensor | None = None,
     ) -> None:
         self.closed = closed
         self.real_step = real_step
         self.epoch = epoch
         self.lr = lr
-        self.applied = applied
+        self.updated = updated
         self.norm = norm
-
-    @property
-    def updated(self) -> bool:
-        """Whether the optimizer was stepped; False inside a window."""
-        return bool(self.applied)
 
     @property
     def skipped(self) -> bool:
