@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import optimsche as o
-from optimsche import combinators
+from optimsche import combinators, domains
 from tests.property.strategies import (
     any_schedule,
     any_segment,
@@ -33,7 +33,7 @@ factors = st.one_of(st.just(0.0), st.floats(1e-30, 1e6))
 @pytest.mark.parametrize("name", combinators.__all__)
 def test_each_combinator_is_also_a_method_of_the_same_signature(name):
     function = inspect.signature(getattr(combinators, name))
-    method = inspect.signature(getattr(o.Schedule, name), eval_str=True, globals=vars(combinators))
+    method = inspect.signature(getattr(o.Schedule, name), eval_str=True, globals=vars(domains) | vars(o))
     (first, *rest) = function.parameters.values()
     (self, *shared) = method.parameters.values()
     assert (self.name, first.annotation) == ("self", o.Schedule)

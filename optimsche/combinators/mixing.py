@@ -1,0 +1,119 @@
+"""At the same time: schedules multiplied, added, bounded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from optimsche import ops
+from optimsche.combinators import facts
+from optimsche.domains import Factor, Rate
+from optimsche.schedule import Schedule, lr_fn
+
+
+def _longer(first: Schedule, second: Any) -> float:
+    """The later of two ends. A constant does not count beside another schedule, since it is always at its end."""
+    parts = [part for part in (first, second) if hasattr(part, "lr_fn")]
+    changing = [part.length for part in parts if part.lr_fn.name != "constant" or part.length != math.inf]
+    return max(changing) if changing else math.inf
+
+
+def _joints_of_both(first: Schedule, second: Any) -> list[float]:
+    end = _longer(first, second)
+    return sorted({joint for joint in (*first.joints, *getattr(second, "joints", ())) if joint <= end})
+
+
+@lr_fn(
+    length=lambda schedule, factor: _longer(schedule, factor),
+    joints=lambda schedule, factor: _joints_of_both(schedule, factor),
+)
+def scale(real_step: float, epoch: float, schedule: Schedule, factor: Factor | Schedule) -> float:
+    r"""Multiply by a number or by another schedule; also written ``*``.
+
+    .. math:: \eta(t) = k f(t) \text{ or } g(t) f(t)
+
+    with :math:`t` real step, :math:`f` schedule, :math:`k` or :math:`g` factor.
+
+    Args:
+        schedule: the schedule to multiply.
+        factor: a number, finite and >= 0, or a schedule.
+
+    Returns:
+        A schedule that ends where the later of its parts ends.
+
+    Raises:
+        ValueError, TypeError: a parameter is outside its range or of the wrong kind.
+
+    >>> from optimsche import cosine
+    >>> 3e-4 * cosine(steps=9_000)
+    scale(cosine(start=1.0, end=0.0, steps=9000), factor=0.0003)
+    >>> (0.5 * cosine(steps=100) * cosine(steps=100))(50)
+    0.125
+    """
+    if callable(factor):
+        return schedule(real_step, epoch) * factor(real_step, epoch)
+    return schedule(real_step, epoch) * factor
+
+
+@lr_fn(length=_longer, joints=_joints_of_both)
+def add(real_step: float, epoch: float, first: Schedule, second: Schedule) -> float:
+    r"""Add two schedules, update by update.
+
+    .. math:: \eta(t) = f(t) + g(t)
+
+    with :math:`t` real step, :math:`f` first, :math:`g` second.
+
+    Args:
+        first: a schedule.
+        second: another.
+
+    Returns:
+        A schedule that ends where the later of the two ends.
+
+    Raises:
+        TypeError: one of them is not a schedule.
+
+    >>> from optimsche import constant, linear
+    >>> constant(value=0.25).add(linear(start=0.5, steps=10))(5)
+    0.5
+    """
+    return first(real_step, epoch) + second(real_step, epoch)
+
+
+@lr_fn(
+    resolve=lambda schedule, floor, ceiling: _not_below(ceiling, floor),
+    length=facts.length_inside,
+    joints=facts.joints_inside,
+)
+def clamp(
+    real_step: float, epoch: float, schedule: Schedule, *, floor: Rate = 0.0, ceiling: Rate | None = None
+) -> float:
+    r"""Keep the value between ``floor`` and ``ceiling``.
+
+    .. math:: \eta(t) = \min(\max(f(t), l), h)
+
+    with :math:`t` real step, :math:`f` schedule, :math:`l` floor, :math:`h` ceiling.
+
+    Args:
+        schedule: the schedule to bound.
+        floor: the lowest value; finite, >= 0.
+        ceiling: the highest value; finite, >= ``floor``, or None for no bound.
+
+    Returns:
+        A schedule of the same length.
+
+    Raises:
+        ValueError: ``ceiling`` is below ``floor``.
+
+    >>> from optimsche import linear
+    >>> [linear(start=1.0, steps=10).clamp(floor=0.25, ceiling=0.75)(t) for t in (0, 5, 10)]
+    [0.75, 0.5, 0.25]
+    """
+    bounded = ops.maximum(schedule(real_step, epoch), floor)
+    return bounded if ceiling is None else ops.minimum(bounded, ceiling)
+
+
+def _not_below(ceiling: float | None, floor: float) -> dict[str, Any]:
+    if ceiling is not None and ceiling < floor:
+        raise ValueError(f"ceiling must be >= floor, got ceiling={ceiling} and floor={floor}")
+    return {}
