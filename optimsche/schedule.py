@@ -180,7 +180,9 @@ class Schedule:
             real_step = float(real_step)
         elif type(real_step) is not float or not 0.0 <= real_step <= ops.LARGEST_CLOCK:
             real_step = ops.clock(real_step, "real_step")
-        if type(epoch) is not float or not 0.0 <= epoch <= ops.LARGEST_CLOCK:
+        if type(epoch) is int and 0 <= epoch <= 2**53:
+            epoch = float(epoch)
+        elif type(epoch) is not float or not 0.0 <= epoch <= ops.LARGEST_CLOCK:
             epoch = ops.clock(epoch, "epoch")
         if type(real_step) is float and type(epoch) is float:
             value = self._node.play(real_step, epoch)
@@ -520,7 +522,7 @@ def _make_portable(lr_fn: LrFn[...]) -> None:
     What it takes to make the lr function again travels with the formula, for picklers that send functions as code.
     """
     formula: Any = lr_fn.formula
-    if isinstance(formula, types.FunctionType):
+    if isinstance(formula, types.FunctionType) and "lr_fn_options" not in formula.__dict__:
         formula.__qualname__ += ".formula"
         formula.__dict__["lr_fn_options"] = {
             name: getattr(lr_fn, name) for name in ("length", "joints", "resolve", "counts_epochs")
@@ -531,10 +533,7 @@ def _of_formula(formula: Callable[..., Any]) -> LrFn[...]:
     known_one = _known.get(formula.__name__)
     if isinstance(known_one, LrFn) and known_one.formula is formula:
         return known_one
-    qualname = formula.__qualname__
-    made: LrFn[...] = LrFn(formula, **getattr(formula, "lr_fn_options", {}))
-    formula.__qualname__ = qualname
-    return made
+    return LrFn(formula, **getattr(formula, "lr_fn_options", {}))
 
 
 @overload
