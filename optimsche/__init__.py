@@ -3,12 +3,21 @@
 A schedule is a pure function of the number of an update. It is built from a few shapes and a few combinators, and
 nothing here imports PyTorch or JAX until it is needed:
 
+- shapes: constant, linear, cosine, polynomial, one_minus_power, geometric, exponential, inverse_sqrt, power_law,
+  step_decay, milestones, piecewise_constant, piecewise_linear
+- combinators, also as methods: then (>>), warmup, cooldown, scale (*), add, clamp, shift, stretch, over, staircase,
+  repeat, by_epoch
+- plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
+- one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
+- training, which needs PyTorch: OptimScheduler, StepResult, build_optim_sches, micro_batch_all, step_all
+
 >>> from optimsche import cosine
 >>> plan = cosine(start=3e-4, steps=9_000).warmup(1_000)
 >>> plan(500)
 0.00015
 """
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from optimsche import ops
@@ -184,4 +193,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_TRAINING])
+    # Without PyTorch its names would make help() and inspect fail: they look at everything that is listed.
+    return sorted([*__all__, *(_TRAINING if find_spec("torch") else ())])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from optimsche.combinators import __all__ as combinator_names
 from optimsche.schedule import LrFn, known
-from optimsche.text import parse
+from optimsche.text import lookup, parse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, ArithmeticError, OSError) as error:
         print(f"optimsche {options.command}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve into FILE")
     show.set_defaults(run=_show)
 
-    listing = commands.add_parser("list", help="list the shapes, combinators and plans")
+    listing = commands.add_parser("list", help="list the shapes, combinators and plans, or explain one")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="one of them, to read its formula and parameters")
     listing.set_defaults(run=_list)
     return parser
 
@@ -87,6 +88,12 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.name is not None:
+        constructor = lookup(options.name)
+        print(
+            f"{options.name}({', '.join(inspect.signature(constructor).parameters)})\n\n{inspect.getdoc(constructor)}"
+        )
+        return 0
     groups: dict[str, list[str]] = {"Shapes": [], "Combinators": [], "Plans": []}
     for name, constructor in sorted(known().items()):
         kind = "Combinators" if name in combinator_names else "Shapes" if isinstance(constructor, LrFn) else "Plans"

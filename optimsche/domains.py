@@ -54,6 +54,8 @@ class Meaning(NamedTuple):
     cure: str = ""
 
 
+_NO_LENGTH = "Leave a piece of no length out; for no change use constant(value=...)."
+
 Rate: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a learning rate")]
 Factor: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a factor on the rate")]
 PositiveFactor: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("a factor on the rate")]
@@ -62,15 +64,18 @@ Fraction: TypeAlias = Annotated[
 ]
 Power: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("an exponent")]
 Steps: TypeAlias = Annotated[
-    float, Gt(0), Lt(math.inf), Meaning("a length, in updates", "For no change at all use constant(value=...).")
+    float,
+    Gt(0),
+    Lt(math.inf),
+    Meaning("a length, in updates", _NO_LENGTH),
 ]
 Length: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a length, in updates; 0 for none")]
 Offset: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a number of updates")]
 Ratio: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("a factor on the length")]
 Growth: TypeAlias = Annotated[float, Ge(1), Le(100), Meaning("how many times as long each cycle is as the last")]
-Count: TypeAlias = Annotated[int, Ge(1), Meaning("a whole number")]
+Count: TypeAlias = Annotated[int, Ge(1), Meaning("how many")]
 Cycles: TypeAlias = Annotated[
-    int, Ge(1), Le(10_000), Meaning("a whole number", "For cycles without an end leave it out.")
+    int, Ge(1), Le(10_000), Meaning("how many cycles", "For cycles without an end leave it out.")
 ]
 Milestones: TypeAlias = Annotated[tuple[Steps, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
 Points: TypeAlias = Annotated[tuple[Length, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
@@ -98,7 +103,7 @@ def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
     >>> admit("cosine", "steps", Steps, 0)
     Traceback (most recent call last):
     ValueError: cosine(steps=0): steps must be > 0 and finite (a length, in updates), got 0.
-        For no change at all use constant(value=...).
+        Leave a piece of no length out; for no change use constant(value=...).
     """
     try:
         return _admit(annotation, value, Meaning(""))
@@ -210,6 +215,8 @@ def _plain(value: Any) -> Any:
 def _cure_for_kind(value: Any, allowed: str) -> str:
     if "Schedule" in allowed and isinstance(value, int | float):
         return f"A number is written as a schedule: constant(value={value!r})."
+    if "tuple" in allowed and isinstance(value, int | float):
+        return f"Write ({value!r},) for a single one."
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return "A schedule holds plain numbers; arrays and tensors go through schedule.apply(real_step, epoch, params)."
     if isinstance(value, str) and is_numeric_text(value):
@@ -302,6 +309,11 @@ def is_real(annotation: Any) -> bool:
     return annotation is float or any(is_real(item) for item in typing.get_args(annotation))
 
 
+def takes_schedule(annotation: Any) -> bool:
+    """Whether a parameter may be a schedule, so that text for it is an expression."""
+    return _is_schedule(annotation) or any(map(takes_schedule, typing.get_args(annotation)))
+
+
 def takes_text(annotation: Any) -> bool:
     """Whether text is a value that a parameter may have, and not a number that was read as text.
 
@@ -333,7 +345,8 @@ def by_name(
     given = dict(zip(positional, args, strict=False))
     for name, value in kwargs.items():
         if name not in parameters:
-            hint = did_you_mean(name, parameters) or f"; it takes {', '.join(parameters) or 'none'}"
+            hint = _called_here(name, parameters) or did_you_mean(name, parameters)
+            hint = hint or f"; it takes {', '.join(parameters) or 'none'}"
             raise TypeError(f"{call}() has no parameter {name!r}{hint}")
         if name in given:
             raise TypeError(f"{call}() got {name!r} twice, by position and by name")
@@ -343,6 +356,39 @@ def by_name(
         words = [f"{p.name}= ({meaning_of(p.annotation) or 'a value'})" for p in missing]
         raise TypeError(f"{call}() needs {' and '.join(words)}")
     return {name: given.get(name, p.default) for name, p in parameters.items()}
+
+
+# What other libraries call a parameter, and what it may be called here.
+_ELSEWHERE = {
+    "T_0": ("cycle_steps", "every"),
+    "T_max": ("steps", "total_steps"),
+    "T_mult": ("stretch",),
+    "base_lr": ("floor", "start"),
+    "decay_rate": ("factor",),
+    "decay_steps": ("steps",),
+    "end_value": ("end", "floor"),
+    "eta_min": ("end", "floor"),
+    "final_lr": ("end", "floor"),
+    "gamma": ("factor", "scale"),
+    "init_value": ("start", "value"),
+    "lr": ("peak", "start", "value"),
+    "max_lr": ("peak",),
+    "milestones": ("at",),
+    "min_lr": ("end", "floor"),
+    "num_training_steps": ("total_steps", "steps"),
+    "num_warmup_steps": ("warmup_steps",),
+    "peak_value": ("peak",),
+    "pct_start": ("warmup_steps",),
+    "step_size": ("every",),
+    "total_iters": ("steps",),
+    "transition_steps": ("steps", "every"),
+    "warmup_ratio": ("warmup_steps",),
+}
+
+
+def _called_here(name: str, parameters: Iterable[str]) -> str:
+    here = next((other for other in _ELSEWHERE.get(name, ()) if other in parameters), None)
+    return f"; here that is {here!r}" if here else ""
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -260,7 +260,7 @@ def clock(value: Any, name: str) -> Any:
     except TypeError:
         raise TypeError(
             f"{name} must be a number, or a NumPy, PyTorch or JAX array, got {shown(value)} ({type(value).__name__}). "
-            "For many steps at once pass an array such as numpy.arange(1, 1001)."
+            "For many steps at once pass an array: numpy.array([1, 2, 3]), numpy.arange(1, 1001)."
         ) from None
     return namespace.clock(value, name)
 

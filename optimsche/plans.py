@@ -55,6 +55,12 @@ def _plan(build: Callable[P, Schedule]) -> Callable[P, Schedule]:
 
 def _rest(name: str, total_steps: float, **parts: float) -> float:
     """What the parts leave of the total; at least one update."""
+    for part, value in parts.items():
+        if 0 < value < 1 < total_steps:
+            raise ValueError(
+                f"{name}({part}={value}): {part} is less than one update, and lengths are counted in updates.\n"
+                f"    For {value:g} of the run write {part}={math.floor(value * total_steps + 0.5)}"
+            )
     rest = total_steps - sum(parts.values())
     if rest <= 0:
         used = " + ".join(f"{part}={value}" for part, value in parts.items())

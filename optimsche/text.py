@@ -8,6 +8,7 @@ it walks Python's own syntax tree and knows numbers, names of lr functions and p
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,9 @@ def lookup(name: str) -> Callable[..., Schedule]:
     """
     table = known()
     if name not in table:
-        hint = domains.did_you_mean(name, table) or f"; known are {', '.join(sorted(table))}"
+        hint = domains.did_you_mean(name, table) or (
+            f"; known are {', '.join(sorted(table))}, and functions of your own once they are imported"
+        )
         raise ValueError(f"unknown lr function or plan {name!r}{hint}")
     return table[name]
 
@@ -120,8 +123,8 @@ class _Reader:
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 return self._call(node, self._method(node, self.read(owner, depth + 1), name), depth)
             case ast.Name(id=name):
-                self._named(node, name)
-                raise self._error(node, f"{name} needs its parameters: {name}(...)")
+                parameters = ", ".join(f"{p}=..." for p in inspect.signature(self._named(node, name)).parameters)
+                raise self._error(node, f"{name} needs its parameters: {name}({parameters})")
         raise self._error(
             node,
             f"{self._text_from(node)[:40]!r} has no place in a schedule; known are numbers, "
@@ -263,7 +266,8 @@ def _value(
         return _from_data(value, path, depth + 1, parts)
     if isinstance(build, LrFn) and domains.takes_text(build.annotations.get(name)):
         return value
-    if isinstance(value, str) and not domains.is_numeric_text(value):
+    takes_schedule = isinstance(build, LrFn) and domains.takes_schedule(build.annotations.get(name))
+    if isinstance(value, str) and takes_schedule and not domains.is_numeric_text(value):
         try:
             return parse(value)
         except (ValueError, TypeError) as error:

@@ -20,6 +20,9 @@ def notebook_html(schedule: Schedule) -> str | None:
     except ImportError:
         return None
     # What is displayed at the end of a cell must not fail: a schedule has an expression even if it cannot be drawn.
+    if schedule.counts_epochs:
+        picture = "<div>counts epochs: draw it with <code>.plot(steps_per_epoch=len(loader))</code></div>"
+        return f"<div><code>{html.escape(repr(schedule))}</code></div>{picture}"
     try:
         picture = _svg(schedule, Figure(figsize=(4.8, 2.0), layout="constrained"))
     except Exception:

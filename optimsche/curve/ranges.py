@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from optimsche import domains, ops
 from optimsche.combinators import repeat
 from optimsche.domains import Meaning
+from optimsche.lr_fns import step_decay
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def reach_of(schedule: Schedule, per_epoch: int | None) -> float:
 def _goes_in_circles(schedule: Schedule) -> bool:
     """Whether a part of it is repeated without an end: its joints are then many and alike."""
     arguments = schedule.arguments
-    if schedule.lr_fn is repeat and arguments["times"] is None:
+    if schedule.lr_fn == step_decay or (schedule.lr_fn == repeat and arguments["times"] is None):
         return True
     return any(_goes_in_circles(inner) for inner in arguments.values() if isinstance(inner, Schedule))
 

@@ -10,8 +10,11 @@ from optimsche.domains import Fraction, Milestones, PositiveFactor, Rate, Steps
 from optimsche.lr_fns import _points
 from optimsche.schedule import lr_fn
 
+# Steps without an end: so many of their edges are listed as joints.
+_EDGES_LISTED = 100
 
-@lr_fn
+
+@lr_fn(joints=lambda start, factor, every: [every * number for number in range(1, _EDGES_LISTED + 1)])
 def step_decay(real_step: float, epoch: float, *, start: Rate = 1.0, factor: Fraction, every: Steps) -> float:
     r"""Multiply by ``factor`` after each ``every`` updates.
 
@@ -29,6 +32,9 @@ def step_decay(real_step: float, epoch: float, *, start: Rate = 1.0, factor: Fra
 
     Raises:
         ValueError, TypeError: a parameter is outside its range or of the wrong kind.
+
+    Note:
+        By epochs, ``step_decay(...).shift(-1).by_epoch()`` falls after ``every`` epochs: see :func:`by_epoch`.
 
     >>> [step_decay(start=1.0, factor=0.5, every=10)(t) for t in (1, 10, 11, 20, 21)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
@@ -63,6 +69,9 @@ def milestones(
 
     Raises:
         ValueError, TypeError: a parameter is outside its range or of the wrong kind.
+
+    Note:
+        By epochs, ``milestones(at=(29, 59)).by_epoch()`` falls after 30 and 60 of them: see :func:`by_epoch`.
 
     Source: He et al., Deep Residual Learning (2015), section 3.4, arXiv:1512.03385.
 

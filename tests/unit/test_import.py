@@ -33,6 +33,15 @@ def test_without_torch_the_training_step_says_what_to_install():
     assert "ModuleNotFoundError: optimsche.OptimScheduler needs PyTorch: pip install 'optimsche[torch]'" in run(code)[1]
 
 
+def test_help_works_without_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import inspect, optimsche\n"
+        "print(len(inspect.getmembers(optimsche)) > 50)"
+    )
+    assert run(code) == ("True", "")
+
+
 def test_every_public_name_exists():
     import optimsche
 

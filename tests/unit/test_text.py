@@ -47,7 +47,7 @@ def test_parse_reads(text, expected):
         ("0.1 *\ncosin(steps=9)", "at character 7 of"),
         ("cosine(step=9)", r"cosine\(\) has no parameter 'step'; did you mean 'steps'"),
         ("cosine(steps=0)", "at character 1 .*steps must be > 0"),
-        ("cosine", "cosine needs its parameters"),
+        ("cosine", r"cosine needs its parameters: cosine\(start=\.\.\., end=\.\.\., steps=\.\.\.\)"),
         ("cosine(steps=9", "is not an expression"),
         ("cosine(steps=9) cosine(steps=9)", "is not an expression"),
         ("", "is not an expression"),
@@ -142,7 +142,11 @@ def test_from_dict_reads_what_a_person_writes(data, expected):
         ({}, "a schedule is one name with its parameters"),
         ([], "a schedule is one name with its parameters"),
         ({"cosine": 9}, "at cosine: parameters are given by name"),
-        ({"cosine": {"steps": "many"}}, "at cosine.steps: parse: "),
+        (
+            {"cosine": {"steps": "many"}},
+            r"at cosine: .*steps must be a number .*got 'many' \(str\)",
+        ),
+        ({"warmup": {"schedule": "many", "steps": 1}}, "at warmup.schedule: parse: "),
         ({3: {}}, "unknown lr function or plan 3"),
     ],
 )

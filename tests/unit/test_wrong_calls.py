@@ -41,7 +41,7 @@ WRONG_CALLS = {
         lambda: o.cosine(steps=0),
         ValueError,
         r"cosine\(steps=0\): steps must be > 0 and finite \(a length, in updates\), got 0\.\n"
-        r"    For no change at all use constant\(value=...\)",
+        r"    Leave a piece of no length out; for no change use constant\(value=...\)",
     ),
     "negative rate": (
         lambda: o.cosine(start=-1e-3, steps=9),
@@ -113,7 +113,11 @@ WRONG_CALLS = {
         "milestones: at must increase, got 30 after 60",
     ),
     "milestones that are none": (lambda: o.milestones(at=()), ValueError, "at must be a tuple of at least 1"),
-    "a milestone as a number": (lambda: o.milestones(at=30), TypeError, r"at must be a tuple .*got 30 \(int\)"),
+    "a milestone as a number": (
+        lambda: o.milestones(at=30),
+        TypeError,
+        r"at must be a tuple .*Write \(30,\) for a",
+    ),
     "a milestone that is none": (lambda: o.milestones(at=(0, 5)), ValueError, r"at must be > 0"),
     "too few values": (
         lambda: o.piecewise_constant(values=(0.1,), at=(5,)),
@@ -125,6 +129,8 @@ WRONG_CALLS = {
         ValueError,
         "piecewise_linear: values needs one rate for each update in at, got 1 for 2",
     ),
+    "PyTorch's name": (lambda: o.cosine(T_max=9), TypeError, r"has no parameter 'T_max'; here that is 'steps'"),
+    "PyTorch's other name": (lambda: o.step_decay(gamma=0.1), TypeError, "'gamma'; here that is 'factor'"),
     # combining
     "a number for a schedule": (
         lambda: o.scale(0.5, PLAN),
@@ -159,6 +165,11 @@ WRONG_CALLS = {
         lambda: o.warmup_cosine(peak=0.1, warmup_steps=10, total_steps=10),
         ValueError,
         r"warmup_cosine\(total_steps=10\): total_steps must be more than warmup_steps=10, which it includes",
+    ),
+    "a warm-up as a part of the run": (
+        lambda: o.warmup_cosine(peak=0.1, warmup_steps=0.1, total_steps=2_000),
+        ValueError,
+        r"warmup_steps is less than one update.*\n    For 0.1 of the run write warmup_steps=200",
     ),
     "a plan by position": (
         lambda: o.noam(4_000),
@@ -198,7 +209,7 @@ WRONG_CALLS = {
     "for ever": (lambda: PLAN(math.inf), ValueError, "real_step must be a finite number >= 0, got inf"),
     "at text": (lambda: PLAN("5"), TypeError, r"real_step must be a number, or a NumPy, PyTorch or JAX array, got '5'"),
     "at a truth value": (lambda: PLAN(True), TypeError, "real_step must be a number"),
-    "at a list": (lambda: PLAN([1, 2]), TypeError, r"for many steps at once pass an array such as numpy\.arange"),
+    "at a list": (lambda: PLAN([1, 2]), TypeError, r"for many steps at once pass an array: numpy\.array"),
     "in no epoch": (lambda: PLAN(1, epoch=-1), ValueError, "epoch must be a finite number >= 0, got -1"),
     # the value
     "Schedule()": (lambda: o.Schedule(), TypeError, "Schedule is not built directly; call an lr function"),

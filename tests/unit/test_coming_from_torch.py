@@ -1,0 +1,32 @@
+"""The README's table for those who come from PyTorch, update for update."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch.optim import lr_scheduler as theirs
+
+import optimsche
+from optimsche import cosine, exponential, linear, milestones, polynomial, step_decay
+
+LR, F, N, E, P, G = 0.1, 0.25, 20, 0.01, 2.0, 0.5
+NAMES = {"lr": LR, "f": F, "n": N, "e": E, "p": P, "g": G}
+README = (Path(__file__).parents[2] / "README.md").read_text()
+ROWS = re.findall(r"^\| `(\w+\(opt.*?\))`.*?\| `(.*?)` \|$", README, re.M)
+
+
+@pytest.mark.parametrize(("scheduler", "schedule"), ROWS)
+def test_row(scheduler, schedule):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=LR)
+    stepped = eval(scheduler, {**vars(theirs), **NAMES, "opt": optimizer})
+    ours = eval(schedule, {**vars(optimsche), **NAMES})
+    for update in range(1, N + 2):
+        assert ours(update) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12 * LR), update
+        optimizer.step()
+        stepped.step()
+
+
+def test_the_table_has_its_rows():
+    assert len(ROWS) == 7
+    assert {cosine, exponential, linear, milestones, polynomial, step_decay} <= set(optimsche.schedule.known().values())
