@@ -17,6 +17,7 @@ All that is stored of a run is ``step_num``; everything here is computed from it
 from __future__ import annotations
 
 import operator
+import reprlib
 from typing import NamedTuple, SupportsIndex
 
 __all__ = [
@@ -238,7 +239,9 @@ def whole(name: str, value: SupportsIndex, lowest: int, meaning: str) -> int:
             number = None
         if number is None or isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool"):
             kind = type(value).__name__
-            raise TypeError(f"{name}={value!r}: {name} must be a whole number ({meaning}), got {kind}.")
+            hint = f"\n    Write {name}=len(...)." if hasattr(value, "__len__") and hasattr(value, "__iter__") else ""
+            shown = reprlib.repr(value)[:60]
+            raise TypeError(f"{name}={shown}: {name} must be a whole number ({meaning}), got {kind}.{hint}")
         value = number
     if value < lowest:
         raise ValueError(f"{name}={value!r}: {name} must be >= {lowest} ({meaning}), got {value}.")

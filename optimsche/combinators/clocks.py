@@ -99,7 +99,8 @@ def _knots(schedule: Any, steps: float) -> tuple[tuple[float, ...], tuple[float,
         return (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
     if steps not in schedule.memo:
         schedule.memo[steps] = (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
-    return schedule.memo[steps]
+    knots: tuple[tuple[float, ...], tuple[float, ...]] = schedule.memo[steps]
+    return knots
 
 
 @lr_fn(

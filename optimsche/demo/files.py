@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,23 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path, parts: Set[str]) -> dict[str, Any]:
+    """Read a checkpoint that has these parts.
+
+    Raises:
+        ValueError: the file is cut off, or something else.
+    """
+    try:
+        state = torch.load(path)
+    except OSError:
+        raise
+    except Exception:  # torch answers a broken file with whatever goes wrong first
+        state = None
+    if not isinstance(state, dict) or state.keys() != parts:
+        raise ValueError(f"{path} is not a whole checkpoint of the demo; begin anew without --resume")
+    return state
 
 
 def write_metrics(path: Path, rows: Sequence[Sequence[Any]]) -> None:

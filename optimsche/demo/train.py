@@ -21,13 +21,14 @@ from optimsche.demo import digits, files
 from optimsche.lr_fns import constant, cosine
 from optimsche.schedule import Schedule
 from optimsche.text import parse
-from optimsche.training import OptimScheduler, build_optim_sches, micro_batch_all, step_all
+from optimsche.training import OptimScheduler, StepResult, build_optim_sches, micro_batch_all, step_all
 
 BATCH_SIZE, ACCUM_GRAD, GRAD_CLIP, SAVE_EVERY = 16, 4, 1.0, 10
+PARTS = {"settings", "step_num", "model", "optims", "rows"}  # of a checkpoint
 
 
 class Settings(NamedTuple):
-    """What decides a run; a checkpoint carries it, and a resumed run must agree with it."""
+    """What decides a run. A checkpoint carries it, with plans for their text, and a resumed run must agree with it."""
 
     epochs: int = 20
     seed: int = 0
@@ -37,7 +38,7 @@ class Settings(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a run ended."""
+    """How a run ended; updates are those that were made."""
 
     correct: int
     images: int
@@ -68,7 +69,9 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
         How many test images are classified rightly, and how many updates were made and skipped.
 
     Raises:
-        ValueError: the checkpoint belongs to a run with other settings, or a schedule cannot be read.
+        ValueError: the checkpoint is broken or belongs to a run with other settings; a schedule cannot be read, or has
+            rates too large for the weights.
+        NonFiniteError: the run has diverged.
     """
     # One thread: the work is small, and sums are then made in the same order in every run.
     torch.set_num_threads(1)
@@ -84,7 +87,7 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     rows: list[tuple[Any, ...]] = []
     if resume and (out / "checkpoint.pt").exists():
         done, rows = _load(out / "checkpoint.pt", settings, model, optims)
-        start = resume_step(done, ACCUM_GRAD, len(loader))
+        start = resume_step(done, next(iter(optims.values())).accum_grad, len(loader))
     else:
         (out / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -96,11 +99,12 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
             torch.manual_seed(settings.seed * 1_000_003 + step_num)  # dropout
             with micro_batch_all(optims, step_num):
                 loss = loss_of(model(images), labels)
-            results = step_all(optims, loss, step_num=step_num, epoch_num=epoch)
+            results = _step(optims, loss, step_num, epoch)
             bar.update()
-            if not any(result.closed for result in results.values()):
+            closed = {name: result for name, result in results.items() if result.closed}
+            if not closed:
                 continue
-            for name, result in results.items():
+            for name, result in closed.items():
                 row = (
                     name,
                     result.real_step,
@@ -122,7 +126,20 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     model.eval()
     with torch.no_grad():
         correct = int((model(test_images).argmax(1) == test_labels).sum())
-    return Outcome(correct, len(test_labels), len(rows), sum(row[7] for row in rows))
+    skipped = sum(row[7] for row in rows)
+    return Outcome(correct, len(test_labels), len(rows) - skipped, skipped)
+
+
+def _step(optims: Mapping[str, OptimScheduler], loss: torch.Tensor, step_num: int, epoch: int) -> dict[str, StepResult]:
+    try:
+        return step_all(optims, loss, step_num=step_num, epoch_num=epoch)
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        rates = ", ".join(f"{optim.get_lr():g}" for optim in optims.values())
+        raise ValueError(
+            f"the rate of micro-batch {step_num}, {rates}, is too large for the weights: {error}"
+        ) from None
 
 
 def _optimizers(settings: Settings, model: nn.Module, steps_per_epoch: int) -> dict[str, OptimScheduler]:
@@ -140,6 +157,14 @@ def _optimizers(settings: Settings, model: nn.Module, steps_per_epoch: int) -> d
     return {"main": OptimScheduler(optimizer, plan, model=model, **options)}
 
 
+def _decisive(settings: Settings, optims: Mapping[str, OptimScheduler]) -> dict[str, Any]:
+    """The settings, with the optimizers that text and files describe instead of the words and the paths."""
+    return {
+        **{name: value for name, value in settings._asdict().items() if name not in ("schedule", "config")},
+        "optimizers": {name: repr(optim) for name, optim in optims.items()},
+    }
+
+
 def _save(
     path: Path,
     settings: Settings,
@@ -149,7 +174,7 @@ def _save(
     rows: list[tuple[Any, ...]],
 ) -> None:
     state = {
-        "settings": settings._asdict(),
+        "settings": _decisive(settings, optims),
         "step_num": step_num,
         "model": model.state_dict(),
         "optims": {name: optim.state_dict() for name, optim in optims.items()},
@@ -161,9 +186,9 @@ def _save(
 def _load(
     path: Path, settings: Settings, model: nn.Module, optims: Mapping[str, OptimScheduler]
 ) -> tuple[int, list[tuple[Any, ...]]]:
-    state = torch.load(path)
-    for name, wanted in settings._asdict().items():
-        saved = state["settings"][name]
+    state = files.load_checkpoint(path, PARTS)
+    for name, wanted in _decisive(settings, optims).items():
+        saved = state["settings"].get(name)
         if saved != wanted:
             raise ValueError(
                 f"{path} was made with {name}={saved!r}, and this run wants {name}={wanted!r}: "

@@ -1,17 +1,63 @@
-"""What has to be true of a schedule before an optimizer may follow it."""
+"""What has to be true of a schedule and an optimizer before one may follow the other."""
 
 from __future__ import annotations
 
+import inspect
+import logging
 import math
 from itertools import pairwise
 from typing import Any
 
-from optimsche.schedule import Schedule
+import torch
+
+from optimsche.schedule import LrFn, Schedule
+from optimsche.training import clipping, parameters
 
 _ROUNDING = 1e-9
 
 
-def check(schedule: Any, *, epochs_known: bool) -> Schedule:
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse an optimizer whose rate or whose step is not a schedule's to decide.
+
+    Raises:
+        TypeError: not an optimizer, or one whose step needs a closure.
+        ValueError: no parameters, or groups without a rate.
+    """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}. "
+            "To build one from a name and its arguments: OptimScheduler.from_conf"
+        )
+    kind = type(optimizer)
+    closure = inspect.signature(kind.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        raise TypeError(
+            f"{kind.__name__} needs a closure, which calls the model several times in one step. OptimScheduler steps "
+            "an optimizer once, with gradients that are there: use a first-order one."
+        )
+    if not any(group["params"] for group in optimizer.param_groups):
+        raise ValueError(f"{kind.__name__} has no parameters: there is nothing to update.")
+    for number, group in enumerate(optimizer.param_groups):
+        if group.get("lr") is None:
+            raise ValueError(f"{kind.__name__} has no 'lr' in parameter group {number}: there is no rate to write.")
+
+
+def check_synchronising(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None
+) -> None:
+    """Refuse what cannot be kept equal in all processes, where ``model`` sums its gradients over them.
+
+    Raises:
+        ValueError: the optimizer owns only a part of the model; fp16 with FSDP's first version.
+    """
+    parameters.refuse_a_part(model, parameters.owned(optimizer))
+    if scaler is not None and clipping.sums_norms_itself(model):
+        raise ValueError(
+            "fp16 needs a loss scale that FSDP's first version cannot share: use_amp='bf16', or fully_shard"
+        )
+
+
+def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
     """The schedule, if an optimizer can follow it.
 
     Raises:
@@ -19,8 +65,7 @@ def check(schedule: Any, *, epochs_known: bool) -> Schedule:
         ValueError: a piece shorter than one update, or a count of epochs that nobody keeps.
     """
     if not isinstance(schedule, Schedule):
-        cure = "constant(value=...) for a number" if isinstance(schedule, int | float) else "@lr_fn for a function"
-        raise TypeError(f"schedule must be a Schedule ({cure}), got {type(schedule).__name__}.")
+        raise TypeError(f"schedule must be a Schedule ({_cure(schedule)}), got {type(schedule).__name__}.")
     ends = [joint for joint in schedule.joints if joint < schedule.length]
     if schedule.length < math.inf:
         ends.append(schedule.length)
@@ -36,3 +81,27 @@ def check(schedule: Any, *, epochs_known: bool) -> Schedule:
             "\n    Say it: OptimScheduler(..., steps_per_epoch=len(loader))"
         )
     return schedule
+
+
+def _cure(schedule: Any) -> str:
+    if isinstance(schedule, int | float):
+        return f"constant(value={schedule}) for a number"
+    if isinstance(schedule, str):
+        return "parse(text) for text"
+    if isinstance(schedule, LrFn):
+        return f"call it with its parameters: {schedule.name}(...)"
+    if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
+        return "this takes the place of a torch scheduler; the README has a table of them"
+    return "@lr_fn for a function"
+
+
+def compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> None:
+    """Warn if a schedule ends before the run does: whatever it ends with is then the rate of all the rest."""
+    if schedule.length < updates - _ROUNDING:
+        log.warning(
+            "the schedule ends with update %g, and this run makes %d: the rest gets the rate %g. Lengths are counted "
+            "in updates: total_updates(epochs, steps_per_epoch, accum_grad) says how many there are.",
+            schedule.length,
+            updates,
+            schedule(schedule.length),
+        )

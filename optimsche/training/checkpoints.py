@@ -10,13 +10,22 @@ from typing import Any
 
 import torch
 
-from optimsche.domains import did_you_mean
+from optimsche.training.arguments import rename_hint
+from optimsche.training.optimizers import hyperparameters
 from optimsche.training.parameters import owned
 from optimsche.training.rates import write
 
 LOG = logging.getLogger("optimsche")
 
 _SCALER_KEYS = {"scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker"}
+# Arguments that say how an optimizer computes, and not what; torch fills in those that an older file lacks.
+_FLAGS = {"capturable", "decoupled_weight_decay", "differentiable", "foreach", "fused", "maximize"}
+# What optimizers keep for each parameter in the parameter's own shape. Others keep factors, as Adafactor does.
+_AS_THEIR_PARAMETER = {
+    *("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf"),  # Adam and its kind
+    *("momentum_buffer", "square_avg", "grad_avg", "acc_delta", "sum"),  # SGD, RMSprop, Adadelta, Adagrad
+    *("prev", "step_size", "ax"),  # Rprop, ASGD
+}
 _OF_THE_PLAN = ("initial_lr", "lr_scale")  # what decides the rate belongs to the program that runs, not to a file
 
 
@@ -25,7 +34,8 @@ def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
 
     Raises:
         TypeError: not a mapping.
-        ValueError: not what :meth:`OptimScheduler.state_dict` gives, or the state of other parameters.
+        ValueError: not what :meth:`OptimScheduler.state_dict` gives, or the state of other parameters or of another
+            kind of optimizer.
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"load_state_dict takes what state_dict gave, a dictionary, got {type(state).__name__}.")
@@ -35,11 +45,13 @@ def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
             "Load it with optim.load_state_dict({'optimizer': state, 'scaler': None})"
         )
     if "optimizer" not in state:
-        hint = did_you_mean("optimizer", state) or f"; its keys are {', '.join(map(str, state)) or 'none'}"
+        hint = rename_hint("optimizer", state) or f"; its keys are {', '.join(map(str, state)) or 'none'}"
         raise ValueError(f"the state must have the keys 'optimizer' and 'scaler', and has no 'optimizer'{hint}")
     saved = state["optimizer"]
     if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
         raise ValueError("state['optimizer'] must be what a torch optimizer's state_dict() gives.")
+    if not all(isinstance(group, Mapping) and "params" in group for group in saved["param_groups"]):
+        raise ValueError("state['optimizer']['param_groups'] must be dictionaries with 'params'.")
     in_file = [len(group["params"]) for group in saved["param_groups"]]
     here = [len(group["params"]) for group in optimizer.param_groups]
     if in_file != here:
@@ -47,11 +59,14 @@ def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
             f"the state has parameter groups of {in_file} parameters, and this optimizer has {here}: "
             "the model or its grouping has changed since it was saved."
         )
+    for group in saved["param_groups"]:
+        _refuse_another_kind(optimizer, group)
     names = [name for group in saved["param_groups"] for name in group["params"]]
     for name, parameter in zip(names, owned(optimizer), strict=True):
-        for kind in ("exp_avg", "momentum_buffer"):  # of Adam and of SGD: as large as their parameter
-            moment = saved["state"].get(name, {}).get(kind)
-            if moment is not None and moment.shape != parameter.shape:
+        for kind, moment in saved["state"].get(name, {}).items():
+            if kind not in _AS_THEIR_PARAMETER or not isinstance(moment, torch.Tensor):
+                continue
+            if moment.shape != parameter.shape:
                 raise ValueError(
                     f"the state of parameter {name} has shape {tuple(moment.shape)}, and the parameter has "
                     f"{tuple(parameter.shape)}: the model or the order of its parameters has changed."
@@ -60,6 +75,26 @@ def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
     if scaler and not (isinstance(scaler, Mapping) and set(scaler) >= _SCALER_KEYS):
         raise ValueError(
             f"state['scaler'] must be what a torch GradScaler's state_dict() gives, with {sorted(_SCALER_KEYS)}"
+        )
+
+
+def _refuse_another_kind(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Refuse a parameter group with the arguments of an optimizer of another kind."""
+    kind = type(optimizer).__name__
+    lacks = sorted(set(optimizer.defaults) - set(saved) - _FLAGS)
+    alien = sorted((set(saved) & hyperparameters()) - set(optimizer.defaults) - _FLAGS)
+    if lacks or alien:
+        parts = [f"has no {', '.join(map(repr, lacks))}"] * bool(lacks)
+        parts += [f"has {', '.join(map(repr, alien))}"] * bool(alien)
+        raise ValueError(
+            f"the state is of another kind of optimizer than {kind}: it {' and '.join(parts)}. "
+            "Build the optimizer that it was saved from, or begin anew without its state."
+        )
+    decoupled = optimizer.defaults.get("decoupled_weight_decay")
+    if decoupled is not None and saved.get("decoupled_weight_decay", decoupled) != decoupled:
+        raise ValueError(
+            f"the state was saved with decoupled_weight_decay={not decoupled} (Adam and AdamW differ in this), and "
+            f"{kind} has {decoupled} here. Build the optimizer that it was saved from, or begin anew without its state."
         )
 
 
@@ -72,9 +107,30 @@ def load(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, 
     Returns:
         The rate that the state has in its first group.
     """
-    before = [dict(group) for group in optimizer.param_groups]
-    optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-    for group, kept in zip(optimizer.param_groups, before, strict=True):
+    kept, kept_groups = optimizer.state, optimizer.param_groups
+    kept_rates = [float(group["lr"]) for group in kept_groups]
+    kept_scale = None if scaler is None else scaler.state_dict()
+    try:
+        optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        _keep_the_plan(optimizer.param_groups, kept_groups)
+        if scaler is not None and state.get("scaler"):
+            scaler.load_state_dict(dict(state["scaler"]))
+    except BaseException:
+        optimizer.state, optimizer.param_groups = kept, kept_groups
+        write(kept_groups, kept_rates)
+        if scaler is not None and kept_scale is not None:
+            scaler.load_state_dict(kept_scale)
+        raise
+    if scaler is not None and not state.get("scaler"):
+        LOG.warning("the state was saved without a loss scale; it starts again at %g", scaler.get_scale())
+    elif scaler is None and state.get("scaler"):
+        LOG.warning("the state has a loss scale, which this run does without")
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def _keep_the_plan(groups: Sequence[dict[str, Any]], before: Sequence[Mapping[str, Any]]) -> None:
+    """Give the groups that were loaded the factors of those before, and their rates the same kind of object."""
+    for group, kept in zip(groups, before, strict=True):
         rate = float(group["lr"])
         group["lr"] = kept["lr"]
         write([group], [rate])
@@ -82,14 +138,6 @@ def load(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, 
             group.pop(name, None)
             if name in kept:
                 group[name] = kept[name]
-    saved_scaler = state.get("scaler")
-    if scaler is not None and saved_scaler:
-        scaler.load_state_dict(dict(saved_scaler))
-    elif scaler is not None:
-        LOG.warning("the state was saved without a loss scale; it starts again at %g", scaler.get_scale())
-    elif saved_scaler:
-        LOG.warning("the state has a loss scale, which this run does without")
-    return float(optimizer.param_groups[0]["lr"])
 
 
 def report_another_plan(loaded: float, planned: Sequence[float], update: int, log: logging.Logger) -> None:
@@ -97,8 +145,8 @@ def report_another_plan(loaded: float, planned: Sequence[float], update: int, lo
     if not any(math.isclose(loaded, rate, rel_tol=1e-6) for rate in planned):
         log.warning(
             "the state that was loaded has the rate %g, and the schedule says %g for update %d, the one before. Was it "
-            "saved at another step_num, with another schedule, accum_grad, steps_per_epoch or ft_factor? The schedule "
-            "decides.",
+            "saved at another step_num, with another schedule, accum_grad, steps_per_epoch or ft_factor, or was the "
+            "schedule replaced since? The schedule decides.",
             loaded,
             planned[0],
             update,

@@ -18,7 +18,8 @@ class Clock:
     def __init__(self) -> None:
         self.seen = 0
         self.open: Window | None = None
-        self.held = 0  # micro-batches that came in the open window
+        # Micro-batches that came in the open window; None if the caller's own backward pass gathers, uncounted.
+        self.held: int | None = 0
         self._updated = True
         self._dropped = 0
 
@@ -68,17 +69,18 @@ class Clock:
                 window.first,
                 window.real_step,
             )
-        came_before = self._is_second_half(turn, updating)
+        by_caller = updating and not self._is_second_half(turn, updating)
         self.seen, self._updated = turn.step_num, updating
         if not turn.gathers or self.is_dropped(window):
             return False
         opens = self.open is None
         self.open = window
-        self.held = (0 if opens else self.held) + (not came_before)
+        held = 0 if opens else self.held
+        self.held = None if by_caller or held is None else held + (not updating)
         return opens
 
-    def close(self) -> int:
-        """The open window's update is being made; how many micro-batches it holds."""
+    def close(self) -> int | None:
+        """The open window's update is being made; how many micro-batches it holds, if that was counted."""
         self.open = None
         return self.held
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 from optimsche.counting import epoch_of
@@ -16,14 +17,13 @@ def length_of(loader: Iterable[Any], steps_per_epoch: int | None) -> int:
     Raises:
         ValueError: they differ, there are none, or neither is known.
     """
-    try:
-        length = len(loader)  # type: ignore[arg-type]  # most loaders have a length; the rest are asked for it
-    except TypeError:
+    length = _length(loader)
+    if length is None:
         if steps_per_epoch is None:
             raise ValueError(
                 f"batches: {type(loader).__name__} has no length; say how many micro-batches an epoch has: "
                 "OptimScheduler(..., steps_per_epoch=...)"
-            ) from None
+            )
         return steps_per_epoch
     if length == 0:
         raise ValueError("batches: the loader is empty")
@@ -40,10 +40,14 @@ def numbered(
 ) -> Iterator[tuple[int, int, BatchT]]:
     """Yield ``(step_num, epoch, batch)``, all numbers from 1, beginning with micro-batch ``start``.
 
-    Batches of the epoch before ``start`` are drawn and dropped, so that a shuffled order is met again.
+    Batches of the epoch before ``start`` are drawn and dropped. A shuffled order is met again only if it depends on the
+    epoch alone: with a sampler that has ``set_epoch``, or one whose generator is seeded anew for each epoch.
+
+    A loader without a length may be a stream: each epoch takes ``steps_per_epoch`` batches of it and leaves the rest.
+    One that is its own iterator goes on in the next epoch where it stood; the others begin again.
 
     Raises:
-        ValueError: an epoch of the loader has more or fewer batches than ``steps_per_epoch``.
+        ValueError: an epoch of the loader has fewer batches than ``steps_per_epoch``, or its length is another.
 
     >>> list(numbered("ab", epochs=2, steps_per_epoch=2, start=2))
     [(2, 1, 'b'), (3, 2, 'a'), (4, 2, 'b')]
@@ -53,7 +57,9 @@ def numbered(
     for epoch in range(epoch_of(start, steps_per_epoch), epochs + 1):
         _set_epoch(loader, epoch)
         came = 0
-        for came, batch in enumerate(loader, 1):
+        # What is left of a stream is not even drawn: its next batch belongs to the next epoch.
+        batches = islice(loader, steps_per_epoch) if _length(loader) is None else loader
+        for came, batch in enumerate(batches, 1):
             if came > steps_per_epoch:
                 raise ValueError(_miscounted(epoch, "more than", steps_per_epoch))
             step_num = (epoch - 1) * steps_per_epoch + came
@@ -61,6 +67,13 @@ def numbered(
                 yield step_num, epoch, batch
         if came < steps_per_epoch:
             raise ValueError(_miscounted(epoch, f"{came} and not", steps_per_epoch))
+
+
+def _length(loader: Iterable[Any]) -> int | None:
+    try:
+        return len(loader)  # type: ignore[arg-type]  # a DataLoader over a stream has __len__, and it raises
+    except TypeError:
+        return None
 
 
 def _miscounted(epoch: int, came: str, steps_per_epoch: int) -> str:
@@ -71,9 +84,10 @@ def _miscounted(epoch: int, came: str, steps_per_epoch: int) -> str:
 
 
 def _set_epoch(loader: Any, epoch: int) -> None:
-    """Tell samplers and data sets that reshuffle by epoch which one begins."""
+    """Tell a loader, samplers and data sets that reshuffle by epoch which one begins."""
     batch_sampler = getattr(loader, "batch_sampler", None)
     parts: tuple[Any, ...] = (
+        loader,
         getattr(loader, "sampler", None),
         batch_sampler,
         getattr(batch_sampler, "sampler", None),

@@ -9,6 +9,9 @@ import torch
 
 from optimsche.domains import did_you_mean
 
+# What torch says where one optimizer was stepped, or its graph freed, before the next one's backward pass.
+_ONE_BY_ONE = ("backward through the graph a second time", "modified by an inplace operation")
+
 Losses: TypeAlias = torch.Tensor | Mapping[str, torch.Tensor]
 
 
@@ -69,9 +72,20 @@ def run_backward(
         scaler: multiplies the loss, if there is one.
         inputs: the only parameters that get a gradient; None for all.
         retain_graph: whether another backward pass will go through the same graph.
+
+    Raises:
+        RuntimeError: the backward pass failed; with a hint if optimizers on one graph were stepped one by one.
     """
     if window_size > 1:
         loss = loss / window_size
     if scaler is not None:
         loss = scaler.scale(loss)
-    torch.autograd.backward(loss, inputs=inputs, retain_graph=retain_graph)
+    try:
+        torch.autograd.backward(loss, inputs=inputs, retain_graph=retain_graph)
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in _ONE_BY_ONE):
+            raise RuntimeError(
+                f"{error}\n    Several optimizers on one loss? Then step them together, so that every backward pass "
+                "comes before every update: step_all(optims, losses, step_num=...)"
+            ) from error
+        raise

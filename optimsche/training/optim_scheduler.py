@@ -7,6 +7,7 @@ without the class stands in a small file of its own.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
@@ -17,18 +18,20 @@ from torch import nn
 from optimsche import counting
 from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
-from optimsche.training import attaching, checkpoints, clipping, parameters
+from optimsche.training import attaching, checkpoints, parameters
+from optimsche.training.applying import apply, gap_factor
 from optimsche.training.arguments import admitted
 from optimsche.training.clock import Clock
 from optimsche.training.epochs import length_of, numbered
 from optimsche.training.losses import Losses, pick, run_backward
 from optimsche.training.optimizers import OptimType, build
-from optimsche.training.precision import Precision, UseAmp, unscale
-from optimsche.training.rates import group_rates, refuse_silent_flattening, write
+from optimsche.training.precision import Precision, UseAmp, ready_after_failure
+from optimsche.training.rates import admit_groups, group_rates, write
 from optimsche.training.result import StepResult
 from optimsche.training.skips import Skips
 from optimsche.training.synchronisation import synchronised, synchronising
 from optimsche.training.timing import TimeFunc, timed
+from optimsche.training.turn import Planned, Turn, turn_of
 
 BatchT = TypeVar("BatchT")
 
@@ -60,11 +63,13 @@ class OptimScheduler:
         rates: ``"absolute"``: the schedule's value is the rate of every group; ``"relative"``: it multiplies each
             group's own. A group's ``lr_scale`` multiplies in both.
         distributed: None finds out whether ``model`` synchronises gradients; False leaves it alone; True insists.
-        max_skips: so many skipped updates in a row raise :class:`NonFiniteError`.
+        max_skips: so many skipped updates in a row raise :class:`NonFiniteError`. Those in which ``"fp16"`` still
+            searches its loss scale, before the first good update, do not count; a scale below 1 ends that search.
 
     Raises:
-        ValueError, TypeError: an argument is outside its range or of the wrong kind; the schedule has a piece shorter
-            than one update, or counts epochs without ``steps_per_epoch``; groups have rates that would be lost.
+        ValueError, TypeError: an argument is outside its range or of the wrong kind; the optimizer has no parameters
+            or no rate, or needs a closure; the schedule has a piece shorter than one update, or counts epochs without
+            ``steps_per_epoch``; groups have rates that would be lost.
 
     >>> from optimsche import linear
     >>> model = nn.Linear(2, 1)
@@ -98,11 +103,7 @@ class OptimScheduler:
         distributed: bool | None = None,
         max_skips: int = 100,
     ) -> None:
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise TypeError(
-                f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}. "
-                "To build one from a name and its arguments: OptimScheduler.from_conf"
-            )
+        attaching.check_optimizer(optimizer)
         if model is not None and not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
         self.optimizer = optimizer
@@ -122,17 +123,13 @@ class OptimScheduler:
         self._clock = Clock()
         self._skips = Skips(admitted("max_skips", max_skips))
         self._loaded_rate: float | None = None
+        self._resumed = False
+        self._groups_known = 0
         self._told_of_no_gradients = False
         self._epochs_from_caller = False
         self._scaler_is_shared = False
         if self._synchronising is not None:
-            parameters.refuse_a_part(self._synchronising, parameters.owned(optimizer))
-            if self.scaler is not None and clipping.sums_norms_itself(self._synchronising):
-                raise ValueError(
-                    "fp16 needs a loss scale that FSDP's first version cannot share: use_amp='bf16', or fully_shard"
-                )
-        if not self.relative:
-            refuse_silent_flattening(optimizer.param_groups)
+            attaching.check_synchronising(self._synchronising, optimizer, self.scaler)
         self.schedule = schedule
 
     @property
@@ -143,8 +140,8 @@ class OptimScheduler:
     @schedule.setter
     def schedule(self, schedule: Schedule) -> None:
         epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
-        schedule = attaching.check(schedule, epochs_known=epochs_known)
-        if self._clock.seen == 0 and self._loaded_rate is None:
+        schedule = attaching.check_schedule(schedule, epochs_known=epochs_known)
+        if self._clock.seen == 0 and not self._resumed:
             write(self.optimizer.param_groups, self._rates(schedule, 1, 1))
         self._schedule = schedule
         self._loaded_rate = None
@@ -161,7 +158,7 @@ class OptimScheduler:
         Raises:
             ValueError, TypeError: ``step_num`` is not a whole number from 1 on.
         """
-        with self.precision.autocast(), synchronised(self._synchronising, self._due(step_num)):
+        with self.precision.autocast(), synchronised(self._synchronising, self._turn(step_num).due):
             yield
 
     def step(
@@ -193,11 +190,13 @@ class OptimScheduler:
                 window open; a rate is negative or not finite.
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
-        epoch_num = self._epoch(step_num, epoch_num)  # first, so that a wrong call leaves no gradients behind
-        self.backward(losses, step_num=step_num, time_func=time_func, optim_name=optim_name, logger=logger)
-        return self.update(
-            step_num=step_num, epoch_num=epoch_num, time_func=time_func, optim_name=optim_name, logger=logger
-        )
+        self._refuse_a_shared_scaler()
+        # All that can be refused comes first: the call may be corrected and made again.
+        planned = self._planned(step_num, epoch_num)
+        loss = self._loss(planned.turn, losses)
+        with timed(time_func, "loss_backward_time", optim_name):
+            self._backward(planned.turn, loss, logger)
+        return self._timed_update(planned, time_func, optim_name, logger)
 
     def backward(
         self,
@@ -210,19 +209,19 @@ class OptimScheduler:
     ) -> None:
         """Add a micro-batch's share to the gradients: its loss divided by the size of its window.
 
-        If it fails, the gradients of the whole window are dropped, so that no part of them can leak into an update.
-        The arguments are those of :meth:`step`.
+        A window begins without gradients: what another backward pass left in this optimizer's parameters is zeroed
+        before the first. If a pass fails, the gradients of the whole window are dropped, so that no part of them can
+        leak into an update. The arguments are those of :meth:`step`.
 
         Raises:
             ValueError, TypeError: no such loss, or not a tensor of one number; ``step_num`` did not rise, or left a
                 window open.
         """
         self._refuse_a_shared_scaler()
+        turn = self._turn(step_num)
+        loss = self._loss(turn, losses)
         with timed(time_func, "loss_backward_time", optim_name):
-            loss = self._share(losses, step_num, logger)
-            if loss is not None:
-                with self._dropped_on_failure(logger), synchronised(self._synchronising, self._due(step_num)):
-                    run_backward(loss, self._window(step_num).size, self.scaler, self._inputs())
+            self._backward(turn, loss, logger)
 
     def update(
         self,
@@ -235,7 +234,7 @@ class OptimScheduler:
     ) -> StepResult:
         """Make the update, if this micro-batch closes its window: unscale, measure, clip, step, zero.
 
-        A loop with a backward pass of its own calls this after it, for every micro-batch. It then divides the loss by
+        A loop with a backward pass of its own calls this after it. It divides the loss by
         :func:`counting.window_size <optimsche.counting.window_size>` itself, and where there is a loss scaler it
         scales the loss with ``optim.scaler.scale``. The arguments are those of :meth:`step`.
 
@@ -247,43 +246,38 @@ class OptimScheduler:
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
         self._refuse_a_shared_scaler()
-        with timed(time_func, "optim_time", optim_name):
-            result = self._update(step_num, epoch_num, logger)
-            if self.scaler is not None and result.norm is not None:
-                self.scaler.update()
-            self._skips.count(result, self.scaler, logger or LOG)
-        return result
+        return self._timed_update(self._planned(step_num, epoch_num), time_func, optim_name, logger)
 
-    def discard(self) -> None:
-        """Drop the open window: its gradients, and the micro-batches of it that are still to come.
+    def discard(self, step_num: int | None = None) -> None:
+        """Drop a window: its gradients, and the micro-batches of it that are still to come.
 
-        For a loop that cannot finish a window, because its last batch was empty or its forward pass failed. The next
-        window begins with nothing left over. Without an open window, this only zeroes the gradients.
+        For a loop that cannot finish a window, because a batch was empty or a forward pass failed. The next window
+        begins with nothing left over. Where processes synchronise, all of them skip the update of a window that one
+        of them has dropped, if they go through :meth:`step` or :meth:`backward`. They cannot agree on a failure in the
+        closing micro-batch itself, where some wait for the gradients of others: end the run there, and resume it.
+
+        Args:
+            step_num: the micro-batch whose window is dropped, also if its forward pass failed and it never came. None
+                drops the open window; without one, this only zeroes the gradients.
         """
-        window = self._clock.drop()
-        self.optimizer.zero_grad(set_to_none=True)
-        if window is not None:
-            LOG.warning("update %d is skipped: its window was discarded", self._number(window))
+        turn = None if step_num is None else self._turn(step_num)
+        window = turn.window if turn is not None and turn.gathers else None
+        self._drop(LOG, "its window was discarded", window)
 
     # -- its parts ----------------------------------------------------------------------------------------------------
 
-    def _window(self, step_num: int) -> counting.Window:
-        return counting.window_of(step_num, self.accum_grad, self.steps_per_epoch)
+    def _turn(self, step_num: int) -> Turn:
+        return turn_of(step_num, self.accum_grad, self.steps_per_epoch, self.step_per_update)
 
-    def _is_active(self, window: counting.Window) -> bool:
-        return window.real_step % self.step_per_update == 0
+    def _planned(self, step_num: int, epoch_num: float | None) -> Planned:
+        """Epoch and rates of a micro-batch; whatever can be refused of them is refused here, and nothing is changed."""
+        turn, epoch = self._turn(step_num), self._epoch(step_num, epoch_num)
+        return Planned(turn, epoch, self._rates(self.schedule, turn.update, epoch))
 
-    def _number(self, window: counting.Window) -> int:
-        """This optimizer's own count: its update that is made in this window, or the next one after it."""
-        return -(-window.real_step // self.step_per_update)
-
-    def _due(self, step_num: int) -> bool:
-        """Whether an update follows this micro-batch."""
-        window = self._window(step_num)
-        return step_num == window.last and self._is_active(window)
-
-    def _rates(self, schedule: Schedule, number: int, epoch: float) -> list[float]:
-        value = schedule(number, epoch) * self.ft_factor
+    def _rates(self, schedule: Schedule, update: int, epoch: float) -> list[float]:
+        if len(self.optimizer.param_groups) != self._groups_known:
+            self._groups_known = admit_groups(self.optimizer, self._groups_known, relative=self.relative)
+        value = schedule(update, epoch) * self.ft_factor
         return group_rates(self.optimizer.param_groups, value, relative=self.relative)
 
     def _epoch(self, step_num: int, epoch_num: float | None) -> float:
@@ -297,22 +291,26 @@ class OptimScheduler:
             )
         return 1
 
-    def _enter(self, step_num: int, logger: logging.Logger | None, *, updating: bool) -> None:
-        window = self._window(step_num)
-        gathers = self._is_active(window)
-        self._clock.enter(step_num, window, gathers=gathers, updating=updating, log=logger or LOG)
-
-    def _share(self, losses: Losses, step_num: int, logger: logging.Logger | None) -> torch.Tensor | None:
+    def _loss(self, turn: Turn, losses: Losses) -> torch.Tensor | None:
         """The loss that this optimizer's backward pass starts from; None where it takes no part."""
-        window = self._window(step_num)
-        wanted = (
-            self._is_active(window)
-            and not self._clock.is_dropped(window)
-            and any(parameter.requires_grad for parameter in parameters.owned(self.optimizer))
-        )
-        loss = pick(losses, self.optim_loss) if wanted else None
-        self._enter(step_num, logger, updating=False)
-        return loss
+        dropped = self._clock.is_dropped(turn.window)
+        trainable = any(parameter.requires_grad for parameter in parameters.owned(self.optimizer))
+        if not turn.gathers or not trainable or (dropped and self._synchronising is None):
+            return None
+        loss = pick(losses, self.optim_loss)
+        # The other processes wait for this one's gradients. With nan they all find the same norm, and all skip.
+        return loss * math.nan if dropped else loss
+
+    def _begin_backward(self, turn: Turn, logger: logging.Logger | None) -> None:
+        """Enter the backward pass of a micro-batch; a window begins without gradients, as in a loop by hand."""
+        if self._clock.enter(turn, updating=False, log=logger or LOG):
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def _backward(self, turn: Turn, loss: torch.Tensor | None, logger: logging.Logger | None) -> None:
+        self._begin_backward(turn, logger)
+        if loss is not None:
+            with self._dropped_on_failure(logger), synchronised(self._synchronising, turn.due):
+                run_backward(loss, turn.window.size, self.scaler, self._inputs())
 
     def _refuse_a_shared_scaler(self) -> None:
         if self._scaler_is_shared:
@@ -328,54 +326,63 @@ class OptimScheduler:
             return None  # processes synchronise in hooks that a restricted backward pass does not run
         return [parameter for parameter in own if parameter.requires_grad]
 
+    def _drop(self, log: logging.Logger, reason: str, window: counting.Window | None = None) -> None:
+        dropped = self._clock.drop(window)
+        self.optimizer.zero_grad(set_to_none=True)
+        if dropped is not None:
+            log.warning("update %d is skipped: %s", self._turn(dropped.last).update, reason)
+
     @contextmanager
-    def _dropped_on_failure(self, logger: logging.Logger | None) -> Iterator[None]:
+    def _dropped_on_failure(
+        self, logger: logging.Logger | None, what: str = "a backward pass of its window"
+    ) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            window = self._clock.drop()
-            self.optimizer.zero_grad(set_to_none=True)
-            if window is not None:
-                (logger or LOG).warning(
-                    "update %d is skipped: a backward pass of its window failed (%s)",
-                    self._number(window),
-                    type(error).__name__,
-                )
+            self._drop(logger or LOG, f"{what} failed ({type(error).__name__})")
             raise
 
-    def _update(self, step_num: int, epoch_num: float | None, logger: logging.Logger | None) -> StepResult:
+    def _timed_update(
+        self, planned: Planned, time_func: TimeFunc | None, optim_name: str, logger: logging.Logger | None
+    ) -> StepResult:
+        """An update with all that belongs to it, where the loss scaler is this optimizer's own."""
+        with timed(time_func, "optim_time", optim_name):
+            with ready_after_failure(self.scaler):
+                result = self._update(planned, logger)
+                if self.scaler is not None and result.norm is not None:
+                    self.scaler.update()
+            self._skips.count(result, self.scaler, logger or LOG)
+        return result
+
+    def _update(self, planned: Planned, logger: logging.Logger | None) -> StepResult:
         """All of an update but the scaler's own: several optimizers may share one."""
-        window = self._window(step_num)
-        number, epoch = self._number(window), self._epoch(step_num, epoch_num)
-        rates = self._rates(self.schedule, number, epoch)
-        self._enter(step_num, logger, updating=True)
-        self._compare_with_loaded_rate(window, epoch, logger)
-        if not self._due(step_num):
-            if not self._is_active(window):
-                self.optimizer.zero_grad(set_to_none=True)  # what the caller's own backward pass left there
-            return StepResult(closed=False, real_step=number, epoch=epoch, lr=rates[0])
+        turn, epoch, rates = planned
+        dropped = self._clock.is_dropped(turn.window)
+        self._clock.enter(turn, updating=True, log=logger or LOG)
+        self._compare_with_loaded_rate(turn, epoch, logger)
+        norm, updated = None, False
+        if turn.due:
+            held = self._clock.close()
+            try:
+                write(self.optimizer.param_groups, rates)
+                takes_part = not dropped or self._synchronising is not None
+                if takes_part and self._has_gradients(logger):
+                    norm, updated = apply(
+                        self.optimizer,
+                        self.scaler,
+                        factor=1.0 if dropped else gap_factor(turn, held, self._synchronising, logger or LOG),
+                        grad_clip=self.grad_clip,
+                        norm_type=self.grad_norm_type,
+                        synchronising=self._synchronising,
+                    )
+            finally:
+                self.optimizer.zero_grad(set_to_none=True)
+        elif dropped or not turn.gathers:
+            self.optimizer.zero_grad(set_to_none=True)  # what the caller's own backward pass left there
+        return StepResult(closed=turn.due, real_step=turn.update, epoch=epoch, lr=rates[0], updated=updated, norm=norm)
 
-        write(self.optimizer.param_groups, rates)
-        self._clock.close()
-        own = parameters.owned(self.optimizer)
-        norm, finite = None, False
-        if not self._clock.is_dropped(window) and self._has_gradients(own, logger):
-            if self.scaler is not None:
-                # Before clipping: grad_clip bounds the true gradient, not loss_scale times it.
-                unscale(self.scaler, self.optimizer)
-            norm = clipping.total_norm(own, self.grad_norm_type, self._synchronising)
-            finite = bool(norm.isfinite())
-            if finite:
-                if self.grad_clip is not None:
-                    clipping.clip(own, self.grad_clip, norm)
-                # Not scaler.step: it would look for inf and nan again, and a fused SGD whose first step it skips has a
-                # random momentum afterwards.
-                self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return StepResult(closed=True, real_step=number, epoch=epoch, lr=rates[0], applied=finite, norm=norm)
-
-    def _has_gradients(self, own: Sequence[torch.Tensor], logger: logging.Logger | None) -> bool:
-        found = any(parameter.grad is not None for parameter in own)
+    def _has_gradients(self, logger: logging.Logger | None) -> bool:
+        found = any(parameter.grad is not None for parameter in parameters.owned(self.optimizer))
         if not found and not self._told_of_no_gradients:
             self._told_of_no_gradients = True
             (logger or LOG).warning("no parameter of this optimizer has a gradient (all frozen?): nothing is updated")
@@ -387,7 +394,8 @@ class OptimScheduler:
         """The state after the last update, at any moment: ``{"optimizer": ..., "scaler": ...}``.
 
         The gradients of an open window are not in it: a resumed run plays that window again, from
-        :func:`counting.resume_step <optimsche.counting.resume_step>`. No clock and no schedule are in it, either.
+        :func:`counting.resume_step <optimsche.counting.resume_step>`. No clock and no schedule are in it, either. Its
+        tensors are the optimizer's own and go on changing, as in torch: save the state at once, or copy it.
         """
         return {
             "optimizer": self.optimizer.state_dict(),
@@ -405,19 +413,22 @@ class OptimScheduler:
             state_dict: what :meth:`state_dict` gave, also from ``torch.load`` with its default ``weights_only=True``.
 
         Raises:
-            ValueError, TypeError: not such a state, or one of other parameters; nothing is changed then.
+            ValueError, TypeError: not such a state, or one of other parameters or of another kind of optimizer;
+                nothing is changed then.
         """
         checkpoints.check(self.optimizer, state_dict)
         self._loaded_rate = checkpoints.load(self.optimizer, self.scaler, state_dict)
+        self._resumed = True
         self.optimizer.zero_grad(set_to_none=True)
         self._clock = Clock()
-        self._skips.in_a_row = 0
+        self._skips.begin(searching=not state_dict.get("scaler"))
 
-    def _compare_with_loaded_rate(self, window: counting.Window, epoch: float, logger: logging.Logger | None) -> None:
+    def _compare_with_loaded_rate(self, turn: Turn, epoch: float, logger: logging.Logger | None) -> None:
         loaded, self._loaded_rate = self._loaded_rate, None
-        if loaded is not None:
-            before = max((window.real_step - 1) // self.step_per_update, 1)
-            epochs = (epoch, max(epoch - 1, 0))  # the update before may have ended the epoch before
+        # Where epochs are counted in fractions, the one that the update before was given is not known here.
+        if loaded is not None and not (self.schedule.counts_epochs and isinstance(epoch, float)):
+            before = max((turn.window.real_step - 1) // self.step_per_update, 1)
+            epochs = (epoch, max(epoch - 1, 1))  # the update before may have ended the epoch before
             planned = [self._rates(self.schedule, before, each)[0] for each in epochs]
             checkpoints.report_another_plan(loaded, planned, before, logger or LOG)
 
@@ -446,7 +457,8 @@ class OptimScheduler:
     def batches(self, loader: Iterable[BatchT], epochs: int, start: int = 1) -> Iterator[tuple[int, int, BatchT]]:
         """Number the micro-batches of a whole run.
 
-        Without ``steps_per_epoch``, the loader's length becomes it. Samplers and data sets with a ``set_epoch`` are
+        Without ``steps_per_epoch``, the loader's length becomes it. A schedule that ends before the run does is
+        reported. Samplers and data sets with a ``set_epoch`` are
         told which epoch begins.
 
         Args:
@@ -469,6 +481,8 @@ class OptimScheduler:
                 f"\n    Build it with steps_per_epoch={steps_per_epoch}."
             )
         self.steps_per_epoch = steps_per_epoch
+        updates = counting.total_updates(epochs, steps_per_epoch, self.accum_grad) // self.step_per_update
+        attaching.compare_lengths(self.schedule, updates, LOG)
         return numbered(loader, epochs, steps_per_epoch, start)
 
     @classmethod

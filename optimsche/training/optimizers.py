@@ -24,7 +24,7 @@ def optimizer_class(optim_type: OptimType) -> type[torch.optim.Optimizer]:
     Traceback (most recent call last):
     ValueError: optim_type='adam': torch.optim has no optimizer of this name; did you mean 'Adam'?
     """
-    known = {name: kind for name, kind in vars(torch.optim).items() if _is_optimizer(kind)}
+    known = _of_torch()
     if isinstance(optim_type, str):
         if optim_type not in known:
             hint = did_you_mean(optim_type, known) or f"; known are {', '.join(sorted(known))}"
@@ -57,9 +57,11 @@ def build(
         raise TypeError(f"optim_conf must be a mapping of the optimizer's arguments, got {type(optim_conf).__name__}.")
     known = inspect.signature(kind).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
-    for name in arguments:
+    for name, value in arguments.items():
         if (name not in known and not takes_any) or name == "params":
             raise ValueError(f"optim_conf: {kind.__name__} has no argument {name!r}{did_you_mean(name, known)}")
+        if isinstance(value, str) and name in known and isinstance(known[name].default, float):
+            raise ValueError(f"optim_conf.{name} must be a number, got {value!r}")
     return kind(parameters, **arguments)
 
 
@@ -70,9 +72,29 @@ def own_rate(optim_type: OptimType, optim_conf: Mapping[str, Any] | None) -> flo
     (0.002, 0.001)
     """
     if optim_conf and "lr" in optim_conf:
-        return float(optim_conf["lr"])
+        return _rate(optim_conf["lr"])
     parameter = inspect.signature(optimizer_class(optim_type)).parameters.get("lr")
     return None if parameter is None or parameter.default is parameter.empty else float(parameter.default)
+
+
+def hyperparameters() -> set[str]:
+    """The arguments of all optimizers in ``torch.optim``, apart from ``lr`` and the parameters.
+
+    >>> {"betas", "momentum"} <= hyperparameters()
+    True
+    """
+    return {name for kind in _of_torch().values() for name in inspect.signature(kind).parameters} - {"params", "lr"}
+
+
+def _of_torch() -> dict[str, type[torch.optim.Optimizer]]:
+    return {name: kind for name, kind in vars(torch.optim).items() if _is_optimizer(kind)}
+
+
+def _rate(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"optim_conf.lr must be a number (the rate), got {value!r}") from None
 
 
 def _is_optimizer(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:

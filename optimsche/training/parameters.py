@@ -96,9 +96,9 @@ def select(model: nn.Module, updated_modules: str | Sequence[str] | None) -> lis
     if not patterns:
         raise ValueError("updated_modules=[]: there is nothing to update. For the whole model leave it out.")
     by_name: dict[str, list[nn.Parameter]] = {}
-    for name, module in model.named_modules():
+    for name, module in model.named_modules(remove_duplicate=False):  # a part that is tied has two names
         by_name[_clean(name)] = list(module.parameters())
-    for name, parameter in model.named_parameters():
+    for name, parameter in model.named_parameters(remove_duplicate=False):
         by_name[_clean(name)] = [parameter]
     del by_name[""]
     chosen: set[int] = set()

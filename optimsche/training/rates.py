@@ -68,7 +68,7 @@ def _own_tensors(optimizer: torch.optim.Optimizer) -> None:
                 group["lr"] = group["lr"].clone()
             seen.add(id(group["lr"]))
     default = optimizer.defaults.get("lr")
-    if id(default) in seen:
+    if isinstance(default, torch.Tensor) and id(default) in seen:
         optimizer.defaults["lr"] = default.clone()  # what is written to a group is not the default of new ones
 
 

@@ -15,6 +15,7 @@ from optimsche.plans import noam
 from optimsche.schedule import Schedule
 from optimsche.text import from_dict, lookup, parse
 from optimsche.training import parameters, yaml_tags
+from optimsche.training.arguments import rename_hint
 from optimsche.training.optim_scheduler import OptimScheduler
 from optimsche.training.optimizers import own_rate
 from optimsche.training.together import share_scaler
@@ -25,6 +26,11 @@ _OPTIONS = [
     if parameter.kind is parameter.KEYWORD_ONLY
 ]
 _OPTIMIZER = ["optim_type", "optim_conf"]
+# SpeeChain's names, with its spelling and its README's, with the file and without.
+_SPEECHAINS = {
+    **dict.fromkeys(("noam.Noamlr", "noam.NoamLr", "Noamlr", "NoamLr"), "Noamlr"),
+    **dict.fromkeys(("exp.ExponentDecayLr", "ExponentDecayLr"), "ExponentDecayLr"),
+}
 
 
 def build_optim_sches(
@@ -41,8 +47,9 @@ def build_optim_sches(
                 optim_conf: {lr: 2.0e-3}
                 warmup_steps: 16000
 
-    ``type`` is SpeeChain's ``noam.Noamlr`` or ``exp.ExponentDecayLr``, or the name of any lr function or plan, whose
-    parameters then stand in ``conf``. In place of ``type``, ``schedule`` gives a schedule as text or as a dictionary.
+    ``type`` is SpeeChain's ``noam.Noamlr`` or ``exp.ExponentDecayLr``, or the name of a shape or a plan, whose
+    parameters then stand in ``conf``. In place of ``type``, ``schedule`` gives any schedule, combinators included, as
+    text or as a dictionary.
     Without ``d_model``, a Noam peaks at the optimizer's own ``lr``; the exponential decay starts there.
 
     Args:
@@ -91,7 +98,7 @@ def _build(path: str, section: Any, model: nn.Module, training_options: Mapping[
     if len(kinds) != 1:
         raise ValueError(f"{path}: give either 'type' or 'schedule', got {' and '.join(kinds) or 'neither'}")
     if "optim_type" not in conf:
-        hint = did_you_mean("optim_type", conf)
+        hint = rename_hint("optim_type", conf)
         raise ValueError(f"{path}.conf: 'optim_type' is missing: the name of an optimizer in torch.optim{hint}")
     optim_type, optim_conf = conf.pop("optim_type"), numbers_from_text(conf.pop("optim_conf", None))
     if not isinstance(optim_type, str):
@@ -120,16 +127,19 @@ def _read_schedule(schedule: Any) -> Schedule:
 
 def _schedule_of_type(path: str, kind: Any, conf: Mapping[str, Any], rate: Callable[[], float | None]) -> Schedule:
     """The schedule that ``type`` names, with its parameters from ``conf``; ``rate`` is the optimizer's own."""
-    name = str(kind).removeprefix("noam.").removeprefix("exp.")
+    name = _SPEECHAINS.get(str(kind), str(kind))
     values = _numbers(conf)
-    if name in ("Noamlr", "NoamLr"):
+    if name == "Noamlr":
         _refuse_unknown(f"{path}.conf", conf, [*_OPTIMIZER, *_OPTIONS, "d_model", "warmup_steps"])
+        for key in ("d_model", "warmup_steps"):
+            _refuse_text(f"{path}.conf.{key}", values.get(key))
         width, warmup_steps = values.get("d_model"), values.get("warmup_steps", 4000)
         if width is not None:
             return noam(d_model=width, warmup_steps=warmup_steps)
         return noam(peak=_rate(path, rate), warmup_steps=warmup_steps)
     if name == "ExponentDecayLr":
         _refuse_unknown(f"{path}.conf", conf, [*_OPTIMIZER, *_OPTIONS, "decay_factor"])
+        _refuse_text(f"{path}.conf.decay_factor", values.get("decay_factor"))
         return exponential(start=_rate(path, rate), factor=values.get("decay_factor", 0.999)).by_epoch()
     try:
         known = inspect.signature(lookup(name)).parameters
@@ -149,6 +159,11 @@ def _rate(path: str, rate: Callable[[], float | None]) -> float:
 def _numbers(options: Mapping[str, Any]) -> dict[str, Any]:
     names = ("optim_loss", "updated_modules")  # a part of a model may be named "0"
     return {key: value if key in names else numbers_from_text(value) for key, value in options.items()}
+
+
+def _refuse_text(path: str, value: Any) -> None:
+    if isinstance(value, str):
+        raise ValueError(f"{path} must be a number, got {value!r}")
 
 
 def _mapping(path: str, value: Any) -> Mapping[str, Any]:

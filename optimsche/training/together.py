@@ -11,8 +11,10 @@ import torch
 from optimsche.training import parameters
 from optimsche.training.losses import Losses, run_backward
 from optimsche.training.optim_scheduler import LOG, OptimScheduler
+from optimsche.training.precision import ready_after_failure
 from optimsche.training.result import StepResult
 from optimsche.training.timing import TimeFunc, timed
+from optimsche.training.turn import Planned
 
 
 @contextmanager
@@ -26,7 +28,8 @@ def micro_batch_all(optims: Mapping[str, OptimScheduler], step_num: int) -> Iter
     Raises:
         ValueError, TypeError: optimizers that cannot work together.
     """
-    _refuse_misfits(optims)
+    _refuse_strangers(optims)
+    prepare(optims)
     with ExitStack() as contexts:
         for optim in optims.values():
             contexts.enter_context(optim.micro_batch(step_num))
@@ -45,7 +48,8 @@ def step_all(
     """What follows the forward pass of a micro-batch, for several optimizers on one model.
 
     No weight changes before the last backward pass, and each optimizer's parameters get the gradient of its own loss
-    only. Optimizers that follow the same loss share one pass. All use one loss scaler, the first one's.
+    only. Optimizers that follow the same loss share one pass. All use one loss scaler, the first one's. A call that is
+    refused has changed nothing and may be made again; if an update fails half-way, what was not yet made is dropped.
 
     Args:
         optims: optimizers by name, as :func:`build_optim_sches` gives them; all with the same windows.
@@ -75,26 +79,47 @@ def step_all(
     >>> results["encoder"].updated, results["decoder"].updated
     (True, True)
     """
+    _refuse_strangers(optims)
     if len(optims) == 1:
         ((name, optim),) = optims.items()
         result = optim.step(
             losses, step_num=step_num, epoch_num=epoch_num, time_func=time_func, optim_name=name, logger=logger
         )
         return {name: result}
-    _refuse_misfits(optims)
-    for optim in optims.values():
-        optim._epoch(step_num, epoch_num)  # refused before anything has changed
-    _backward_all(optims, losses, step_num, time_func, logger)
-    results = {}
+    prepare(optims)
+    # All that can be refused comes first: the call may be corrected and made again.
+    planned = {name: optim._planned(step_num, epoch_num) for name, optim in optims.items()}
+    chosen = {name: optim._loss(planned[name].turn, losses) for name, optim in optims.items()}
     for name, optim in optims.items():
-        with timed(time_func, "optim_time", name):
-            results[name] = optim._update(step_num, epoch_num, logger)
+        optim._clock.check(planned[name].turn, updating=False)
+
+    _backward_all(optims, chosen, planned, time_func, logger)
+    results = {}
     scaler = next(iter(optims.values())).scaler
-    if scaler is not None and any(result.norm is not None for result in results.values()):
-        scaler.update()
+    with ready_after_failure(scaler), ExitStack() as on_failure:
+        for optim in optims.values():
+            on_failure.enter_context(optim._dropped_on_failure(logger, "an update beside it"))
+        for name, optim in optims.items():
+            with timed(time_func, "optim_time", name):
+                results[name] = optim._update(planned[name], logger)
+        if scaler is not None and any(result.norm is not None for result in results.values()):
+            scaler.update()
     for name, optim in optims.items():
         optim._skips.count(results[name], scaler, logger or LOG)
     return results
+
+
+def prepare(optims: Mapping[str, OptimScheduler]) -> None:
+    """Make optimizers ready to step together: one ``steps_per_epoch`` and one loss scaler for all.
+
+    Raises:
+        ValueError: they cannot work together.
+    """
+    _share_steps_per_epoch(optims)
+    _refuse_misfits(optims)
+    first, *others = optims.values()
+    if any(optim.scaler is not first.scaler for optim in others):
+        share_scaler(optims)
 
 
 def share_scaler(optims: Mapping[str, OptimScheduler]) -> None:
@@ -105,17 +130,27 @@ def share_scaler(optims: Mapping[str, OptimScheduler]) -> None:
         optim._scaler_is_shared = first.scaler is not None and len(optims) > 1
 
 
+def _share_steps_per_epoch(optims: Mapping[str, OptimScheduler]) -> None:
+    """Give the length of an epoch to those that do not know it, where ``batches`` has told one of them."""
+    known = {optim.steps_per_epoch for optim in optims.values()} - {None}
+    if len(known) == 1:
+        for optim in optims.values():
+            if optim.steps_per_epoch is None and optim._clock.seen == 0:
+                (optim.steps_per_epoch,) = known
+
+
 def _backward_all(
     optims: Mapping[str, OptimScheduler],
-    losses: Losses,
-    step_num: int,
+    losses: Mapping[str, torch.Tensor | None],
+    planned: Mapping[str, Planned],
     time_func: TimeFunc | None,
     logger: logging.Logger | None,
 ) -> None:
     followers: dict[int, dict[str, OptimScheduler]] = {}  # by the loss that they follow
     loss_of: dict[int, torch.Tensor] = {}
     for name, optim in optims.items():
-        loss = optim._share(losses, step_num, logger)
+        optim._begin_backward(planned[name].turn, logger)
+        loss = losses[name]
         if loss is not None:
             followers.setdefault(id(loss), {})[name] = optim
             loss_of[id(loss)] = loss
@@ -127,11 +162,9 @@ def _backward_all(
             with ExitStack() as clocks:
                 for name in group:
                     clocks.enter_context(timed(time_func, "loss_backward_time", name))
-                first = next(iter(group.values()))
-                inputs = _inputs(optims, group)
-                run_backward(
-                    loss_of[key], first._window(step_num).size, first.scaler, inputs, retain_graph=passes_left > 0
-                )
+                name, first = next(iter(group.items()))
+                size = planned[name].turn.window.size
+                run_backward(loss_of[key], size, first.scaler, _inputs(optims, group), retain_graph=passes_left > 0)
 
 
 def _inputs(optims: Mapping[str, OptimScheduler], group: Mapping[str, OptimScheduler]) -> list[torch.Tensor] | None:
@@ -143,12 +176,15 @@ def _inputs(optims: Mapping[str, OptimScheduler], group: Mapping[str, OptimSched
     return [parameter for parameter in own if parameter.requires_grad]
 
 
-def _refuse_misfits(optims: Mapping[str, OptimScheduler]) -> None:
+def _refuse_strangers(optims: Mapping[str, OptimScheduler]) -> None:
     if not isinstance(optims, Mapping) or not optims:
         raise TypeError(f"optims must be a dictionary of OptimScheduler by name, got {optims!r:.80}")
     for name, optim in optims.items():
         if not isinstance(optim, OptimScheduler):
             raise TypeError(f"optims[{name!r}] must be an OptimScheduler, got {type(optim).__name__}.")
+
+
+def _refuse_misfits(optims: Mapping[str, OptimScheduler]) -> None:
     in_common: dict[str, Callable[[OptimScheduler], object]] = {
         "accum_grad": lambda optim: optim.accum_grad,
         "steps_per_epoch": lambda optim: optim.steps_per_epoch,
@@ -157,11 +193,11 @@ def _refuse_misfits(optims: Mapping[str, OptimScheduler]) -> None:
     for what, value_of in in_common.items():
         values = {name: value_of(optim) for name, optim in optims.items()}
         if len(set(values.values())) > 1:
-            raise ValueError(f"optimizers that step together need the same {what}, got {values}")
+            one = next(value for value in values.values() if value is not None)
+            cure = f"\n    Build them all with {what}={one}." if what != "use_amp" else ""
+            raise ValueError(f"optimizers that step together need the same {what}, got {values}{cure}")
     if len(optims) > 1 and any(optim._synchronising is not None for optim in optims.values()):
         raise ValueError(
             "several optimizers on a model whose gradients are summed over processes: not supported so far. "
             "Use one optimizer with parameter groups."
         )
-    if any(optim.scaler is not next(iter(optims.values())).scaler for optim in optims.values()):
-        share_scaler(optims)

@@ -110,6 +110,87 @@ def test_a_schedule_as_text_and_a_configuration(tmp_path):
     assert max(float(row["lr"]) for row in rows) == float(rows[19]["lr"]) == 4e-3
 
 
+def config_file(path, rate, more=""):
+    path.write_text(
+        "optim_sches:\n"
+        "    type: constant\n"
+        f"    conf: {{optim_type: SGD, value: {rate}, updated_modules: ['0', '2', '7', '9']{more}}}\n"
+    )
+    return str(path)
+
+
+def test_an_edited_configuration_is_noticed_and_another_spelling_is_not(tmp_path):
+    config = config_file(tmp_path / "a.yaml", 0.1)
+    train.train(SHORT._replace(config=config), tmp_path)
+    moved = config_file(tmp_path / "b.yaml", "1.0e-1  ")
+    train.train(SHORT._replace(config=moved), tmp_path, resume=True)
+    config_file(tmp_path / "a.yaml", 0.2)
+    with pytest.raises(ValueError, match=r"was made with optimizers=.*constant\(value=0.1.*constant\(value=0.2"):
+        train.train(SHORT._replace(config=config), tmp_path, resume=True)
+
+    out = tmp_path / "text"
+    train.train(SHORT._replace(schedule="linear(start=3e-3, steps=46)"), out)
+    train.train(SHORT._replace(schedule="linear( steps=46, start=0.003 )"), out, resume=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", "cut", {"step_num": 1}, [1]])
+def test_a_broken_checkpoint_is_answered_in_a_sentence(content, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(torch.zeros(1000) if content == "cut" else content, path)
+    if content == "cut":
+        path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"checkpoint.pt is not a whole checkpoint of the demo; begin anew without"):
+        train.train(SHORT, tmp_path, resume=True)
+
+
+def test_the_table_has_the_updates_that_were_made(tmp_path):
+    """At every third window; the windows between are no rows, and a checkpoint is there at the end."""
+    config = config_file(tmp_path / "a.yaml", 0.1, ", step_per_update: 3")
+    outcome = train.train(SHORT._replace(config=config), tmp_path)
+    rows = rows_of(tmp_path)
+    assert outcome.updates == len(rows) == 2 * 23 // 3
+    assert [int(row["update"]) for row in rows] == list(range(1, 16))
+    assert {row["skipped"] for row in rows} == {"False"}
+
+
+def test_windows_of_another_size_resume_to_the_same_bits(tmp_path, monkeypatch):
+    settings = SHORT._replace(config=config_file(tmp_path / "a.yaml", 0.1, ", accum_grad: 7"))
+    train.train(settings, tmp_path / "alone")
+    save = files.save_checkpoint
+
+    def stopping(path, state):
+        save(path, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "save_checkpoint", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(settings, tmp_path / "out")
+    train.train(settings, tmp_path / "out", resume=True)
+    assert kill_and_resume.same_results(tmp_path / "alone", tmp_path / "out")
+
+
+def test_skipped_updates_are_not_counted_as_made(tmp_path):
+    outcome = train.train(SHORT._replace(schedule="constant(value=1e30)"), tmp_path)
+    assert outcome.updates < 5
+    assert outcome.updates + outcome.skipped == 46
+
+
+def test_a_rate_that_overflows_ends_in_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match=r"the rate of micro-batch 4, 1e\+300, is too large for the weights"):
+        train.train(SHORT._replace(schedule="constant(value=1e300)"), tmp_path)
+
+
+@pytest.mark.parametrize(("steps", "notes"), [(46, 0), (9, 1)])
+def test_a_plan_that_ends_before_the_run_is_mentioned(steps, notes, tmp_path, caplog):
+    train.train(SHORT._replace(schedule=f"linear(start=1e-3, steps={steps})"), tmp_path)
+    note = "the schedule ends with update 9, and this run makes 46: the rest gets the rate 0."
+    assert caplog.text.count(note) == notes
+
+
 class TestCommandLine:
     def test_show_prints_the_expression_and_its_rates(self, capsys, tmp_path):
         picture = tmp_path / "curve.svg"
@@ -128,7 +209,7 @@ class TestCommandLine:
         ("arguments", "message"),
         [
             (["show", "cosin(steps=9)"], "did you mean 'cosine'?"),
-            (["show", "linear(steps=9).by_epoch()"], "steps_per_epoch"),
+            (["show", "linear(steps=9).by_epoch()"], "counts epochs"),
             (["demo", "--schedule", "linear(steps=0.5)"], "update"),
             (["demo", "--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
         ],

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from optimsche import OptimScheduler, build_optim_sches, cosine, step_all
@@ -60,6 +62,36 @@ def one_nan_skips_everywhere(rank: int) -> dict[str, Any]:
     return {"skipped": [first.skipped, second.skipped], "weights": flat(model)}
 
 
+def one_drops_a_window(rank: int, how: str, use_amp: Any = False, model: nn.Module | None = None) -> dict[str, Any]:
+    """One process drops the first window of two micro-batches; the other knows nothing of it."""
+    model = DistributedDataParallel(small_model()) if model is None else model
+    optim = OptimScheduler(torch.optim.SGD(model.parameters()), PLAN, model=model, accum_grad=2, use_amp=use_amp)
+    if optim.scaler is not None:
+        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    skipped = []
+    for step_num, batch in enumerate(batches_of(rank)[:4], 1):
+        here = rank == 1 and step_num == 1
+        if here and how == "discard before":
+            optim.discard(step_num=1)  # its forward pass failed
+            continue
+        with optim.micro_batch(step_num):
+            loss = loss_of(model, batch)
+        if here and how == "fail":
+            loss.register_hook(fail)
+        try:
+            skipped.append(optim.step(loss, step_num=step_num).skipped)
+        except RuntimeError:
+            skipped.append(False)
+        if here and how == "discard":
+            optim.discard()
+    whole = isinstance(model, DistributedDataParallel)  # otherwise each process has other weights, its shard
+    return {"skipped": skipped[-3:], "weights": flat(model) if whole else None}
+
+
+def fail(gradient: torch.Tensor) -> None:
+    raise RuntimeError("boom")
+
+
 def refusals() -> dict[str, str]:
     model = DistributedDataParallel(EncoderDecoder())
     conf = {"optim_type": "SGD", "updated_modules": "decoder"}
@@ -80,16 +112,18 @@ def refusals() -> dict[str, str]:
     return messages
 
 
+def sharded(version: int) -> nn.Module:
+    """The model with its parameters in shards, by FSDP's first or second version."""
+    model = small_model()
+    if version == 1:
+        return FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=True)
+    fully_shard(model, mesh=init_device_mesh("cpu", (WORLD,)))
+    return model
+
+
 def train_sharded(rank: int, version: int, use_amp: Any) -> dict[str, Any]:
     """The same training with the parameters in shards."""
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
-
-    model: nn.Module = small_model()
-    if version == 1:
-        model = FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=True)
-    else:
-        fully_shard(model, mesh=init_device_mesh("cpu", (WORLD,)))
+    model = sharded(version)
     optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
     if optim.scaler is not None:
         optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
@@ -119,6 +153,12 @@ def main(rank: int, folder: Path) -> None:
         "fully_shard": train_sharded(rank, 2, False),
         "fully_shard fp16": train_sharded(rank, 2, "fp16"),
         "nan": one_nan_skips_everywhere(rank),
+        "discard": one_drops_a_window(rank, "discard"),
+        "discard fp16": one_drops_a_window(rank, "discard", "fp16"),
+        "discard before": one_drops_a_window(rank, "discard before"),
+        "fail": one_drops_a_window(rank, "fail"),
+        "discard fsdp": one_drops_a_window(rank, "discard", model=sharded(1)),
+        "discard fully_shard": one_drops_a_window(rank, "discard", model=sharded(2)),
         "refusals": refusals(),
     }
     (folder / f"{rank}.json").write_text(json.dumps(found))

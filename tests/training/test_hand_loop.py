@@ -91,6 +91,26 @@ def test_windows_that_an_epoch_cuts_short():
     assert same(weights(ours), weights(theirs))
 
 
+def test_windows_written_out_by_hand():
+    """Nothing here asks the library which micro-batch belongs where."""
+    ours, theirs = small_model(), small_model()
+    batches = some_batches(20)
+    optim = OptimScheduler(
+        torch.optim.AdamW(ours.parameters()), COSINE, accum_grad=4, steps_per_epoch=10, grad_clip=0.05
+    )
+    train(optim, ours, batches)
+    windows = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10], [11, 12, 13, 14], [15, 16, 17, 18], [19, 20]]
+    optimizer = torch.optim.AdamW(theirs.parameters())
+    for number, window in enumerate(windows, 1):
+        optimizer.zero_grad()
+        for step_num in window:
+            (loss_of(theirs, batches[step_num - 1]) / len(window)).backward()
+        optimizer.param_groups[0]["lr"] = COSINE(number)
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.05)
+        optimizer.step()
+    assert same(weights(ours), weights(theirs))
+
+
 def test_each_update_has_the_gradient_of_its_own_micro_batches():
     """The full-batch gradient of what the window holds, also in a short window, and nothing of another. Row 19."""
     model = small_model()

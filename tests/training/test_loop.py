@@ -1,9 +1,11 @@
 """What a training loop sees: numbered batches, contexts, results, several optimizers, and the snippets people type."""
 
 import io
+import itertools
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +45,67 @@ def test_batches_are_numbered_over_the_whole_run():
     assert list(optim.batches(loader, epochs=2, start=5)) == everything[4:]
     assert loader.sampler.epochs == [1, 2, 2]
     assert list(optim.batches(loader, epochs=2, start=7)) == []
+
+
+def test_a_loader_with_a_set_epoch_of_its_own_is_told():
+    class Streaming(list[Any]):
+        told: list[int] = []  # noqa: RUF012  # one list for the one loader
+
+        def set_epoch(self, epoch):
+            self.told.append(epoch)
+
+    loader = Streaming("ab")
+    list(OptimScheduler(sgd(small_model()), constant(value=0.1)).batches(loader, epochs=2))
+    assert loader.told == [1, 2]
+
+
+class Stream(torch.utils.data.IterableDataset[int]):
+    """0, 1, 2, ... without end, from 0 again whenever it is iterated."""
+
+    def __iter__(self):
+        return itertools.count()
+
+
+@pytest.mark.parametrize(
+    ("loader", "second_epoch"),
+    [
+        (torch.utils.data.DataLoader(Stream(), batch_size=None), [0, 1, 2]),  # begins again
+        (itertools.count(), [3, 4, 5]),  # goes on, and nothing is lost
+    ],
+)
+def test_a_stream_is_cut_into_epochs(loader, second_epoch):
+    optim = OptimScheduler(sgd(small_model()), constant(value=0.1), steps_per_epoch=3)
+    came = list(optim.batches(loader, epochs=2))
+    assert [(step_num, epoch) for step_num, epoch, _ in came] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
+    assert [batch for _, _, batch in came] == [0, 1, 2, *second_epoch]
+
+
+@pytest.mark.parametrize("zero", [torch.tensor(0), np.array(0)])
+def test_a_counter_that_is_counted_in_place(zero):
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1))
+    for batch in some_batches(3):
+        zero += 1
+        with optim.micro_batch(zero):
+            loss = loss_of(model, batch)
+        result = optim.step(loss, step_num=zero)
+    assert result.updated
+    assert type(result.real_step) is int
+    assert result.real_step == 3
+
+
+def test_batches_of_one_optimizer_give_the_length_of_an_epoch_to_all():
+    model = EncoderDecoder()
+    optims = {
+        name: OptimScheduler(sgd(part), constant(value=0.1), model=model, accum_grad=2)
+        for name, part in model.named_children()
+    }
+    closed = []
+    for step_num, epoch, batch in optims["encoder"].batches(some_batches(3), epochs=1):
+        with micro_batch_all(optims, step_num):
+            loss = model(batch)["decoder_loss"]
+        closed.append(step_all(optims, loss, step_num=step_num, epoch_num=epoch)["decoder"].closed)
+    assert closed == [False, True, True]
 
 
 def test_a_torch_loader_reshuffles_by_epoch():

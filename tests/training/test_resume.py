@@ -8,7 +8,7 @@ import torch
 
 from optimsche import OptimScheduler, constant, cosine, exponential, linear
 from optimsche.counting import resume_step
-from tests.training.helpers import loss_of, same, small_model, some_batches, train, weights
+from tests.training.helpers import break_gradients, loss_of, same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.05, steps=5).warmup(2)
 
@@ -158,20 +158,149 @@ def test_replacing_the_plan_needs_no_migration(caplog):
     assert not caplog.records
 
 
-def test_moments_of_other_shapes_are_refused():
-    model, optim = build()
+KINDS = ["AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD", "SGD"]
+MOMENTUM = {"SGD": {"momentum": 0.9}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_moments_of_other_shapes_are_refused(kind):
+    model = small_model()
+    optimizer = getattr(torch.optim, kind)
+    optim = OptimScheduler(optimizer(model.parameters(), **MOMENTUM.get(kind, {})), PLAN)
     train(optim, model, some_batches(4))
     groups = [{"params": list(reversed(list(model.parameters())))}]
-    other = OptimScheduler(torch.optim.AdamW(groups), PLAN)
+    other = OptimScheduler(optimizer(groups, **MOMENTUM.get(kind, {})), PLAN)
     with pytest.raises(ValueError, match=r"parameter 0 has shape \(8, 4\), and the parameter has \(3,\): the model or"):
         other.load_state_dict(optim.state_dict())
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "Adafactor"])
+def test_every_optimizer_loads_its_own_state(kind):
+    model = small_model()
+    optim = OptimScheduler.from_conf(kind, MOMENTUM.get(kind, {}), model, PLAN)
+    train(optim, model, some_batches(2))
+    optim.load_state_dict(through_a_file(optim.state_dict()))
+    train(optim, model, some_batches(3), start=3)
+
+
+@pytest.mark.parametrize(
+    ("saved", "loaded", "message"),
+    [
+        (
+            "SGD",
+            "AdamW",
+            "another kind of optimizer than AdamW: it has no 'amsgrad', 'betas', 'eps' and has 'dampening",
+        ),
+        ("AdamW", "SGD", "another kind of optimizer than SGD: it has no 'dampening', 'momentum', 'nesterov' and has"),
+        ("Adam", "RAdam", "another kind of optimizer than RAdam: it has 'amsgrad'"),
+        ("Adam", "AdamW", r"decoupled_weight_decay=False \(Adam and AdamW differ in this\), and AdamW has True here"),
+    ],
+)
+def test_the_state_of_another_kind_of_optimizer_is_refused(saved, loaded, message):
+    model = small_model()
+    optim = OptimScheduler.from_conf(saved, {}, model, PLAN)
+    train(optim, model, some_batches(1))
+    other = OptimScheduler.from_conf(loaded, {}, model, PLAN)
+    before = through_a_file(other.state_dict())
+    with pytest.raises(ValueError, match=message):
+        other.load_state_dict(optim.state_dict())
+    assert same(through_a_file(other.state_dict()), before)
+
+
+def test_a_state_of_an_older_torch_loads():
+    """One that lacks the flags which torch has added since."""
+    model, optim = build()
+    state = through_a_file(optim.state_dict())
+    for name in ("maximize", "foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay"):
+        del state["optimizer"]["param_groups"][0][name]
+    optim.load_state_dict(state)
+    train(optim, model, some_batches(4))
+
+
+@pytest.mark.parametrize("where", ["optimizer", "scaler"])
+def test_a_load_that_fails_half_way_changes_nothing(where):
+    rate = torch.tensor(0.1)
+    model = small_model()
+    optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=rate), PLAN, use_amp="fp16")
+    optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    train(optim, model, some_batches(3))
+    before = through_a_file(optim.state_dict())
+    state = through_a_file(optim.state_dict())
+    state["optimizer"]["param_groups"][0].update(lr=7.0, eps=1.0)
+    if where == "scaler":
+        state["scaler"]["scale"] = 4.0
+        optim.scaler.load_state_dict = failing_once(optim.scaler.load_state_dict)  # type: ignore[method-assign]
+    else:
+        state["optimizer"]["param_groups"][0]["lr"] = "much"
+    with pytest.raises((RuntimeError, ValueError)):
+        optim.load_state_dict(state)
+    assert same(through_a_file(optim.state_dict()), before)
+    assert optim.optimizer.param_groups[0]["lr"] is rate
+    train(optim, model, some_batches(4), start=4)
+
+
+def failing_once(load):
+    calls = []
+
+    def load_state_dict(state):
+        load(state)
+        calls.append(state)
+        if len(calls) == 1:
+            raise RuntimeError("boom")
+
+    return load_state_dict
+
+
+def test_skips_before_a_load_do_not_count_after_it():
+    model = small_model()
+    optim = OptimScheduler(torch.optim.SGD(model.parameters()), PLAN, max_skips=3)
+    state = optim.state_dict()
+    for _ in range(2):
+        for step_num in (1, 2):
+            assert optim.step(break_gradients(model), step_num=step_num).skipped
+        optim.load_state_dict(state)
+
+
+def test_epochs_in_fractions_are_no_disagreement(caplog):
+    """The fraction that the update before was given is not known after a resume."""
+
+    def built():
+        model = small_model()
+        return model, OptimScheduler(
+            torch.optim.SGD(model.parameters()), linear(steps=10).by_epoch(), steps_per_epoch=5
+        )
+
+    for resumed_at in (1.6, 2.0):
+        model, optim = built()
+        batches = some_batches(2)
+        optim.step(loss_of(model, batches[0]), step_num=5, epoch_num=resumed_at - 0.2)
+        other, other_optim = built()
+        other_optim.load_state_dict(optim.state_dict())
+        caplog.clear()
+        other_optim.step(loss_of(other, batches[1]), step_num=6, epoch_num=resumed_at)
+        assert not caplog.records
+
+
+def test_replacing_the_plan_twice_after_a_load_writes_nothing():
+    model = small_model()
+
+    def built():
+        return OptimScheduler(torch.optim.SGD(model.parameters()), linear(steps=10))
+
+    optim = built()
+    train(optim, model, some_batches(3))
+    other = built()
+    other.load_state_dict(optim.state_dict())
+    for _ in range(2):
+        other.schedule = linear(start=2.0, steps=10)
+        assert other.get_lr() == optim.get_lr() == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         (lambda s: s["optimizer"], ValueError, r"plain optimizer.*load_state_dict\({'optimizer': state"),
-        (lambda s: {"optimiser": s["optimizer"]}, ValueError, "has no 'optimizer'; did you mean 'optimiser'"),
+        (lambda s: {"optimiser": s["optimizer"]}, ValueError, "has no 'optimizer'; there is 'optimiser': rename it"),
         (lambda s: {}, ValueError, "its keys are none"),
         (lambda s: [s], TypeError, "got list"),
         (lambda s: {**s, "optimizer": {"state": {}}}, ValueError, "torch optimizer's state_dict"),

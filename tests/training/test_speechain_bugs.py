@@ -373,8 +373,28 @@ def test_noam_takes_every_step_from_zero_on():
 @pytest.mark.parametrize("grad_clip", [0, -1, math.nan, math.inf])
 def test_grad_clip_is_checked(grad_clip):
     """Row 24: 0 would zero every gradient, -1 climb, nan spread."""
-    with pytest.raises(ValueError, match=r"grad_clip must be .*\n    For no clipping: None"):
+    with pytest.raises(ValueError, match=r"grad_clip must be (> 0 .*\n    For no clipping: None|finite)"):
         OptimScheduler(sgd(small_model()), constant(value=0.1), grad_clip=grad_clip)
+
+
+def test_the_search_for_a_loss_scale_is_no_divergence():
+    """Row 25: the skips before the first good update end the run only where the scale itself falls below 1."""
+    model = small_model()
+    optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp="fp16", max_skips=2)
+    optim.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+    for step_num in range(1, 6):
+        assert optim.step(break_gradients(model), step_num=step_num).skipped
+    assert optim.step(loss_of(model, some_batches(1)[0]), step_num=6).updated
+    optim.step(break_gradients(model), step_num=7)
+    with pytest.raises(NonFiniteError, match=r"2 updates in a row.*max_skips=2"):
+        optim.step(break_gradients(model), step_num=8)
+
+    optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp="fp16", max_skips=2)
+    optim.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    optim.step(break_gradients(model), step_num=1)
+    optim.step(break_gradients(model), step_num=2)
+    with pytest.raises(NonFiniteError, match=r"all 3 updates so far.*the loss scale has fallen below 1"):
+        optim.step(break_gradients(model), step_num=3)
 
 
 @pytest.mark.parametrize("use_amp", [False, "fp16"])
@@ -437,6 +457,21 @@ def test_updated_modules_is_a_name_or_several():
         build("encodr")
     with pytest.raises(TypeError, match="must be a name or a list of names"):
         build(3)
+
+
+def test_a_tied_parameter_is_found_by_both_its_names():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(5, 4)
+            self.head = nn.Linear(4, 5, bias=False)
+            self.head.weight = self.embedding.weight
+            self.again = self.head
+
+    model = Tied()
+    for name in ("embedding", "embedding.weight", "head", "head.weight", "again", "again.weight", "*"):
+        optim = OptimScheduler.from_conf("SGD", {}, model, constant(value=0.1), updated_modules=name)
+        assert same(optim.optimizer.param_groups[0]["params"], [model.embedding.weight])
 
 
 def test_groups_keep_their_factors_and_the_kind_of_their_rate():

@@ -22,7 +22,26 @@ def two_rates():
     return torch.optim.SGD([{"params": model[0].parameters(), "lr": 1e-5}, {"params": model[2].parameters()}], lr=1e-3)
 
 
+class Own(torch.optim.Optimizer):
+    """An optimizer with these defaults and nothing else."""
+
+    def __init__(self, defaults):
+        super().__init__(small_model().parameters(), defaults)
+
+
 CONSTRUCTION = [
+    (
+        lambda: OptimScheduler(torch.optim.LBFGS(small_model().parameters()), PLAN),
+        TypeError,
+        "LBFGS needs a closure, which calls the model several times",
+    ),
+    (lambda: OptimScheduler(Own({}), PLAN), ValueError, "Own has no 'lr' in parameter group 0"),
+    (lambda: OptimScheduler(Own({"lr": None}), PLAN), ValueError, "Own has no 'lr' in parameter group 0"),
+    (
+        lambda: OptimScheduler(torch.optim.SGD([{"params": []}], lr=0.1), PLAN),
+        ValueError,
+        "SGD has no parameters: there is nothing to update",
+    ),
     (lambda: OptimScheduler("Adam", PLAN), TypeError, "torch.optim.Optimizer, got str.*OptimScheduler.from_conf"),
     (lambda: OptimScheduler(small_model(), PLAN), TypeError, "must be a torch.optim.Optimizer, got Sequential"),
     (lambda: OptimScheduler(sgd(), PLAN, model="m"), TypeError, "model must be a torch.nn.Module, got str"),
@@ -32,6 +51,8 @@ CONSTRUCTION = [
         r"schedule must be a Schedule \(constant\(value=...\) for a number",
     ),
     (lambda: OptimScheduler(sgd(), lambda n: 0.1), TypeError, "schedule must be a Schedule .@lr_fn for a function"),
+    (lambda: OptimScheduler(sgd(), "cosine(steps=9)"), TypeError, r"schedule must be .*parse\(text\) for text"),
+    (lambda: OptimScheduler(sgd(), cosine), TypeError, r"call it with its parameters: cosine\(\.\.\.\)"),
     (lambda: OptimScheduler(sgd(), PLAN, accum_grad=0), ValueError, r"OptimScheduler\(accum_grad=0\): .* >= 1"),
     (lambda: OptimScheduler(sgd(), PLAN, steps_per_epoch=0), ValueError, "steps_per_epoch must be"),
     (lambda: OptimScheduler(sgd(), PLAN, step_per_update=-1), ValueError, "step_per_update must be"),
@@ -110,6 +131,7 @@ def test_a_bare_loss_where_a_name_is_wanted():
         (True, TypeError, "step_num must be a whole number"),
         (1.0, TypeError, "step_num must be a whole number"),
         (None, TypeError, "step_num must be a whole number"),
+        (torch.tensor(True), TypeError, "step_num must be a whole number"),
     ],
 )
 def test_step_num(step_num, error, message):
@@ -123,7 +145,7 @@ def test_step_num(step_num, error, message):
         optim.update(step_num=step_num)
 
 
-@pytest.mark.parametrize("epoch_num", [-1, float("nan"), float("inf"), "2", True])
+@pytest.mark.parametrize("epoch_num", [-1, 0, 0.5, float("nan"), float("inf"), "2", True])
 def test_epoch_num(epoch_num):
     with pytest.raises((TypeError, ValueError), match=r"step\(epoch_num=.*epoch_num must be"):
         OptimScheduler(sgd(), PLAN).update(step_num=1, epoch_num=epoch_num)
@@ -194,6 +216,30 @@ def test_own_backward_pass_without_the_loss_scale():
     loss_of(model, some_batches(1)[0]).backward()
     with pytest.raises(ValueError, match=r"optim.scaler.scale\(loss\).backward\(\)"):
         optim.update(step_num=1)
+
+
+def test_halves_of_an_epoch():
+    model = small_model()
+    optim = OptimScheduler.from_conf("SGD", {}, model, linear(start=1.0, steps=10).by_epoch())
+    assert optim.step(loss_of(model, some_batches(1)[0]), step_num=1, epoch_num=1.5).lr == 0.95
+
+
+def test_optimizers_on_one_loss_that_are_stepped_one_by_one():
+    """SpeeChain's loop: the first backward pass frees the graph, or the first update changes what it needs."""
+    for retained in (False, True):
+        model = EncoderDecoder()
+        optims = {
+            name: OptimScheduler(sgd(part), PLAN, optim_loss="decoder_loss") for name, part in model.named_children()
+        }
+        losses = model(some_batches(1)[0])
+        if retained:
+            losses = {"decoder_loss": losses["decoder_loss"] * 1.0}
+            torch.autograd.backward(losses["decoder_loss"], retain_graph=True)
+            optims["decoder"].update(step_num=1)
+        else:
+            optims["encoder"].step(losses, step_num=1)
+        with pytest.raises(RuntimeError, match=r"(second time|inplace)(.|\n)*together(.|\n)*step_all\(optims, losses"):
+            optims["encoder" if retained else "decoder"].step(losses, step_num=1)
 
 
 def test_epochs_that_only_the_caller_knows():
@@ -268,7 +314,7 @@ def test_optimizers_that_cannot_step_together():
     loss = model(some_batches(1)[0])["decoder_loss"]
     for optims, message in [
         (pair({"accum_grad": 2}, {}), "need the same accum_grad, got {'encoder': 2, 'decoder': 1}"),
-        (pair({"steps_per_epoch": 2}, {}), "need the same steps_per_epoch"),
+        (pair({"steps_per_epoch": 2}, {"steps_per_epoch": 3}), "same steps_per_epoch(.|\n)*Build them all with steps"),
         (pair({"use_amp": "fp16"}, {}), "need the same use_amp"),
     ]:
         with pytest.raises(ValueError, match=message):

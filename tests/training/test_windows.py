@@ -1,0 +1,297 @@
+"""A window holds the gradients of its own micro-batches: not another's, not a failed update's, and of all that came."""
+
+import pytest
+import torch
+from torch import nn
+
+from optimsche import OptimScheduler, constant, step_all
+from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
+
+PLAN = constant(value=0.1)
+
+
+def built(**options):
+    model = small_model()
+    return model, OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, **options)
+
+
+def mean_gradient(model, batches):
+    """The norm of the mean of these micro-batches' gradients."""
+    reference = twin(model)
+    reference.zero_grad()
+    (sum(loss_of(reference, batch) for batch in batches) / len(batches)).backward()
+    return float(torch.nn.utils.get_total_norm([parameter.grad for parameter in reference.parameters()]))
+
+
+def own_step(optim, model, batch, step_num, size=1):
+    (loss_of(model, batch) / size).backward()
+    return optim.update(step_num=step_num)
+
+
+class Boom(RuntimeError):
+    """What a broken step raises."""
+
+
+def boom(*_):
+    raise Boom
+
+
+# -- gaps -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+def test_a_window_with_gaps_is_the_mean_of_what_came(use_amp, caplog):
+    model, optim = built(accum_grad=4, use_amp=use_amp)
+    if optim.scaler is not None:
+        optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    batches = some_batches(4)
+    expected = mean_gradient(model, [batches[0], batches[3]])
+    for step_num in (1, 4):
+        result = optim.step(loss_of(model, batches[step_num - 1]), step_num=step_num)
+    assert result.grad_norm == pytest.approx(expected, rel=1e-5)
+    assert caplog.text.count("update 1: 2 of the 4 micro-batches of its window came; its gradient is their mean") == 1
+
+
+@pytest.mark.parametrize("calls", [(4,), (1, 2, 3, 4), (2, 4)])
+def test_the_callers_own_backward_pass_is_left_as_it_is(calls, caplog):
+    """It may call update for every micro-batch or only where an update is due: nothing is known of its gaps."""
+    model, optim = built(accum_grad=4)
+    batches = some_batches(4)
+    expected = mean_gradient(model, batches)
+    caplog.clear()
+    for step_num, batch in enumerate(batches, 1):
+        (loss_of(model, batch) / 4).backward()
+        if step_num in calls:
+            result = optim.update(step_num=step_num)
+    assert result.grad_norm == pytest.approx(expected, rel=1e-5)
+    assert "micro-batches of its window came" not in caplog.text
+
+
+def test_backward_and_update_count_one_micro_batch(caplog):
+    model, optim = built(accum_grad=2)
+    for step_num, batch in enumerate(some_batches(4), 1):
+        optim.backward(loss_of(model, batch), step_num=step_num)
+        optim.update(step_num=step_num)
+    assert not caplog.records
+
+
+def test_a_window_that_is_dropped_before_it_opens(caplog):
+    """The forward pass of its first micro-batch failed."""
+    model, optim = built(accum_grad=3)
+    batches = some_batches(9)
+    train(optim, model, batches[:3])
+    before = weights(model)
+    optim.discard(step_num=4)
+    optim.discard(step_num=4)  # once is enough
+    assert caplog.text.count("update 2 is skipped: its window was discarded") == 1
+    results = [optim.step(loss_of(model, batches[n - 1]), step_num=n) for n in (5, 6)]
+    assert [result.skipped for result in results] == [False, True]
+    assert same(weights(model), before)
+    assert train(optim, model, batches, start=7)[-1].updated
+
+
+def test_discarding_a_window_that_is_over_drops_nothing(caplog):
+    model, optim = built(accum_grad=2)
+    train(optim, model, some_batches(2))
+    optim.discard(step_num=2)
+    assert not caplog.records
+    assert train(optim, model, some_batches(4), start=3)[-1].updated
+
+
+def test_a_dropped_window_does_not_open_again():
+    """Its closing micro-batch may stay away; the next window is not told that an update is missing."""
+    model, optim = built(accum_grad=3)
+    batches = some_batches(6)
+    optim.step(loss_of(model, batches[0]), step_num=1)
+    optim.discard()
+    optim.step(loss_of(model, batches[1]), step_num=2)
+    assert train(optim, model, batches, start=4)[-1].updated
+
+
+# -- gradients that do not belong -------------------------------------------------------------------------------------
+
+
+def test_gradients_from_before_the_run_are_not_in_its_first_update():
+    model, optim = built(accum_grad=2)
+    batches = some_batches(2)
+    expected = mean_gradient(model, batches)
+    (100 * loss_of(model, batches[0])).backward()  # a look whether it works at all
+    assert train(optim, model, batches)[-1].grad_norm == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_gradients_from_another_optimizers_backward_pass(together):
+    """Without model=, each backward pass reaches the other's parameters, too."""
+    model = EncoderDecoder()
+    batches = some_batches(3)
+    optims = {
+        name: OptimScheduler(torch.optim.SGD(part.parameters(), lr=0.0), constant(value=0.0))
+        for name, part in model.named_children()
+    }
+    decoder = []
+    for step_num in (1, 2):
+        (100 * model(batches[0])["decoder_loss"]).backward()
+        if together:
+            result = step_all(optims, model(batches[1])["decoder_loss"], step_num=step_num)["decoder"]
+        else:
+            result = optims["decoder"].step(model(batches[1])["decoder_loss"], step_num=step_num)
+        decoder.append(result.grad_norm)
+    gradients = torch.autograd.grad(model(batches[1])["decoder_loss"], list(model.decoder.parameters()))
+    assert decoder == pytest.approx([float(torch.nn.utils.get_total_norm(gradients))] * 2)
+
+
+def test_own_backward_pass_after_a_discard_whose_window_never_closes():
+    model, optim = built(accum_grad=3)
+    batches = some_batches(6)
+    own_step(optim, model, batches[0], 1, size=3)
+    optim.discard()
+    own_step(optim, model, batches[1], 2, size=3)  # and batch 3 is empty
+    expected = mean_gradient(model, batches[3:])
+    for step_num in (4, 5, 6):
+        result = own_step(optim, model, batches[step_num - 1], step_num, size=3)
+    assert result.grad_norm == pytest.approx(expected)
+
+
+# -- an update that fails ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+def test_a_failing_step_leaves_nothing_behind(use_amp, monkeypatch):
+    model, optim = built(use_amp=use_amp)
+    if optim.scaler is not None:
+        optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    batches = some_batches(2)
+    expected = mean_gradient(model, batches[1:])
+    with monkeypatch.context() as patch:
+        patch.setattr(optim.optimizer, "step", boom)
+        with pytest.raises(Boom):
+            optim.step(loss_of(model, batches[0]), step_num=1)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    result = optim.step(loss_of(model, batches[1]), step_num=2)
+    assert result.updated
+    assert result.grad_norm == pytest.approx(expected)
+    if optim.scaler is not None:
+        assert optim.scaler.get_scale() == 16.0
+
+
+def test_an_unscaled_loss_leaves_nothing_behind():
+    model, optim = built(use_amp="fp16")
+    batch = some_batches(1)[0]
+    with pytest.raises(ValueError, match="no loss was scaled"):
+        own_step(optim, model, batch, 1)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("failing", ["encoder", "decoder"])
+@pytest.mark.parametrize("use_amp", [False, "fp16"])
+def test_one_failing_step_of_several_leaves_nothing_behind(use_amp, failing, monkeypatch, caplog):
+    model, optims = a_pair(use_amp=use_amp)
+    batches = some_batches(2)
+    if use_amp:
+        for optim in optims.values():
+            optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(optims[failing].optimizer, "step", boom)
+        with pytest.raises(Boom):
+            step_all(optims, model(batches[0]), step_num=1)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert caplog.text.count("update 1 is skipped: an update beside it failed (Boom)") == (failing == "encoder")
+    results = step_all(optims, model(batches[1]), step_num=2)
+    assert all(result.updated for result in results.values())
+
+
+# -- a call that is refused -------------------------------------------------------------------------------------------
+
+
+def a_pair(**options):
+    model = EncoderDecoder()
+    optims = {
+        name: OptimScheduler(
+            torch.optim.SGD(part.parameters(), lr=0.1), PLAN, model=model, optim_loss=f"{name}_loss", **options
+        )
+        for name, part in model.named_children()
+    }
+    return model, optims
+
+
+def test_a_loss_that_the_second_optimizer_misses():
+    model, optims = a_pair()
+    batch = some_batches(1)[0]
+    losses = model(batch)
+    with pytest.raises(ValueError, match="no loss named 'decoder_loss'"):
+        step_all(optims, {"encoder_loss": losses["encoder_loss"]}, step_num=1)
+    assert all(result.updated for result in step_all(optims, losses, step_num=1).values())
+
+
+def test_a_rate_that_the_second_optimizer_refuses():
+    model, optims = a_pair()
+    batch = some_batches(1)[0]
+    before = weights(model)
+    group = optims["decoder"].optimizer.param_groups[0]
+    group["lr_scale"] = -1.0
+    losses = model(batch)
+    with pytest.raises(ValueError, match="the rate of parameter group 0 would be -"):
+        step_all(optims, losses, step_num=1)
+    assert same(weights(model), before)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    group["lr_scale"] = 1.0
+    assert all(result.updated for result in step_all(optims, losses, step_num=1).values())
+
+
+def test_a_window_that_the_second_optimizer_left_open():
+    model, optims = a_pair()
+    batch = some_batches(1)[0]
+    optims["decoder"].backward(model(batch), step_num=1)
+    losses = model(batch)
+    with pytest.raises(ValueError, match="number 1, was never made"):
+        step_all(optims, losses, step_num=2)
+    optims["decoder"].discard()
+    assert all(result.updated for result in step_all(optims, losses, step_num=2).values())
+
+
+def test_a_rate_that_a_single_optimizer_refuses():
+    model, optim = built()
+    loss = loss_of(model, some_batches(1)[0])
+    optim.optimizer.param_groups[0]["lr_scale"] = -1.0
+    with pytest.raises(ValueError, match="the rate of parameter group 0 would be -"):
+        optim.step(loss, step_num=1)
+    optim.optimizer.param_groups[0]["lr_scale"] = 1.0
+    assert optim.step(loss, step_num=1).updated
+
+
+# -- the backward pass of a model that synchronises -------------------------------------------------------------------
+
+
+def test_no_gradient_is_kept_from_a_model_that_synchronises():
+    """Its hooks run only in a backward pass that is not restricted to some parameters."""
+
+    class Synchronising(EncoderDecoder):
+        def no_sync(self):
+            return torch.enable_grad()
+
+    model: nn.Module = Synchronising()
+    model.encoder.requires_grad_(False)
+    optim = OptimScheduler(
+        torch.optim.SGD(model.decoder.parameters(), lr=0.1), PLAN, model=model, optim_loss="decoder_loss"
+    )
+    model.encoder.requires_grad_(True)
+    optim.backward(model(some_batches(1)[0]), step_num=1)
+    assert all(parameter.grad is not None for parameter in model.encoder.parameters())
+
+
+def test_the_backward_pass_holds_synchronisation_back_too():
+    """FSDP decides there, DDP in the forward pass."""
+    model, _ = built()
+    held_back = []
+
+    def no_sync():
+        held_back.append(None)
+        return torch.enable_grad()
+
+    model.no_sync = no_sync
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, model=model, accum_grad=2)
+    counts = []
+    for step_num, batch in enumerate(some_batches(4), 1):
+        optim.step(loss_of(model, batch), step_num=step_num)
+        counts.append(len(held_back))
+    assert counts == [1, 1, 2, 2]
