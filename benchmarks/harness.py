@@ -42,7 +42,8 @@ def compare(
     work_per_call: int = 1,
 ) -> Row:
     """Time two callables that do the same work, interleaved; one call does ``work_per_call`` pieces of it."""
-    ours(), theirs()  # warm up: caches, lazy imports
+    ours()  # warm up: caches, lazy imports
+    theirs()
     ours_s: list[float] = []
     theirs_s: list[float] = []
     for number in range(rounds):

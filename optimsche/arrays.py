@@ -20,17 +20,18 @@ class Formula(Protocol):
     @property
     def joints(self) -> tuple[float, ...]:
         """In updates, increasing."""
+        ...
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The value at these clocks."""
+        ...
 
 
 def evaluate(formula: Formula, real_step: Any, epoch: Any) -> Any:
     """``formula(real_step, epoch)`` for clocks of which at least one is a NumPy array of floats."""
     import numpy as np
 
-    is_row = not isinstance(real_step, float) and real_step.ndim == 1 and np.ndim(epoch) == 0
-    if not is_row or real_step.size < 2 * _ELEMENTS_PER_PIECE:
+    if np.ndim(real_step) != 1 or np.ndim(epoch) > 0 or real_step.size < 2 * _ELEMENTS_PER_PIECE:
         return _whole(formula, real_step, epoch)
     joints = formula.joints
     if real_step.size < (len(joints) + 1) * _ELEMENTS_PER_PIECE or not (real_step[1:] >= real_step[:-1]).all():

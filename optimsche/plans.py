@@ -243,9 +243,8 @@ def noam(*, warmup_steps: Steps, d_model: ModelSize | None = None, peak: Rate | 
     """
     if (d_model is None) == (peak is None):
         raise TypeError("noam() needs either d_model= (the width of the model) or peak= (the highest rate)")
-    if peak is None:
-        peak = (typing.cast(int, d_model) * warmup_steps) ** -0.5
-    return inverse_sqrt(start=peak, timescale=warmup_steps).warmup(warmup_steps)
+    highest: float = peak if d_model is None else (d_model * warmup_steps) ** -0.5  # type: ignore[assignment]
+    return inverse_sqrt(start=highest, timescale=warmup_steps).warmup(warmup_steps)
 
 
 @_plan

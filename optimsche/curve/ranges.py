@@ -133,8 +133,8 @@ def updates_per_epoch(call: str, steps_per_epoch: int | None, accum_grad: int) -
     accum_grad = domains.admit(call, "accum_grad", _PerUpdate, accum_grad)
     if steps_per_epoch is None:
         return None
-    steps_per_epoch = domains.admit(call, "steps_per_epoch", _PerEpoch, steps_per_epoch)
-    return -(-steps_per_epoch // accum_grad)  # Rounded up: the last window of an epoch is cut short.
+    in_epoch: int = domains.admit(call, "steps_per_epoch", _PerEpoch, steps_per_epoch)
+    return -(-in_epoch // accum_grad)  # Rounded up: the last window of an epoch is cut short.
 
 
 def epoch_of(update: float, per_epoch: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from sklearn.datasets import load_digits
@@ -13,7 +14,7 @@ TEST_IMAGES = 360
 
 def split() -> tuple[torch.utils.data.TensorDataset, torch.Tensor, torch.Tensor]:
     """The training set, and the images and labels of the test set: a fixed fifth, drawn once for all seeds."""
-    data = load_digits()
+    data: Any = load_digits()
     images = torch.tensor(data.images, dtype=torch.float32).unsqueeze(1) / 16
     labels = torch.tensor(data.target)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
