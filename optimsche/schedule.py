@@ -288,7 +288,7 @@ class Schedule:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Schedule):
             return NotImplemented
-        return self._lr_fn is other._lr_fn and self._arguments == other._arguments
+        return self._lr_fn == other._lr_fn and self._arguments == other._arguments
 
     def __hash__(self) -> int:
         return hash((self._lr_fn.name, tuple(self._arguments.items())))
