@@ -3,11 +3,12 @@
 A schedule is a pure function of the number of an update. It is built from a few shapes and a few combinators, and
 nothing here imports PyTorch or JAX until it is needed:
 
-- shapes: constant, linear, cosine, polynomial, one_minus_power, geometric, exponential, inverse_sqrt, power_law,
-  step_decay, milestones, piecewise_constant, piecewise_linear
-- combinators, also as methods: then (>>), warmup, cooldown, scale (*), add, clamp, shift, stretch, over, staircase,
-  repeat, by_epoch
+- shapes: constant, linear, cosine, polynomial, one_minus_power, geometric, exponential, tanh, rex, hyperbolic,
+  inverse_sqrt, power_law, step_decay, milestones, piecewise_constant, piecewise_linear, expression
+- combinators, also as methods: then (>>), warmup, cooldown, scale (*), add, clamp, shift, stretch, over, warp,
+  staircase, repeat, by_epoch, jitter, running_product; many pieces at once: sequence
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
+- factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
 - training, which needs PyTorch: OptimScheduler, StepResult, build_optim_sches, micro_batch_all, step_all
 
@@ -26,18 +27,23 @@ from optimsche.combinators import (
     by_epoch,
     clamp,
     cooldown,
+    jitter,
     over,
     repeat,
+    running_product,
     scale,
+    sequence,
     shift,
     staircase,
     stretch,
     then,
     warmup,
+    warp,
 )
 from optimsche.counting import resume_step, total_updates
 from optimsche.curve import plot, table
 from optimsche.domains import (
+    Closed,
     Count,
     Cycles,
     Factor,
@@ -53,13 +59,17 @@ from optimsche.domains import (
     Rate,
     Rates,
     Ratio,
+    Seed,
+    Share,
     Steps,
 )
 from optimsche.lr_fns import (
     constant,
     cosine,
     exponential,
+    expression,
     geometric,
+    hyperbolic,
     inverse_sqrt,
     linear,
     milestones,
@@ -68,7 +78,9 @@ from optimsche.lr_fns import (
     piecewise_linear,
     polynomial,
     power_law,
+    rex,
     step_decay,
+    tanh,
 )
 from optimsche.plans import (
     cosine_restarts,
@@ -80,6 +92,7 @@ from optimsche.plans import (
     warmup_linear,
     wsd,
 )
+from optimsche.plateau import greedy, plateau
 from optimsche.schedule import Schedule, lr_fn
 from optimsche.text import from_dict, parse, to_dict
 
@@ -116,6 +129,7 @@ _TRAINING = (
 )
 
 __all__ = [
+    "Closed",
     "Count",
     "Cycles",
     "Factor",
@@ -132,6 +146,8 @@ __all__ = [
     "Rates",
     "Ratio",
     "Schedule",
+    "Seed",
+    "Share",
     "Steps",
     "add",
     "by_epoch",
@@ -141,9 +157,13 @@ __all__ = [
     "cosine",
     "cosine_restarts",
     "exponential",
+    "expression",
     "from_dict",
     "geometric",
+    "greedy",
+    "hyperbolic",
     "inverse_sqrt",
+    "jitter",
     "linear",
     "lr_fn",
     "milestones",
@@ -153,6 +173,7 @@ __all__ = [
     "ops",
     "over",
     "parse",
+    "plateau",
     "piecewise_constant",
     "piecewise_linear",
     "plot",
@@ -160,12 +181,16 @@ __all__ = [
     "power_law",
     "repeat",
     "resume_step",
+    "rex",
+    "running_product",
     "scale",
+    "sequence",
     "shift",
     "staircase",
     "step_decay",
     "stretch",
     "table",
+    "tanh",
     "then",
     "to_dict",
     "total_updates",
@@ -174,6 +199,7 @@ __all__ = [
     "warmup_constant",
     "warmup_cosine",
     "warmup_linear",
+    "warp",
     "wsd",
 ]
 

@@ -28,6 +28,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from optimsche import ops
 
 __all__ = [
+    "Closed",
     "Count",
     "Cycles",
     "Factor",
@@ -43,6 +44,8 @@ __all__ = [
     "Rate",
     "Rates",
     "Ratio",
+    "Seed",
+    "Share",
     "Steps",
 ]
 
@@ -77,6 +80,9 @@ Count: TypeAlias = Annotated[int, Ge(1), Meaning("how many")]
 Cycles: TypeAlias = Annotated[
     int, Ge(1), Le(10_000), Meaning("how many cycles", "For cycles without an end leave it out.")
 ]
+Closed: TypeAlias = Literal["right", "left"]
+Seed: TypeAlias = Annotated[int, Ge(0), Lt(2**32), Meaning("a seed")]
+Share: TypeAlias = Annotated[float, Ge(0), Le(1), Meaning("a share of the rate")]
 Milestones: TypeAlias = Annotated[tuple[Steps, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
 Points: TypeAlias = Annotated[tuple[Length, ...], at.MinLen(1), Meaning("increasing numbers of updates")]
 Rates: TypeAlias = Annotated[tuple[Rate, ...], at.MinLen(1), Meaning("learning rates")]

@@ -37,6 +37,16 @@ def cos(x: float) -> float:
     return math.cos(x) if type(x) is float or is_number(x) else _namespace(x).cos(x)
 
 
+def sin(x: float) -> float:
+    """The sine of ``x``, in radians."""
+    return math.sin(x) if is_number(x) else _namespace(x).sin(x)
+
+
+def tanh(x: float) -> float:
+    """The hyperbolic tangent of ``x``."""
+    return math.tanh(x) if is_number(x) else _namespace(x).tanh(x)
+
+
 def exp(x: float) -> float:
     """The exponential of ``x``."""
     return math.exp(x) if is_number(x) else _namespace(x).exp(x)
@@ -57,6 +67,11 @@ def floor(x: float) -> float:
     if is_number(x):
         return float(math.floor(x)) if abs(x) < math.inf else x
     return _namespace(x).floor(x)
+
+
+def nearest(x: float) -> float:
+    """The nearest whole number as a float; from the middle between two, the even one."""
+    return float(round(x)) if is_number(x) else _namespace(x).round(x)
 
 
 def real(count: int) -> float:
@@ -175,21 +190,28 @@ def switch(real_step: float, at: float, before: Callable[[float], float], after:
     return where(first, before(where(first, real_step, at)), after(where(first, 0.0, real_step - at)))
 
 
-def block(real_step: float, every: float) -> tuple[float, float]:
+def block(real_step: float, every: float, closed: str = "right") -> tuple[float, float]:
     """The number of the block of ``every`` updates that ``real_step`` lies in, from 0, and its place in that block.
 
     A block ends with its last update: with ``every=10``, update 10 is place 10 of block 0 and update 11 is place 1 of
-    block 1. Exact for whole numbers below 2**53, where ``ceil(real_step / every)`` is not.
+    block 1. With ``closed="left"`` a block has its beginning and not its end, as in systems that count from 0: clock
+    10 is place 0 of block 1. Exact for whole numbers below 2**53, where ``ceil(real_step / every)`` is not.
 
     >>> [block(t, 10.0) for t in (0.0, 1.0, 10.0, 11.0)]
     [(0.0, 0.0), (0.0, 1.0), (0.0, 10.0), (1.0, 1.0)]
+    >>> [block(t, 10.0, closed="left") for t in (0.0, 9.0, 10.0)]
+    [(0.0, 0.0), (0.0, 9.0), (1.0, 0.0)]
     """
     if is_number(real_step) and not is_number(every):
         real_step = real_step + 0.0 * every  # torch has no derivative for the remainder of a number and a tensor
     place = real_step % every
-    full = (place <= minimum(slack(real_step), every / 1024)) & (real_step > 0)
-    place = where(full, place + every, place)
-    return floor((real_step - place) / every + 0.5), place
+    near = minimum(slack(real_step), every / 1024)
+    if closed == "right":
+        place = where((place <= near) & (real_step > 0), place + every, place)
+        return floor((real_step - place) / every + 0.5), place
+    number = floor((real_step - place) / every + 0.5)
+    on_the_next = place >= every - near
+    return where(on_the_next, number + 1.0, number), where(on_the_next, 0.0 * place, place)
 
 
 def count_below(points: Sequence[float], real_step: float) -> int:
@@ -235,6 +257,33 @@ def interpolate(real_step: float, points: Sequence[float], values: Sequence[floa
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# 32-bit words, for random numbers
+# ---------------------------------------------------------------------------------------------------------------------
+
+_MASK = 2**32 - 1
+
+
+def words(*values: float) -> tuple[Any, ...]:
+    """Whole floats below 2**32 as 32-bit words: Python integers, or arrays of a type that holds them."""
+    return tuple(int(value) if is_number(value) else _namespace(value).word(value) for value in values)
+
+
+def word(constant: int, like: Any) -> Any:
+    """A constant word of the kind of another."""
+    return constant if is_number(like) else _namespace(like).word(constant, like)
+
+
+def wrapped(value: Any) -> Any:
+    """A sum or shift of words as a word again: modulo 2**32."""
+    return value & _MASK if is_number(value) else _namespace(value).wrapped(value)
+
+
+def real_like(value: Any, clock: Any) -> Any:
+    """A word as a real number of the type of a clock."""
+    return float(value) if is_number(value) else _namespace(value).real_like(value, clock)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Clocks, and the libraries behind arrays
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -272,6 +321,16 @@ def spread(value: Any, real_step: Any, epoch: Any) -> Any:
             # Multiplied by ones and not copied, so that gradients pass and the wider type wins.
             value = value * _namespace(clock_).ones_like(clock_)
     return float(value) if type(value) is int else value
+
+
+def silently(function: Callable[[Any], Any], array: Any) -> Any:
+    """``function(array)`` without NumPy's warnings: for values that a later choice drops."""
+    if not is_numpy(array):
+        return function(array)
+    import numpy
+
+    with numpy.errstate(all="ignore"):
+        return function(array)
 
 
 def is_numpy(value: Any) -> bool:
@@ -320,12 +379,15 @@ def _find_namespace(kind: type) -> Any:
     raise TypeError(f"no arithmetic for {kind.__name__}; use a number, or a NumPy, PyTorch or JAX array")
 
 
+_ELEMENTARY = ("cos", "sin", "tanh", "exp", "log", "sqrt", "floor", "round", "ones_like")
+
+
 class _ArrayModule:
     """NumPy's functions, or ``jax.numpy``'s: the same names with the same meaning."""
 
     def __init__(self, module: Any) -> None:
         self._module = module
-        for name in ("cos", "exp", "log", "sqrt", "floor", "minimum", "maximum", "where", "ones_like"):
+        for name in (*_ELEMENTARY, "minimum", "maximum", "where"):
             setattr(self, name, getattr(module, name))
 
     def count_below(self, points: Any, real_step: Any) -> Any:
@@ -335,6 +397,15 @@ class _ArrayModule:
 
     def take(self, values: Any, index: Any) -> Any:
         return self._module.asarray(values, dtype=float)[index]
+
+    def word(self, value: Any, like: Any = None) -> Any:
+        return self._module.asarray(value).astype("uint32")
+
+    def wrapped(self, value: Any) -> Any:
+        return value  # the type wraps by itself
+
+    def real_like(self, value: Any, clock: Any) -> Any:
+        return value.astype(clock.dtype)
 
     def clock(self, value: Any, name: str) -> Any:
         xp = self._module
@@ -358,7 +429,7 @@ class _Torch:
         import torch
 
         self._torch = torch
-        for name in ("cos", "exp", "log", "sqrt", "floor", "ones_like"):
+        for name in _ELEMENTARY:
             setattr(self, name, getattr(torch, name))
 
     def minimum(self, x: Any, y: Any) -> Any:
@@ -391,6 +462,15 @@ class _Torch:
             return values
         dtype = like.dtype if like.is_floating_point() else self._widest(like)
         return torch.stack([torch.as_tensor(value, dtype=dtype, device=like.device) for value in values])
+
+    def word(self, value: Any, like: Any = None) -> Any:
+        return value if like is not None else value.to(self._torch.int64)
+
+    def wrapped(self, value: Any) -> Any:
+        return value & _MASK
+
+    def real_like(self, value: Any, clock: Any) -> Any:
+        return value.to(clock.dtype)
 
     def clock(self, value: Any, name: str) -> Any:
         if value.is_floating_point():

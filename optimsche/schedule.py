@@ -15,7 +15,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from optimsche import arrays, domains, ops
-from optimsche.domains import Cycles, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Steps
+from optimsche.domains import (
+    Closed,
+    Cycles,
+    Factor,
+    Fraction,
+    Growth,
+    Length,
+    Offset,
+    Rate,
+    Ratio,
+    Seed,
+    Share,
+    Steps,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -409,11 +422,12 @@ class Schedule:
         every: Steps | None = None,
         stretch: Growth = 1.0,
         scale: Fraction = 1.0,
+        closed: Closed = "right",
     ) -> Schedule:
         """Restart this ``every`` updates, each cycle ``stretch`` times as long and ``scale`` times as high."""
         from optimsche.combinators import repeat
 
-        return repeat(self, times, every=every, stretch=stretch, scale=scale)
+        return repeat(self, times, every=every, stretch=stretch, scale=scale, closed=closed)
 
     def clamp(self, *, floor: Rate = 0.0, ceiling: Rate | None = None) -> Schedule:
         """Keep the value between ``floor`` and ``ceiling``."""
@@ -421,11 +435,29 @@ class Schedule:
 
         return clamp(self, floor=floor, ceiling=ceiling)
 
-    def staircase(self, every: Steps) -> Schedule:
+    def staircase(self, every: Steps, *, closed: Closed = "right") -> Schedule:
         """Hold the value for ``every`` updates at a time."""
         from optimsche.combinators import staircase
 
-        return staircase(self, every)
+        return staircase(self, every, closed=closed)
+
+    def warp(self, clock: Schedule) -> Schedule:
+        """Play this on the clock that another schedule gives."""
+        from optimsche.combinators import warp
+
+        return warp(self, clock)
+
+    def jitter(self, amount: Share, *, seed: Seed = 0) -> Schedule:
+        """Move each update's value up or down at random, by at most ``amount`` of it: a pure function of the seed."""
+        from optimsche.combinators import jitter
+
+        return jitter(self, amount, seed=seed)
+
+    def running_product(self) -> Schedule:
+        """Multiply the values that this has at 1, 2, ... up to the update."""
+        from optimsche.combinators import running_product
+
+        return running_product(self)
 
     def by_epoch(self) -> Schedule:
         """Count finished epochs where this counts updates."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from optimsche import ops
 from optimsche.combinators import facts
-from optimsche.domains import Offset, Ratio, Steps
+from optimsche.domains import Closed, Offset, Ratio, Steps
 from optimsche.schedule import Schedule, lr_fn
 
 
@@ -137,16 +137,18 @@ def over(real_step: float, epoch: float, schedule: Schedule, steps: Steps) -> fl
 
 
 @lr_fn(length=facts.length_inside, joints=facts.joints_inside)
-def staircase(real_step: float, epoch: float, schedule: Schedule, every: Steps) -> float:
+def staircase(real_step: float, epoch: float, schedule: Schedule, every: Steps, *, closed: Closed = "right") -> float:
     r"""Hold the value for ``every`` updates at a time.
 
-    .. math:: \eta(t) = f(n \max(\lceil t/n \rceil - 1, 0))
+    .. math:: \eta(t) = f(n \max(\lceil t/n \rceil - 1, 0)), \quad \text{closed left: } f(n \lfloor t/n \rfloor)
 
     with :math:`t` real step, :math:`f` schedule, :math:`n` every. Updates 1 to :math:`n` get :math:`f(0)`.
 
     Args:
         schedule: the schedule to sample.
         every: updates on each step; > 0.
+        closed: the edge that belongs to a step. ``"right"``: its last update. ``"left"``: its first instant, for
+            steps that are counted from 0 and then shifted by 1.
 
     Returns:
         A schedule of the same length.
@@ -157,9 +159,42 @@ def staircase(real_step: float, epoch: float, schedule: Schedule, every: Steps) 
     >>> from optimsche import linear
     >>> [linear(start=1.0, steps=100).staircase(25)(t) for t in (1, 25, 26, 50, 51)]
     [1.0, 1.0, 0.75, 0.75, 0.5]
+    >>> [linear(start=1.0, steps=100).staircase(25, closed="left")(t) for t in (0, 24, 25, 49, 50)]
+    [1.0, 1.0, 0.75, 0.75, 0.5]
     """
-    _, place = ops.block(real_step, every)
+    _, place = ops.block(real_step, every, closed)
     return schedule(real_step - place, epoch)
+
+
+@lr_fn(length=lambda schedule, clock: clock.length, joints=lambda schedule, clock: clock.joints)
+def warp(real_step: float, epoch: float, schedule: Schedule, clock: Schedule) -> float:
+    r"""Play the schedule on the clock that another schedule gives.
+
+    .. math:: \eta(t) = f(g(t))
+
+    with :math:`t` real step, :math:`f` schedule, :math:`g` clock. A shape of length 1 on a clock that goes from 0 to 1
+    in its own way is a new shape; a straight line on a schedule as its clock moves and turns over that schedule's
+    values.
+
+    Args:
+        schedule: what is played, of length 1 for a clock that ends at 1.
+        clock: a schedule whose values are the clock, in updates of ``schedule``.
+
+    Returns:
+        A schedule as long as ``clock``.
+
+    Raises:
+        TypeError: one of them is not a schedule.
+
+    >>> from optimsche import cosine, linear, one_minus_power
+    >>> k_decay = cosine(start=0.1, steps=1).warp(one_minus_power(start=0.0, end=1.0, steps=100, power=2))
+    >>> [k_decay(t) for t in (0, 100)]
+    [0.1, 0.0]
+    >>> momentum = linear(start=0.95, end=0.85, steps=1).warp(linear(start=0.0, end=1.0, steps=30))
+    >>> [round(momentum(t), 4) for t in (0, 15, 30)]
+    [0.95, 0.9, 0.85]
+    """
+    return schedule(clock(real_step, epoch), epoch)
 
 
 @lr_fn(

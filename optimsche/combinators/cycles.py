@@ -7,16 +7,14 @@ from typing import Any
 
 from optimsche import ops
 from optimsche.combinators import facts
-from optimsche.domains import Cycles, Fraction, Growth, Steps
+from optimsche.domains import Closed, Cycles, Fraction, Growth, Steps
 from optimsche.schedule import Schedule, lr_fn
 
 # Joints of a repetition without an end are listed for so many cycles, or fewer if there are many in each.
 _CYCLES_LISTED, _MOST_JOINTS = 100, 10_000
 
 
-def _one_cycle(
-    schedule: Schedule, times: int | None, every: float | None, stretch: float, scale: float
-) -> dict[str, Any]:
+def _one_cycle(schedule: Schedule, times: int | None, every: float | None, stretch: float, **_: Any) -> dict[str, Any]:
     if every is None and schedule.length == math.inf:
         raise ValueError("the schedule never ends; say how long a cycle is (every=)")
     if every is None and schedule.length == 0:
@@ -41,7 +39,7 @@ def _begin(cycle: float, every: float, stretch: float) -> float:
     return every * ops.where(stretch == 1, cycle, (growing**cycle - 1.0) / (growing - 1.0))
 
 
-def _joints_of_repeat(schedule: Schedule, times: int | None, every: float, stretch: float, scale: float) -> list[float]:
+def _joints_of_repeat(schedule: Schedule, times: int | None, every: float, stretch: float, **_: Any) -> list[float]:
     inside = [*(joint for joint in schedule.joints if joint < every), every]
     cycles = range(min(_CYCLES_LISTED, max(_MOST_JOINTS // len(inside), 1)) if times is None else times)
     return [_begin(cycle, every, stretch) + joint * stretch**cycle for cycle in cycles for joint in inside]
@@ -49,7 +47,7 @@ def _joints_of_repeat(schedule: Schedule, times: int | None, every: float, stret
 
 @lr_fn(
     resolve=_one_cycle,
-    length=lambda schedule, times, every, stretch, scale: math.inf if times is None else _begin(times, every, stretch),
+    length=lambda schedule, times, every, stretch, **_: math.inf if times is None else _begin(times, every, stretch),
     joints=_joints_of_repeat,
 )
 def repeat(
@@ -61,6 +59,7 @@ def repeat(
     every: Steps | None = None,
     stretch: Growth = 1.0,
     scale: Fraction = 1.0,
+    closed: Closed = "right",
 ) -> float:
     r"""Restart the schedule again and again, each cycle longer and lower than the one before by the same ratio.
 
@@ -77,6 +76,8 @@ def repeat(
         every: length of the first cycle in updates; > 0. By default the length of the schedule.
         stretch: how many times as long each cycle is as the last; 1 to 100.
         scale: what is left of the rate with each cycle; > 0 and <= 1.
+        closed: the edge that belongs to a cycle. ``"right"``: its last update. ``"left"``: its first instant, so that
+            at the clock of a restart the new cycle has begun, for shapes that count from 0 and are then shifted by 1.
 
     Returns:
         A schedule as long as its cycles.
@@ -93,39 +94,43 @@ def repeat(
     >>> plan.joints
     (10.0, 30.0, 70.0)
     """
-    cycle, place = _cycle(real_step, times, every, stretch)  # type: ignore[arg-type]  # `every` is resolved
+    cycle, place = _cycle(real_step, times, every, stretch, closed)  # type: ignore[arg-type]  # `every` is resolved
     value = schedule(place, epoch)
     return value if ops.is_number(scale) and scale == 1 else value * scale**cycle
 
 
-def _cycle(real_step: float, times: int | None, every: float, stretch: float) -> tuple[float, float]:
+def _cycle(real_step: float, times: int | None, every: float, stretch: float, closed: str) -> tuple[float, float]:
     """The number of the cycle that an update lies in, from 0, and its place in it on the first cycle's clock."""
     if ops.is_number(stretch):
-        return (_equal_cycle if stretch == 1 else _growing_cycle)(real_step, times, every, stretch)
-    equal = _equal_cycle(real_step, times, every, stretch)
-    growing = _growing_cycle(real_step, times, every, ops.where(stretch == 1, 2.0, stretch))
+        return (_equal_cycle if stretch == 1 else _growing_cycle)(real_step, times, every, stretch, closed)
+    equal = _equal_cycle(real_step, times, every, stretch, closed)
+    growing = _growing_cycle(real_step, times, every, ops.where(stretch == 1, 2.0, stretch), closed)
     return ops.where(stretch == 1, equal[0], growing[0]), ops.where(stretch == 1, equal[1], growing[1])
 
 
-def _equal_cycle(real_step: float, times: int | None, every: float, _: float) -> tuple[float, float]:
-    cycle, place = ops.block(real_step, every)
+def _equal_cycle(real_step: float, times: int | None, every: float, _: float, closed: str) -> tuple[float, float]:
+    cycle, place = ops.block(real_step, every, closed)
     if times is None:
         return cycle, place
     past = cycle > times - 1
     return ops.minimum(cycle, times - 1.0), ops.where(past, real_step - (times - 1) * every, place)
 
 
-def _growing_cycle(real_step: float, times: int | None, every: float, stretch: float) -> tuple[float, float]:
+def _growing_cycle(
+    real_step: float, times: int | None, every: float, stretch: float, closed: str
+) -> tuple[float, float]:
     last = math.inf if times is None else times - 1.0
     # The logarithm is off by a rounding error just where it matters, at the joints; comparing puts that right.
     guess = ops.floor(ops.log(1.0 + real_step * (stretch - 1.0) / every) / ops.log(stretch))
     guess = ops.minimum(ops.maximum(guess, 0.0), last)
-    guess = ops.where((real_step <= _edge(guess, every, stretch)) & (guess > 0), guess - 1.0, guess)
-    cycle = ops.where((real_step > _edge(guess + 1.0, every, stretch)) & (guess < last), guess + 1.0, guess)
+    guess = ops.where(_begun(real_step, guess, every, stretch, closed) | (guess <= 0), guess, guess - 1.0)
+    later = _begun(real_step, guess + 1.0, every, stretch, closed) & (guess < last)
+    cycle = ops.where(later, guess + 1.0, guess)
     late = real_step - _begin(cycle, every, stretch)
     return cycle, ops.where(late > 0, late, 0.0 * late) / stretch**cycle
 
 
-def _edge(cycle: float, every: float, stretch: float) -> float:
+def _begun(real_step: float, cycle: float, every: float, stretch: float, closed: str) -> bool:
+    """Whether a cycle has begun; a clock that misses the joint by a rounding error is on it."""
     begin = _begin(cycle, every, stretch)
-    return begin + ops.slack(begin)
+    return real_step > begin + ops.slack(begin) if closed == "right" else real_step >= begin - ops.slack(begin)

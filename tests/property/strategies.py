@@ -9,6 +9,7 @@ from optimsche.schedule import LrFn, known
 rates = st.one_of(st.just(0.0), st.floats(1e-30, 1e6), st.sampled_from([1e-3, 0.1, 1.0, 3e-4]))
 positive_rates = rates.filter(lambda rate: rate > 0)
 lengths = st.one_of(st.integers(1, 20), st.integers(1, 10**9), st.integers(1, 100).map(float))
+edges = st.sampled_from(["right", "left"])
 few_updates = st.integers(1, 50)
 fractions = st.floats(1e-6, 1.0)
 powers = st.one_of(st.sampled_from([0.5, 1.0, 2.0, 3]), st.floats(0.01, 50.0))
@@ -35,6 +36,17 @@ segments = {
     o.polynomial: st.builds(o.polynomial, start=rates, end=rates, steps=lengths, power=powers),
     o.one_minus_power: st.builds(o.one_minus_power, start=rates, end=rates, steps=lengths, power=powers),
     o.geometric: st.builds(o.geometric, start=positive_rates, end=positive_rates, steps=lengths),
+    o.tanh: st.builds(
+        o.tanh, start=rates, end=rates, steps=lengths, lower=st.floats(-8.0, 0.0), upper=st.floats(0.5, 8.0)
+    ),
+    o.rex: st.builds(o.rex, start=rates, end=rates, steps=lengths, beta=st.floats(-100.0, 0.99)),
+    o.hyperbolic: st.builds(
+        lambda start, end, steps, more: o.hyperbolic(start=start, end=end, steps=steps, upper_bound=steps * more),
+        rates,
+        rates,
+        lengths,
+        st.floats(1.0, 100.0),
+    ),
 }
 finite_shapes = {
     **segments,
@@ -48,6 +60,9 @@ endless_shapes = {
     o.step_decay: st.builds(o.step_decay, start=rates, factor=fractions, every=lengths),
     o.milestones: st.builds(o.milestones, start=rates, factor=st.floats(1e-6, 2.0), at=increasing),
     o.piecewise_constant: _with_values(o.piecewise_constant, more=1),
+    o.expression: st.sampled_from(
+        ["0.1 / (1 + 0.1 * t)", "0.5 if t < 100 else 1 / (t + 1)", "3e-4 * min((t + 1) ** -0.5, t * 1e-3)"]
+    ).map(lambda text: o.expression(text=text)),
 }
 any_segment = st.one_of(*segments.values())
 finite_shape = st.one_of(*finite_shapes.values())
@@ -56,6 +71,15 @@ shape = st.one_of(*finite_shapes.values(), *endless_shapes.values())
 
 def _finite_of(inner):
     return inner.filter(lambda schedule: 1 <= schedule.length <= 10**9)
+
+
+# What is steep magnifies the last bit of its clock, and a step falls a whole step early by it: no law to the ulp.
+gentle = st.builds(o.linear, start=rates, end=rates, steps=st.just(1)) | st.builds(
+    o.cosine, start=rates, end=rates, steps=st.just(1)
+)
+clocks_to_one = st.one_of(
+    *(st.builds(f, start=st.just(0.0), end=st.just(1.0), steps=lengths) for f in (o.linear, o.cosine, o.rex))
+)
 
 
 def combinators_of(inner):
@@ -75,7 +99,9 @@ def combinators_of(inner):
         o.shift: st.builds(o.shift, inner, st.integers(-1_000, 1_000)),
         o.stretch: st.builds(o.stretch, inner, st.integers(1, 100)),
         o.over: st.builds(lambda s, k: o.over(s, s.length * k), _finite_of(inner), st.integers(1, 5)),
-        o.staircase: st.builds(o.staircase, inner, lengths),
+        o.staircase: st.builds(o.staircase, inner, lengths, closed=edges),
+        o.warp: st.builds(o.warp, gentle, clocks_to_one),
+        o.jitter: st.builds(o.jitter, inner, st.floats(0.0, 1.0), seed=st.integers(0, 2**32 - 1)),
         o.by_epoch: st.builds(o.by_epoch, inner),
         o.repeat: st.builds(
             o.repeat,
@@ -84,6 +110,7 @@ def combinators_of(inner):
             every=lengths,
             stretch=st.sampled_from([1.0, 2.0, 3, 1.5]),
             scale=fractions,
+            closed=edges,
         ),
     }
 
@@ -98,7 +125,9 @@ def schedules(draw, depth=3):
 
 any_schedule = schedules()
 updates_only = any_schedule.filter(lambda schedule: not schedule.counts_epochs)
-every_lr_fn = {**finite_shapes, **endless_shapes, **combinators_of(shape)}
+# Takes no tensors and no clock past its limit, so it is not among the schedules that every law is searched over.
+running_products = {o.running_product: st.builds(o.running_product, shape)}
+every_lr_fn = {**finite_shapes, **endless_shapes, **combinators_of(shape), **running_products}
 built_in = {f for f in known().values() if isinstance(f, LrFn) and f.__module__.startswith("optimsche.")}
 
 

@@ -1,0 +1,68 @@
+"""A stretch of the hyperbolic tangent."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from annotated_types import Gt, Lt
+
+from optimsche import ops
+from optimsche.domains import Meaning, Rate, Steps
+from optimsche.schedule import lr_fn
+
+Bound = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("an end of the stretch of tanh that is played")]
+
+
+def _rising(lower: float, upper: float, **_: Any) -> dict[str, Any]:
+    if not math.tanh(lower) < math.tanh(upper):
+        raise ValueError(
+            f"lower must be below upper, and tanh must rise between them, got lower={lower} and upper={upper}; "
+            "usual are -7 and 3, or the same number with both signs"
+        )
+    return {}
+
+
+@lr_fn(resolve=_rising)
+def tanh(
+    real_step: float,
+    epoch: float,
+    *,
+    start: Rate = 1.0,
+    end: Rate = 0.0,
+    steps: Steps,
+    lower: Bound = -7.0,
+    upper: Bound = 3.0,
+) -> float:
+    r"""Go from ``start`` to ``end`` along a stretch of the hyperbolic tangent, then hold ``end``.
+
+    .. math:: \eta(t) = s + (e - s)\,\frac{\tanh(l + (h - l) u) - \tanh l}{\tanh h - \tanh l}, \quad u = \min(t/T, 1)
+
+    with :math:`t` real step, :math:`s` start, :math:`e` end, :math:`T` steps, :math:`l` lower, :math:`h` upper.
+
+    Args:
+        start: rate at step 0; finite, >= 0.
+        end: rate from ``steps`` on; finite, >= 0.
+        steps: length in updates; > 0.
+        lower: where on the axis of tanh the stretch begins. Further below 0, the rate stays longer at ``start``.
+        upper: where it ends; above ``lower``. Further above 0, the rate is longer nearly ``end``.
+
+    Returns:
+        A schedule with values between ``start`` and ``end``, both met exactly (tanh alone comes near them only).
+
+    Raises:
+        ValueError, TypeError: a parameter is outside its range or of the wrong kind.
+
+    Source: Hsueh et al., Stochastic Gradient Descent with Hyperbolic-Tangent Decay (2018), arXiv:1806.01593.
+
+    >>> [round(tanh(start=0.1, steps=100, lower=-3, upper=3)(t), 6) for t in (0, 25, 50, 75, 100)]
+    [0.1, 0.095482, 0.05, 0.004518, 0.0]
+    """
+    done = ops.progress(real_step, steps)
+    weight = _climb(lower, (upper - lower) * done) / _climb(lower, upper - lower)
+    return ops.landing(start + (end - start) * weight, start, end, done)
+
+
+def _climb(lower: float, way: float) -> float:
+    """``tanh(lower + way) - tanh(lower)``, exactly 0 for no way."""
+    return ops.tanh(way) * (1.0 - ops.tanh(lower + way) * ops.tanh(lower))
