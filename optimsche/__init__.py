@@ -82,6 +82,7 @@ from optimsche.lr_fns import (
     step_decay,
     tanh,
 )
+from optimsche.metrics import greedy, plateau
 from optimsche.plans import (
     cosine_restarts,
     noam,
@@ -92,7 +93,6 @@ from optimsche.plans import (
     warmup_linear,
     wsd,
 )
-from optimsche.plateau import greedy, plateau
 from optimsche.schedule import Schedule, lr_fn
 from optimsche.text import from_dict, parse, to_dict
 

@@ -12,6 +12,7 @@ their own ``Annotated`` types.
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import math
 import operator
@@ -20,7 +21,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import annotated_types as at
 from annotated_types import Ge, Gt, Le, Lt
@@ -48,6 +49,10 @@ __all__ = [
     "Share",
     "Steps",
 ]
+
+
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
 
 
 class Meaning(NamedTuple):
@@ -329,6 +334,33 @@ def takes_text(annotation: Any) -> bool:
     if annotation is Any or annotation is str or typing.get_origin(annotation) is Literal:
         return True
     return any(takes_text(item) for item in typing.get_args(annotation))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Functions whose parameters are checked by their annotations
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def checked(call: str, function: Callable[P, ResultT]) -> Callable[P, ResultT]:
+    """``function``, its arguments checked and made plain first as those of an lr function are, in the same words.
+
+    >>> def half(*, rate: Rate) -> float:
+    ...     return rate / 2
+    >>> checked("half", half)(rate=-1)
+    Traceback (most recent call last):
+    ValueError: half(rate=-1): rate must be >= 0 and finite (a learning rate), got -1.
+    """
+    annotations = typing.get_type_hints(function, include_extras=True)
+    signature = inspect.signature(function)
+    parameters = {p.name: p.replace(annotation=annotations[p.name]) for p in signature.parameters.values()}
+
+    @functools.wraps(function)
+    def checking(*args: P.args, **kwargs: P.kwargs) -> ResultT:
+        given = by_name(call, parameters, args, kwargs)
+        values: dict[str, Any] = {name: admit(call, name, annotations[name], given[name]) for name in given}
+        return function(**values)  # type: ignore[call-arg]
+
+    return checking
 
 
 # ---------------------------------------------------------------------------------------------------------------------

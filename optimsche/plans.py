@@ -5,12 +5,9 @@ A plan is no new kind of thing: what it prints is what it is made of, and any of
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
-import typing
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, ParamSpec
 
 from annotated_types import Ge
 
@@ -37,19 +34,8 @@ ModelSize = Annotated[int, Ge(1), Meaning("the width of the model")]
 
 def _plan(build: Callable[P, Schedule]) -> Callable[P, Schedule]:
     """Check a plan's parameters as those of an lr function, in the plan's own words, and make it known by name."""
-    name = build.__name__
-    annotations = typing.get_type_hints(build, include_extras=True)
-
-    parameters = [p.replace(annotation=annotations[p.name]) for p in inspect.signature(build).parameters.values()]
-    by_name = {p.name: p for p in parameters}
-
-    @functools.wraps(build)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> Schedule:
-        given = domains.by_name(name, by_name, args, kwargs)
-        values: dict[str, Any] = {p: domains.admit(name, p, annotations[p], given[p]) for p in given}
-        return build(**values)  # type: ignore[call-arg]
-
-    register(name, checked)
+    checked = domains.checked(build.__name__, build)
+    register(build.__name__, checked)
     return checked
 
 

@@ -1,0 +1,15 @@
+"""Other systems' schedules by their own names and arguments, as expressions of this library's.
+
+    from optimsche import peers
+
+    peers.torch.CosineAnnealingLR(T_max=100, eta_min=1e-5, base_lr=3e-4)
+
+``schedule(n)`` is the rate that the system gives to update ``n``, from 1. Where the system takes the rate from the
+optimizer, the functions take ``base_lr``.
+"""
+
+from optimsche.peers import torch
+
+__all__ = [
+    "torch",
+]
