@@ -85,6 +85,7 @@ def plateau(
     rtol: Threshold = 1e-4,
     atol: Threshold = 0.0,
     cooldown: Reports = 0,
+    start: Factor = 1.0,
     floor: Factor = 0.0,
     smallest_change: Factor = 0.0,
     average: Count = 1,
@@ -104,12 +105,13 @@ def plateau(
         rtol: improvement that counts, as a part of the best; >= 0.
         atol: the same as a difference; >= 0.
         cooldown: reports after each fall in which none is counted against it; >= 0.
+        start: the factor before the first report; >= 0. A rate makes the result a rate.
         floor: the lowest factor; >= 0.
         smallest_change: a fall by no more than this is not made; >= 0.
         average: so many reports are averaged to one; >= 1.
 
     Returns:
-        A number from 0 to 1, to multiply a schedule with.
+        A number to multiply a schedule with, from 0 to 1 unless ``start`` is larger.
 
     Raises:
         ValueError, TypeError: a parameter is outside its range or of the wrong kind; a report is not a number.
@@ -119,7 +121,7 @@ def plateau(
     >>> (constant(value=0.4) * plateau(losses, factor=0.5, patience=1))(1)
     0.2
     """
-    value, best, bad, quiet = 1.0, math.inf if mode == "min" else -math.inf, 0, 0
+    value, best, bad, quiet = start, math.inf if mode == "min" else -math.inf, 0, 0
     yield value
     for metric in _means(history, average):
         if metric is not None:
@@ -154,6 +156,7 @@ def greedy(
     atol: Threshold = 1e-6,
     cooldown: Reports = 0,
     warmup: Reports = 0,
+    start: Factor = 1.0,
     floor: Factor = 0.0,
     ceiling: Factor = 10.0,
     smallest_change: Factor = 0.0,
@@ -171,6 +174,7 @@ def greedy(
         atol: the same as a difference; >= 0.
         cooldown: reports after a fall in which nothing is counted; >= 0.
         warmup: the same after a rise; >= 0.
+        start: the factor before the first report; >= 0. A rate makes the result a rate.
         floor: the lowest factor; >= 0.
         ceiling: the highest factor; >= 0.
         smallest_change: a change by no more than this is not made; >= 0.
@@ -189,7 +193,7 @@ def greedy(
     2.0
     """
     worst = math.inf if mode == "min" else -math.inf
-    value, best, good, bad, quiet, falls_left, begin = 1.0, worst, 0, 0, 0, restart_after, 0
+    value, best, good, bad, quiet, falls_left, begin = start, worst, 0, 0, 0, restart_after, 0
     yield value
     for place in range(len(history)):
         recent = history[max(begin, place + 1 - window) : place + 1]
@@ -210,5 +214,5 @@ def greedy(
             bad, quiet = 0, cooldown
             falls_left -= value <= floor
             if falls_left <= 0:
-                value, best, falls_left, begin = 1.0, worst, restart_after, place + 1
+                value, best, falls_left, begin = start, worst, restart_after, place + 1
         yield value

@@ -8,8 +8,10 @@
 optimizer, the functions take ``base_lr``.
 """
 
-from optimsche.peers import torch
+from optimsche.peers import optax, torch, transformers
 
 __all__ = [
+    "optax",
     "torch",
+    "transformers",
 ]

@@ -96,7 +96,7 @@ def stairs(values: Sequence[float], edges: Iterable[float]) -> Schedule:
 
 
 def mixed(low: float, high: float, share: Schedule) -> Schedule:
-    """``low + (high - low) * share``; a share above 1 goes past ``high``, where that is not below 0."""
+    """``low + (high - low) * share``, which a share above 1 may take past ``high``, but not below 0."""
     if high >= low:
         return constant(value=low).add((high - low) * share)
-    return linear(start=low, end=high, steps=1).warp(share)
+    return linear(start=low, end=0.0, steps=low / (low - high)).warp(share)

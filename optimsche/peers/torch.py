@@ -242,7 +242,7 @@ def ReduceLROnPlateau(
     base_lr: PositiveLr,
 ) -> Schedule:
     """The rate after each of the metrics reported so far: that of epoch ``n`` is the one after ``n - 1`` reports."""
-    factors = plateau.trace(
+    rates = plateau.trace(
         metrics,
         factor=factor,
         patience=patience,
@@ -250,7 +250,8 @@ def ReduceLROnPlateau(
         rtol=threshold if threshold_mode == "rel" else 0.0,
         atol=threshold if threshold_mode == "abs" else 0.0,
         cooldown=cooldown,
-        floor=min_lr / base_lr,
-        smallest_change=eps / base_lr,
+        start=base_lr,
+        floor=min_lr,
+        smallest_change=eps,
     )
-    return stairs([base_lr * value for value in factors], range(1, len(factors)))
+    return stairs(rates, range(1, len(rates)))
