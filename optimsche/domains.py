@@ -215,12 +215,12 @@ def _admit_anything(value: Any, meaning: Meaning) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's scalars and rows as Python's numbers and tuples, lists as tuples; anything else as it is."""
+    """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is."""
     if ops.is_numpy_scalar(value):
         return value.item()
     if ops.is_numpy(value) and getattr(value, "ndim", 0) == 1:
         return tuple(value.tolist())
-    return tuple(value) if type(value) is list else value
+    return tuple(value) if type(value) in (list, range) else value
 
 
 def _cure_for_kind(value: Any, allowed: str) -> str:

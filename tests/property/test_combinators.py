@@ -274,6 +274,107 @@ class TestRepeat:
         assert plan(begin + s.length * 2**cycle) == s.params["end"]
 
 
+class TestClosedLeft:
+    """A cycle or a step that has its first instant, shifted by 1: what systems that count from 0 do."""
+
+    @given(any_segment, st.integers(1, 50), st.integers(0, 10**6))
+    def test_equal_cycles_restart_where_the_counter_divides(self, s, every, c):
+        plan = s.repeat(every=every, closed="left").shift(1)
+        assert plan(c + 1) == s(c % every)
+
+    @given(any_segment, st.integers(1, 50), st.sampled_from([2, 3]), st.integers(0, 10**6))
+    def test_growing_cycles_restart_where_the_sum_of_their_lengths_is_reached(self, s, every, stretch, c):
+        plan = s.repeat(every=every, stretch=stretch, closed="left").shift(1)
+        begin, length = 0, every
+        while c >= begin + length:
+            begin, length = begin + length, length * stretch
+        assert plan(c + 1) == s((c - begin) / (length / every))
+
+    @given(any_segment, st.integers(1, 50), st.integers(1, 5))
+    def test_after_the_last_cycle_it_goes_on(self, s, every, times):
+        assert s.repeat(times, every=every, closed="left")(10 * times * every) == s(
+            10 * times * every - (times - 1) * every
+        )
+
+    @given(inner, st.integers(1, 10**4), st.integers(0, 10**6))
+    def test_steps_begin_where_the_counter_divides(self, s, every, c):
+        assert s.staircase(every, closed="left").shift(1)(c + 1) == s(c // every * every)
+
+    @pytest.mark.parametrize("every", [2.4, 0.1, 1 / 3, 7.7])
+    def test_a_length_that_is_not_whole_loses_no_step_to_rounding(self, every):
+        stairs = o.exponential(factor=0.5, every=every).staircase(every, closed="left")
+        edges = [k * every for k in range(1, 300)]
+        assert all(stairs(edge) == pytest.approx(0.5 ** (k + 1), rel=1e-9) for k, edge in enumerate(edges))
+
+
+class TestWarp:
+    @given(inner, real_steps, epochs)
+    def test_on_a_clock_that_runs_as_usual_is_the_schedule(self, s, t, e):
+        assert s.warp(o.linear(start=0.0, end=2.0**60, steps=2.0**60))(t, e) == s(t, e)
+
+    @given(inner, inner, real_steps, epochs)
+    def test_plays_the_first_on_the_values_of_the_second(self, s, clock, t, e):
+        assert s.warp(clock)(t, e) == s(clock(t, e), e)
+
+    @given(any_segment, any_segment, any_segment, real_steps)
+    def test_associates(self, a, b, c, t):
+        assert a.warp(b).warp(c)(t) == a.warp(b.warp(c))(t)
+
+    @given(any_segment, few_updates, st.floats(0.1, 5.0))
+    def test_ends_with_its_clock(self, clock, steps, power):
+        assert o.cosine(steps=1).warp(o.polynomial(start=0.0, end=1.0, steps=steps, power=power)).length == steps
+
+
+class TestRunningProduct:
+    @given(st.lists(st.floats(0.0, 2.0), min_size=2, max_size=30))
+    def test_multiplies_the_values_so_far(self, factors):
+        table = o.piecewise_constant(values=factors, at=range(1, len(factors)))
+        plan = table.running_product()
+        assert [plan(t) for t in range(len(factors) + 1)] == list(itertools.accumulate([1.0, *factors], operator.mul))
+
+    def test_of_equal_factors_is_a_power(self):
+        plan = o.constant(value=0.99).running_product()
+        assert plan(1_000) == pytest.approx(0.99**1_000, rel=1e-12)
+        assert plan(999.5) == plan(999)
+
+    def test_asks_in_any_order_and_by_any_epoch(self):
+        plan = o.by_epoch(o.linear(start=1.0, steps=10)).running_product()
+        assert [plan(t, epoch) for t, epoch in ((3, 6), (1, 6), (2, 1), (3, 6))] == [0.125, 0.5, 1.0, 0.125]
+
+    def test_longer_than_it_is_made_for(self):
+        with pytest.raises(ValueError, match="made for up to 10,000,000 updates, got 10,000,001"):
+            o.constant(value=1.0).running_product()(10_000_001)
+
+
+class TestSequence:
+    @given(st.lists(any_segment, min_size=1, max_size=40), real_steps)
+    def test_is_the_chain_of_pieces(self, pieces, t):
+        assert o.sequence(pieces)(t) == functools.reduce(operator.rshift, pieces)(t)
+
+    def test_of_many_pieces_nests_as_deep_as_their_logarithm(self):
+        plan = o.sequence([o.constant(value=k, steps=1) for k in range(2_000)])
+        assert [plan(t) for t in (1, 2, 1_000, 2_000, 3_000)] == [0, 1, 999, 1_999, 1_999]
+        assert o.parse(repr(plan)) == plan
+
+    @pytest.mark.parametrize(
+        ("pieces", "at", "message"),
+        [
+            ([], None, "at least one schedule"),
+            ([o.constant(), o.constant()], None, r"piece 0 never ends; give it a length \(steps=\)"),
+            ([o.constant(), o.constant()], (3, 4), "one update less than there are schedules"),
+            ([o.constant()] * 3, (4, 4), r"at must increase from above 0, got 4 after 4"),
+            ([o.constant()] * 2, (0,), r"at must increase from above 0, got 0 after 0"),
+        ],
+    )
+    def test_refuses_what_is_none(self, pieces, at, message):
+        with pytest.raises(ValueError, match=message):
+            o.sequence(pieces, at=at)
+
+    def test_refuses_what_is_no_schedule(self):
+        with pytest.raises(TypeError, match=r"sequence takes schedules, got 0.1 \(float\)"):
+            o.sequence([0.1])
+
+
 class TestClamp:
     @given(inner, rates, st.none() | rates, real_steps, epochs)
     def test_bounds_and_is_idempotent(self, s, floor, more, t, e):

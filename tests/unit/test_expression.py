@@ -1,0 +1,111 @@
+"""Formulas as text: what is read, what is computed, and that nothing else can be."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import optimsche as o
+
+MEANT = {
+    "0.1 / (1 + 0.1*t)": lambda t: 0.1 / (1 + 0.1 * t),
+    "lambda epoch: 0.95 ** epoch": lambda t: 0.95**t,
+    "lambda x: x // 7 % 3": lambda t: t // 7 % 3,
+    "1 if t < 10 else 0.1 if t < 20 and not t > 15 or t > 90 else 0.01": lambda t: (
+        1 if t < 10 else 0.1 if (t < 20 and not t > 15) or t > 90 else 0.01
+    ),
+    "min((t + 1) ** -0.5, (t + 1) * 16 ** -1.5, 7)": lambda t: min((t + 1) ** -0.5, (t + 1) * 16**-1.5, 7),
+    "0.5 * (1.0 + math.cos(math.pi * t / 100))": lambda t: 0.5 * (1 + math.cos(math.pi * t / 100)),
+    "int(t / 3) + floor(t / 4) + ceil(t / 5) + round(t / 2) + abs(-t)": lambda t: (
+        int(t / 3) + math.floor(t / 4) + math.ceil(t / 5) + round(t / 2) + abs(-t)
+    ),
+    "exp(-t / 50) + log(t + 1) + sqrt(t) + tanh(t / 9) + pow(2, -t) + sin(t) ** 2 + max(t, 3) - e / pi + 1": lambda t: (
+        math.exp(-t / 50)
+        + math.log(t + 1)
+        + math.sqrt(t)
+        + math.tanh(t / 9)
+        + 2**-t
+        + math.sin(t) ** 2
+        + max(t, 3)
+        - math.e / math.pi
+        + 1
+    ),
+    "0.1 if t <= 0 else 1 / t": lambda t: 0.1 if t <= 0 else 1 / t,
+}
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_means_what_python_means(text):
+    s = o.expression(text=text)
+    steps = np.arange(0, 120)
+    expected = [MEANT[text](t) for t in steps.tolist()]
+    assert [s(t) for t in steps.tolist()] == pytest.approx(expected, rel=1e-14)
+    assert s(steps) == pytest.approx(np.array(expected, dtype=float), rel=1e-13)
+    assert s(torch.as_tensor(steps)).tolist() == pytest.approx(expected, rel=1e-13)
+    with jax.enable_x64(True):
+        assert s(jnp.asarray(steps)).tolist() == pytest.approx(expected, rel=1e-13)
+        assert jax.jit(s)(jnp.asarray(steps)).tolist() == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_prints_compares_and_travels_as_its_formula(text):
+    s = o.expression(text=text)
+    assert o.parse(repr(s)) == s
+    assert o.from_dict(s.to_dict()) == s
+    assert o.expression(text=s.params["text"]) == s
+
+
+def test_the_same_formula_is_equal_however_it_was_typed():
+    assert o.expression(text="0.1/(1+t)") == o.expression(text="lambda n:\n  0.1 / (1 + n)")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("__import__('os').system('x')", "unknown function"),
+        ("t.__class__", r"'t.__class__' has no place in a formula"),
+        ("().__class__.__bases__[0]", "has no place in a formula"),
+        ("[t for t in (1, 2)]", "has no place in a formula"),
+        ("foo(t)", r"unknown function 'foo'; did you mean 'floor'\?"),
+        ("sqr(t)", r"unknown function 'sqr'; did you mean 'sqrt'\?"),
+        ("math.factorial(t)", "unknown function 'math.factorial'"),
+        ("sqrt(t, 2)", "sqrt takes 1, got 2 arguments"),
+        ("min(t)", "min takes at least 2, got 1 arguments"),
+        ("lambda a, b: a", "a lambda of one argument is read"),
+        ("step * 2", "'step' has no place in a formula"),
+        ("t if", "is not a formula: invalid syntax"),
+        ("", "has no place in a formula"),
+        ("'a' * 3", "has no place in a formula"),
+        ("1e999 * t", "is too large a number"),
+        ("(" * 200 + "t" + ")" * 200, "nested|not a formula"),
+        ("-" * 70 + "t", "nested more than 60 deep"),
+        ("t + " * 5_000 + "t", "characters; at most 10000 are read"),
+        ("0 < t < 5", "has no place in a formula"),
+        ("(t := 5)", "has no place in a formula"),
+    ],
+)
+def test_refuses_what_is_no_formula(text, message):
+    with pytest.raises(ValueError, match=message):
+        o.expression(text=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 / t", r"expression\(text='1 / t'\) has no value at t=0: float division by zero"),
+        ("9 ** 9 ** 9", "has no value at t=0"),
+        ("(t - 5) ** 0.5", "has no value at t=0"),
+        ("1e300 * 1e300", "is inf at t=0"),
+    ],
+)
+def test_says_where_a_formula_has_no_value(text, message):
+    with pytest.raises(ValueError, match=message):
+        o.expression(text=text)(0)
+
+
+def test_is_text():
+    with pytest.raises(TypeError, match="text must be a str"):
+        o.expression(text=3)
