@@ -1,51 +1,62 @@
-"""Evaluating a bound formula on NumPy arrays: piece by piece where the steps are sorted, else all at once.
+"""Evaluating a schedule on NumPy arrays, in blocks that fit the processor's cache.
 
-The result is that of evaluating every element alone; what differs is only how much is computed. A formula that
-cannot take arrays, because it branches in Python or calls ``math``, is evaluated element by element.
+The result is that of evaluating every element alone; what differs is only how much is computed. Where the formula could
+be followed on symbols, each block runs through flat code and goes one way at each joint; elsewhere the formula takes
+whole blocks. One that cannot take arrays, because it branches in Python or calls ``math``, is evaluated element by
+element.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from optimsche import ops
 
-# Cutting at joints pays only when the pieces are long: below this many elements a piece, one pass is quicker.
-_ELEMENTS_PER_PIECE = 1_000
+# So many elements of eight bytes, and the few results between them, stay in a core's own cache.
+_BLOCK = 8_192
+# Below this many elements one pass through the formula is quicker than writing and compiling code for it.
+_FEW = 256
 
 
-class Formula(Protocol):
-    """A bound formula that knows where its pieces meet."""
+def evaluate(formula: Any, real_step: Any, epoch: Any) -> Any:
+    """``formula(real_step, epoch)`` for clocks of which at least one is a NumPy array.
 
-    @property
-    def joints(self) -> tuple[float, ...]:
-        """In updates, increasing."""
-        ...
+    Args:
+        formula: callable with the clocks; its ``for_blocks()`` gives flat code for blocks of an array, or None.
+        real_step: a number or an array, as a user gives it.
+        epoch: likewise.
 
-    def __call__(self, real_step: Any, epoch: Any) -> Any:
-        """The value at these clocks."""
-        ...
-
-
-def evaluate(formula: Formula, real_step: Any, epoch: Any) -> Any:
-    """``formula(real_step, epoch)`` for clocks of which at least one is a NumPy array of floats."""
+    Raises:
+        TypeError, ValueError: a clock is no number, or below 0 or not finite.
+    """
     import numpy as np
 
-    if np.ndim(real_step) != 1 or np.ndim(epoch) > 0 or real_step.size < 2 * _ELEMENTS_PER_PIECE:
+    steps_differ = ops.is_numpy(real_step) and real_step.dtype.kind in "iuf"
+    if not steps_differ or np.ndim(epoch) > 0 or real_step.size <= _FEW:
+        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
         return _whole(formula, real_step, epoch)
-    joints = formula.joints
-    if real_step.size < (len(joints) + 1) * _ELEMENTS_PER_PIECE or not (real_step[1:] >= real_step[:-1]).all():
-        return _whole(formula, real_step, epoch)
-    # Formulas take an update that lies on a joint as the last of the piece before it: hence "right".
-    cuts = np.searchsorted(real_step, joints, side="right").tolist()
-    curve = np.empty_like(real_step)
-    for begin, end in zip([0, *cuts], [*cuts, real_step.size], strict=True):
-        if begin < end:
-            curve[begin:end] = _whole(formula, real_step[begin:end], epoch)
-    return curve
+    epoch = ops.clock(epoch, "epoch")
+    blocks, flat = formula.for_blocks(), real_step.ravel()
+    curve = np.empty(flat.size, dtype=flat.dtype if flat.dtype.kind == "f" else float)
+    clock, workspace = np.empty(_BLOCK, curve.dtype), blocks and blocks.workspace(_BLOCK, curve.dtype)
+    for begin in range(0, flat.size, _BLOCK):
+        values = curve[begin : begin + _BLOCK]
+        block = clock[: values.size]
+        block[:] = flat[begin : begin + _BLOCK]
+        if not (block.min() >= 0 and block.max() < np.inf):
+            ops.clock(real_step, "real_step")  # raises, with the range of all of them
+        values[:] = blocks(block, epoch, workspace) if blocks else _whole(formula, block, epoch)
+    return curve.reshape(real_step.shape)
 
 
-def _whole(formula: Formula, real_step: Any, epoch: Any) -> Any:
+def call(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any, out: Any) -> Any:
+    """A formula that is called from flat code, with a block or with what is one number for all of it."""
+    out[:] = _whole(formula, real_step, epoch) if ops.is_array(real_step) else formula(float(real_step), epoch)
+    return out
+
+
+def _whole(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any) -> Any:
     try:
         return ops.spread(formula(real_step, epoch), real_step, epoch)
     except (TypeError, ValueError):
@@ -54,7 +65,7 @@ def _whole(formula: Formula, real_step: Any, epoch: Any) -> Any:
         return _by_element(formula, real_step, epoch)
 
 
-def _by_element(formula: Formula, real_step: Any, epoch: Any) -> Any:
+def _by_element(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any) -> Any:
     import numpy as np
 
     steps, epochs = np.broadcast_arrays(real_step, epoch)

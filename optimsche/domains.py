@@ -139,7 +139,8 @@ def _admit(annotation: Any, value: Any, meaning: Meaning) -> Any:
         return _admit_one_of(items, value, meaning)
     if origin is Literal:
         if value not in items:
-            raise _Refused("one of " + ", ".join(map(repr, items)), meaning, wrong_kind=False)
+            of_their_kind = type(value) in map(type, items)
+            raise _Refused("one of " + ", ".join(map(repr, items)), meaning, wrong_kind=not of_their_kind)
         return value
     if origin in (tuple, list) or annotation in (tuple, list):
         return _admit_tuple(items, value, meaning)

@@ -19,6 +19,8 @@ import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from optimsche.symbols import Symbol, is_symbol, written
+
 #: The largest clock: far beyond any run, and small enough that no formula overflows on it.
 LARGEST_CLOCK = 1e300
 
@@ -34,36 +36,38 @@ _ROUNDING, _LESS_THAN_AN_UPDATE = 2.0**-32, 0.25
 
 def cos(x: float) -> float:
     """The cosine of ``x``, in radians."""
-    return math.cos(x) if type(x) is float or is_number(x) else _namespace(x).cos(x)
+    return math.cos(x) if type(x) is float else _elementary("cos", x)
 
 
 def sin(x: float) -> float:
     """The sine of ``x``, in radians."""
-    return math.sin(x) if is_number(x) else _namespace(x).sin(x)
+    return math.sin(x) if type(x) is float else _elementary("sin", x)
 
 
 def tanh(x: float) -> float:
     """The hyperbolic tangent of ``x``."""
-    return math.tanh(x) if is_number(x) else _namespace(x).tanh(x)
+    return math.tanh(x) if type(x) is float else _elementary("tanh", x)
 
 
 def exp(x: float) -> float:
     """The exponential of ``x``."""
-    return math.exp(x) if is_number(x) else _namespace(x).exp(x)
+    return math.exp(x) if type(x) is float else _elementary("exp", x)
 
 
 def log(x: float) -> float:
     """The natural logarithm of ``x`` > 0."""
-    return math.log(x) if is_number(x) else _namespace(x).log(x)
+    return math.log(x) if type(x) is float else _elementary("log", x)
 
 
 def sqrt(x: float) -> float:
     """The square root of ``x`` >= 0."""
-    return math.sqrt(x) if is_number(x) else _namespace(x).sqrt(x)
+    return math.sqrt(x) if type(x) is float else _elementary("sqrt", x)
 
 
 def floor(x: float) -> float:
     """The largest whole number <= ``x``, as a float."""
+    if is_symbol(x):
+        return written("floor", x)
     if is_number(x):
         return float(math.floor(x)) if abs(x) < math.inf else x
     return _namespace(x).floor(x)
@@ -71,7 +75,15 @@ def floor(x: float) -> float:
 
 def nearest(x: float) -> float:
     """The nearest whole number as a float; from the middle between two, the even one."""
+    if is_symbol(x):
+        return written("round", x)
     return float(round(x)) if is_number(x) else _namespace(x).round(x)
+
+
+def _elementary(name: str, x: float) -> float:
+    if is_symbol(x):
+        return written(name, x)
+    return getattr(math if is_number(x) else _namespace(x), name)(x)
 
 
 def real(count: int) -> float:
@@ -89,6 +101,10 @@ def power(base: float, exponent: float) -> float:
 
 def minimum(x: float, y: float) -> float:
     """The smaller of two values."""
+    if type(x) is float and type(y) is float:
+        return x if x < y else y
+    if is_symbol(x) or is_symbol(y):
+        return written("min", x, y)
     if is_number(x) and is_number(y):
         return x if x < y else y
     return _namespace(x, y).minimum(x, y)
@@ -96,6 +112,10 @@ def minimum(x: float, y: float) -> float:
 
 def maximum(x: float, y: float) -> float:
     """The larger of two values."""
+    if type(x) is float and type(y) is float:
+        return x if x > y else y
+    if is_symbol(x) or is_symbol(y):
+        return written("max", x, y)
     if is_number(x) and is_number(y):
         return x if x > y else y
     return _namespace(x, y).maximum(x, y)
@@ -105,6 +125,8 @@ def where(condition: bool, x: float, y: float) -> float:
     """``x`` where ``condition`` holds, else ``y``. Both are computed; see :func:`switch` for when that is too much."""
     if type(condition) is bool:
         return x if condition else y
+    if is_symbol(condition):
+        return written("select", condition, x, y)
     return _namespace(condition).where(condition, x, y)
 
 
@@ -126,7 +148,7 @@ def progress(real_step: float, steps: float) -> float:
     """
     if (type(real_step) is float and type(steps) is float) or (is_number(real_step) and is_number(steps)):
         left = steps - real_step
-        if left > _LESS_THAN_AN_UPDATE or left > slack(steps):
+        if (type(left) is float and left > _LESS_THAN_AN_UPDATE) or left > slack(steps):
             return real_step / steps
         return 1.0
     return where(real_step < steps - slack(steps), real_step / where(steps > 0, steps, 1.0), 1.0)
@@ -177,7 +199,7 @@ def switch(real_step: float, at: float, before: Callable[[float], float], after:
     """
     if (type(real_step) is float and type(at) is float) or (is_number(real_step) and is_number(at)):
         late = real_step - at
-        if late > _LESS_THAN_AN_UPDATE or (late > 0.0 and late > slack(at)):
+        if (type(late) is float and late > _LESS_THAN_AN_UPDATE) or late > slack(at):
             return after(late)
         return before(real_step)
     first = real_step <= at + slack(at)
@@ -205,7 +227,7 @@ def block(real_step: float, every: float, closed: str = "right") -> tuple[float,
     if is_number(real_step) and not is_number(every):
         real_step = real_step + 0.0 * every  # torch has no derivative for the remainder of a number and a tensor
     place = real_step % every
-    near = minimum(slack(real_step), every / 1024)
+    near = minimum(real_step * _ROUNDING, minimum(every / 1024, _LESS_THAN_AN_UPDATE))
     if closed == "right":
         place = where((place <= near) & (real_step > 0), place + every, place)
         return floor((real_step - place) / every + 0.5), place
@@ -338,6 +360,11 @@ def is_numpy(value: Any) -> bool:
     return type(value).__module__ == "numpy"
 
 
+def is_array(value: Any) -> bool:
+    """Whether ``value`` is a NumPy array, and not one of NumPy's scalars."""
+    return is_numpy(value) and hasattr(value, "__len__")
+
+
 def is_numpy_scalar(value: Any) -> bool:
     """Whether ``value`` is a NumPy scalar such as ``numpy.float64(0.1)``, and not an array."""
     return is_numpy(value) and not hasattr(value, "__len__")
@@ -355,9 +382,9 @@ def shown(value: Any) -> str:
 
 
 def is_number(x: Any) -> bool:
-    """Whether ``x`` is a Python number, and not an array, tensor or traced value."""
+    """Whether ``x`` is a Python number, or stands for one, and is not an array, tensor or traced value."""
     kind = type(x)
-    return kind is float or kind is int
+    return kind is float or kind is int or kind is Symbol
 
 
 def _namespace(*values: Any) -> Any:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import math
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
-from optimsche import arrays, domains, ops
+from optimsche import arrays, compiling, domains, ops
 from optimsche.domains import (
     Closed,
     Cycles,
@@ -29,6 +30,7 @@ from optimsche.domains import (
     Share,
     Steps,
 )
+from optimsche.symbols import Symbol, Untraceable, is_symbol, outcome
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +61,12 @@ ArrayT = TypeVar("ArrayT", bound=_Array)
 # Evaluation: a formula with its parameters bound
 # ---------------------------------------------------------------------------------------------------------------------
 
+_NOT_TRIED: Any = object()
+# After so many calls with a number, a schedule is worth writing flat code for: that takes as long as a few hundred.
+_CALLS_BEFORE_FLAT_CODE = 32
+_FIRST_EPOCH = 1.0
+_LARGEST_EXACT, _LARGEST_CLOCK = 2**53, ops.LARGEST_CLOCK
+
 
 class Node:
     """An lr function with its parameters bound: the evaluating half of a schedule, without checks.
@@ -67,7 +75,7 @@ class Node:
     ``length`` and ``joints``. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("_joints", "lr_fn", "memo", "params", "play")
+    __slots__ = ("_for_blocks", "_joints", "_outcome", "lr_fn", "memo", "params", "play")
 
     def __init__(self, lr_fn: LrFn[...], params: dict[str, Any], play: Callable[[Any, Any], Any]) -> None:
         self.lr_fn = lr_fn
@@ -75,10 +83,55 @@ class Node:
         self.play = play
         self.memo: dict[Any, Any] = {}  # what a combinator computes from this node once
         self._joints: tuple[Any, ...] | None = None
+        self._outcome: Any = _NOT_TRIED
+        self._for_blocks: Any = _NOT_TRIED
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The formula's value."""
+        if is_symbol(real_step) or is_symbol(epoch):
+            return self._follow(real_step, epoch)
         return self.play(real_step, epoch)
+
+    # -- flat code: see ``symbols`` and ``compiling`` -----------------------------------------------------------------
+
+    def _follow(self, real_step: Any, epoch: Any) -> Any:
+        """The formula on symbols; one that needs to know its numbers, or is not ours, stays a call."""
+        if self.lr_fn.is_built_in:
+            try:
+                return self.play(real_step, epoch)
+            except (TypeError, ValueError, ArithmeticError, AttributeError):
+                pass
+        return Symbol("call", self.play, real_step, epoch)
+
+    def outcome(self) -> Any:
+        """What the formula comes to, or None if that is too much to write out; found once."""
+        if self._outcome is _NOT_TRIED:
+            try:
+                self._outcome = outcome(self, "t", "e")
+            except (Untraceable, RecursionError):
+                self._outcome = None
+        return self._outcome
+
+    def for_numbers(self) -> Callable[[Any, Any], Any]:
+        """The formula as flat code for one number; as it is, where there is none."""
+        found = self.outcome()
+        if found is not None:
+            try:
+                return compiling.for_numbers(found)
+            except (SyntaxError, RecursionError, MemoryError):  # nested deeper than Python's own parser goes
+                pass
+        play = self.play
+        return lambda real_step, epoch: play(float(real_step), epoch)
+
+    def for_blocks(self) -> compiling.Blocks | None:
+        """The formula as flat code for blocks of a NumPy array, or None; made once."""
+        if self._for_blocks is _NOT_TRIED:
+            found = self.outcome()
+            try:
+                self._for_blocks = None if found is None else compiling.Blocks(found, arrays.call)
+            except (SyntaxError, RecursionError, MemoryError):
+                self._for_blocks = None
+        return self._for_blocks  # type: ignore[no-any-return]
 
     @property
     def length(self) -> Any:
@@ -133,7 +186,7 @@ class Schedule:
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_depth", "_lr_fn", "_node")
+    __slots__ = ("__weakref__", "_arguments", "_depth", "_lr_fn", "_node", "_play")
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
@@ -141,6 +194,7 @@ class Schedule:
     _arguments: dict[str, Any]
     _depth: int
     _node: Node
+    _play: Callable[[Any, Any], Any]
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         raise TypeError(
@@ -162,7 +216,19 @@ class Schedule:
         object.__setattr__(self, "_arguments", arguments)
         object.__setattr__(self, "_depth", depth)
         object.__setattr__(self, "_node", Node(lr_fn, bound, _bind(lr_fn, bound)))
+        object.__setattr__(self, "_play", self._until_flat_code())
         return self
+
+    def _until_flat_code(self) -> Callable[[Any, Any], Any]:
+        """The formula as it is, for the first calls; then flat code takes its place."""
+        node, calls = self._node, itertools.count(1)
+
+        def play(real_step: Any, epoch: Any) -> Any:
+            if next(calls) == _CALLS_BEFORE_FLAT_CODE:
+                object.__setattr__(self, "_play", node.for_numbers())
+            return node.play(float(real_step), epoch)
+
+        return play
 
     # -- evaluation ---------------------------------------------------------------------------------------------------
 
@@ -174,7 +240,7 @@ class Schedule:
     def __call__(self, real_step: ArrayT, epoch: float | ArrayT = ...) -> ArrayT: ...
     @overload
     def __call__(self, real_step: float, epoch: ArrayT) -> ArrayT: ...
-    def __call__(self, real_step: Any, epoch: Any = 1.0) -> Any:
+    def __call__(self, real_step: Any, epoch: Any = _FIRST_EPOCH) -> Any:
         """The rate of update number ``real_step``.
 
         Args:
@@ -189,19 +255,17 @@ class Schedule:
             ValueError: a clock below 0 or not finite.
             TypeError: a clock that is not a number or an array of numbers.
         """
-        if type(real_step) is int and 0 <= real_step <= 2**53:
-            real_step = float(real_step)
-        elif type(real_step) is not float or not 0.0 <= real_step <= ops.LARGEST_CLOCK:
-            real_step = ops.clock(real_step, "real_step")
-        if type(epoch) is int and 0 <= epoch <= 2**53:
-            epoch = float(epoch)
-        elif type(epoch) is not float or not 0.0 <= epoch <= ops.LARGEST_CLOCK:
-            epoch = ops.clock(epoch, "epoch")
-        if type(real_step) is float and type(epoch) is float:
-            value = self._node.play(real_step, epoch)
+        kind = type(real_step)
+        if (
+            (kind is int and 0 <= real_step <= _LARGEST_EXACT) or (kind is float and 0.0 <= real_step <= _LARGEST_CLOCK)
+        ) and (epoch is _FIRST_EPOCH or (type(epoch) is float and 0.0 <= epoch <= _LARGEST_CLOCK)):
+            value = self._play(real_step, epoch)
             return value if type(value) is float else self._as_float(value, real_step)
-        if ops.is_numpy(real_step) or ops.is_numpy(epoch):
+        if ops.is_array(real_step) or ops.is_array(epoch):
             return arrays.evaluate(self._node, real_step, epoch)
+        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
+        if type(real_step) is float and type(epoch) is float:
+            return self(real_step, epoch)
         return ops.spread(self._node.play(real_step, epoch), real_step, epoch)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
@@ -509,6 +573,7 @@ class LrFn(Generic[P]):
         self.formula = formula
         self.name: str = formula.__name__
         self.length, self.joints, self.resolve, self.counts_epochs = length, joints, resolve, counts_epochs
+        self.is_built_in = _is_built_in(formula)
         own = _own_parameters(formula)
         self.annotations = {p.name: _annotation(formula, p) for p in own}
         self.positional = tuple(p.name for p in own if p.kind is not p.KEYWORD_ONLY)

@@ -24,7 +24,7 @@ def _one_cycle(schedule: Schedule, times: int | None, every: float | None, stret
         _begin(times or 0, every, stretch)
     except OverflowError:
         raise ValueError(f"{times} cycles, each {stretch} times as long as the last, never end; take fewer") from None
-    if (times or 1) * len(schedule.joints) > _MOST_JOINTS:
+    if times is not None and times * len(schedule.joints) > max(_MOST_JOINTS, len(schedule.joints)):
         raise ValueError(
             f"{times} cycles of {len(schedule.joints)} pieces are more than {_MOST_JOINTS} pieces; take fewer"
         )

@@ -1,0 +1,137 @@
+"""Formulas run once on symbols instead of numbers, so that what they compute is known as a whole.
+
+A :class:`Symbol` stands for a number that is not known yet. Arithmetic on it is written down instead of done. Where a
+formula asks ``if``, both answers are followed, with one run of the formula for each way through it. What comes out is
+an :data:`Outcome`: a number, a symbol, or a :class:`Choice` between two outcomes. ``compiling`` makes code of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+# A formula with more ways through it than this is not written out.
+_MOST_WAYS = 64
+
+
+class Untraceable(Exception):
+    """A formula that cannot be followed on symbols."""
+
+
+class Symbol:
+    """A number that is not known yet: a clock, or an operation and what it is done on. Equal ones are one object."""
+
+    __slots__ = ("arguments", "operation")
+    __array_ufunc__ = None
+    operation: str
+    arguments: tuple[Any, ...]
+
+    def __new__(cls, operation: str, *arguments: Any) -> Symbol:
+        """The one symbol for this operation on these arguments."""
+        known = _trace.symbols
+        key = operation, *((Symbol, id(one)) if type(one) is Symbol else (type(one), one) for one in arguments)
+        if key not in known:
+            known[key] = self = object.__new__(cls)
+            self.operation, self.arguments = operation, arguments
+        return known[key]
+
+    def __bool__(self) -> bool:
+        """Which way the formula goes on from here; called by ``if``."""
+        return _trace.answer(self)
+
+    def __neg__(self) -> Symbol:
+        return Symbol("neg", self)
+
+    def __float__(self) -> float:
+        raise TypeError("a symbol stands for a number that is not known yet")
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return Symbol("==", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return Symbol("!=", self, other)
+
+
+def _define(name: str, sign: str) -> None:
+    setattr(Symbol, f"__{name}__", lambda self, other: Symbol(sign, self, other))
+    setattr(Symbol, f"__r{name}__", lambda self, other: Symbol(sign, other, self))
+
+
+_ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**"}
+_LOGIC = {"and": "&", "or": "|", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+for _name, _sign in (_ARITHMETIC | _LOGIC).items():
+    _define(_name, _sign)
+
+
+def is_symbol(value: Any) -> bool:
+    """Whether a formula was called with a symbol for this value."""
+    return type(value) is Symbol
+
+
+def written(operation: str, *arguments: Any) -> Any:
+    """A symbol, typed as the number that it stands for."""
+    return Symbol(operation, *arguments)
+
+
+class Choice(NamedTuple):
+    """Two outcomes and the condition that decides between them."""
+
+    condition: Symbol
+    when: Outcome
+    otherwise: Outcome
+
+
+Outcome: TypeAlias = "Choice | Symbol | float"
+
+
+class _Trace(threading.local):
+    """What is going on in this thread: the symbols made so far, and the answers to the formula's questions."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[Any, Symbol] = {}
+        self.given: list[bool] = []
+        self.asked: dict[Symbol, bool] = {}
+
+    def answer(self, condition: Symbol) -> bool:
+        if condition not in self.asked:
+            place = len(self.asked)
+            self.asked[condition] = self.given[place] if place < len(self.given) else True
+        return self.asked[condition]
+
+
+_trace = _Trace()
+
+
+def outcome(formula: Callable[..., Any], *clocks: str) -> Outcome:
+    """Everything that a formula of clocks can come to.
+
+    Raises:
+        Untraceable: there are too many ways through it.
+
+    >>> found = outcome(lambda t: t * 2.0 if t < 5.0 else 10.0, "t")
+    >>> found.condition.operation, found.when.operation, found.otherwise
+    ('<', '*', 10.0)
+    """
+    before = _trace.symbols, _trace.given, _trace.asked
+    _trace.symbols, ways = {}, 0
+
+    def follow(given: list[bool]) -> Outcome:
+        nonlocal ways
+        ways += 1
+        if ways > _MOST_WAYS:
+            raise Untraceable(f"more than {_MOST_WAYS} ways through the formula")
+        _trace.given, _trace.asked = given, {}
+        found: Outcome = formula(*map(Symbol, clocks))
+        asked = list(_trace.asked)
+        # Every question past the given answers was answered with yes. Where it is a no, the formula comes to another.
+        for place in reversed(range(len(given), len(asked))):
+            found = Choice(asked[place], found, follow([*given, *[True] * (place - len(given)), False]))
+        return found
+
+    try:
+        return follow([])
+    finally:
+        _trace.symbols, _trace.given, _trace.asked = before

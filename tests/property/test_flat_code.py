@@ -1,0 +1,151 @@
+"""Flat code gives the values of the formulas that it was made from, and a formula that it cannot be made from stays."""
+
+import math
+import random
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import optimsche as o
+from optimsche import Rate, Steps, lr_fn, symbols
+from optimsche.schedule import LrFn, known
+from tests.property.strategies import any_schedule, epochs, plans, real_steps
+from tests.property.test_backends import _example
+from tests.property.test_values import largest_value
+
+schedules_and_plans = st.one_of(any_schedule, plans())
+clocks = st.lists(st.one_of(real_steps, st.floats(0, 1e6)), min_size=1, max_size=12)
+BY_NUMBER_ONLY = {o.jitter, o.expression, o.running_product}
+
+
+@given(schedules_and_plans, clocks, epochs)
+def test_flat_code_for_numbers_gives_the_same_bits(s, steps, epoch):
+    flat = s._node.for_numbers()
+    for t in steps:
+        value, expected = flat(t, float(epoch)), s._node.play(float(t), float(epoch))
+        assert value == expected, t
+
+
+@given(schedules_and_plans, epochs)
+def test_a_schedule_gives_the_same_bits_before_and_after_it_has_flat_code(s, epoch):
+    steps = range(0, 120, 3)
+    first = [s(t, epoch) for t in steps]
+    assert [s(t, epoch) for t in steps] == first
+    assert all(type(s(t, epoch)) is float for t in steps)
+
+
+@given(schedules_and_plans, epochs, st.sampled_from(["sorted", "shuffled", "falling", "fractions"]))
+def test_flat_code_for_arrays_agrees_with_numbers(s, epoch, order):
+    steps = np.concatenate([np.arange(0, 300), np.arange(300, 30_000, 97), [10**6, 10**9]]).astype(float)
+    if order == "shuffled":
+        np.random.default_rng(0).shuffle(steps)
+    if order == "falling":
+        steps = steps[::-1]
+    if order == "fractions":
+        steps = steps / 7
+    curve = s(steps, epoch)
+    largest = largest_value(s, [*steps.tolist(), *s.joints[:20]], epoch)
+    bound = 4 * math.ulp(largest) if largest else 0.0
+    for t, value in zip(steps.tolist(), curve.tolist(), strict=True):
+        assert abs(s(t, epoch) - value) <= bound, t
+
+
+@pytest.mark.parametrize("lr_fn", [f for f in known().values() if isinstance(f, LrFn)], ids=lambda f: f.name)
+def test_every_lr_function_of_ours_is_written_out_whole(lr_fn):
+    """No silent way back to the tree: where a call is left over, the list above says so."""
+    found = _example(lr_fn)._node.outcome()
+    assert ("call" in _operations(found)) == (lr_fn in BY_NUMBER_ONLY)
+
+
+def _operations(found):
+    if isinstance(found, symbols.Choice):
+        return set().union(*map(_operations, found))
+    if isinstance(found, symbols.Symbol):
+        return {found.operation}.union(*map(_operations, found.arguments))
+    return set()
+
+
+@lr_fn
+def of_a_user(real_step, epoch, *, peak: Rate, every: Steps):
+    return peak if real_step % every < 3 else math.sin(real_step) ** 2
+
+
+def test_a_function_of_a_user_stays_a_call_inside_flat_code():
+    plan = of_a_user(peak=0.5, every=7).warmup(10) * 2.0
+    assert "call" in _operations(plan._node.outcome())
+    steps = np.arange(1_000)
+    expected = [plan._node.play(float(t), 1.0) for t in steps.tolist()]
+    assert [plan(t) for t in steps.tolist()] == expected
+    assert plan(steps).tolist() == expected
+    assert [plan(t) for t in steps.tolist()] == expected
+
+
+def test_what_a_users_function_reads_is_read_at_every_call():
+    level = [1.0]
+
+    @lr_fn
+    def impure(real_step, epoch):
+        return level[0]
+
+    plan = impure().shift(1)
+    before = [plan(t) for t in range(100)]
+    level[0] = 2.0
+    assert (before, [plan(t) for t in range(3)]) == ([1.0] * 100, [2.0] * 3)
+
+
+def test_too_many_ways_are_not_written_out_and_still_play():
+    table = o.piecewise_constant(values=[k % 7 for k in range(500)], at=range(1, 500))
+    plan = o.sequence([o.linear(start=k, steps=10) for k in range(300)])
+    for s in (table, plan):
+        assert s._node.outcome() is None
+        steps = np.arange(4_000)
+        assert s(steps).tolist() == [s(t) for t in steps.tolist()]
+
+
+def test_nesting_past_what_pythons_parser_takes_still_plays():
+    plan = o.linear(start=1.0, steps=1_000)
+    for _ in range(98):
+        plan = plan * 0.99
+    steps = np.arange(1_500)
+    assert [plan(t) for t in steps.tolist()] == pytest.approx(plan(steps).tolist(), rel=1e-13)
+
+
+def test_threads_that_follow_formulas_at_once_do_not_mix_them():
+    made = {}
+
+    def follow(k):
+        for _ in range(30):
+            made[k] = o.cosine(start=k, steps=100).repeat(3).warmup(10)._node.for_numbers()
+
+    threads = [threading.Thread(target=follow, args=(k,)) for k in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, flat in made.items():
+        assert [flat(t, 1.0) for t in range(400)] == [
+            o.cosine(start=k, steps=100).repeat(3).warmup(10)(t) for t in range(400)
+        ]
+
+
+def test_a_clock_out_of_range_is_refused_in_any_block():
+    plan = o.linear(steps=100)
+    for bad in (-1, math.nan, math.inf):
+        steps = np.arange(50_000, dtype=float)
+        steps[40_000] = bad
+        with pytest.raises(ValueError, match="real_step must be finite and >= 0"):
+            plan(steps)
+
+
+def test_shapes_and_types_of_long_arrays_are_kept():
+    plan = o.cosine(start=0.1, steps=20_000).warmup(100)
+    steps = np.arange(30_000)
+    assert plan(steps.reshape(100, 300)).tolist() == plan(steps).reshape(100, 300).tolist()
+    assert plan(steps.astype(np.float32)).dtype == np.float32
+    assert plan(steps.astype(np.uint16)).dtype == np.float64
+    assert plan(steps[::-3]).tolist() == plan(steps)[::-3].tolist()
+    rng = random.Random(0)
+    assert plan(np.array([rng.randrange(10**15) for _ in range(1_000)])).tolist() == [0.0] * 1_000
