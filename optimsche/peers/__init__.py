@@ -8,10 +8,50 @@
 optimizer, the functions take ``base_lr``.
 """
 
-from optimsche.peers import optax, torch, transformers
+from optimsche.peers import (
+    axlearn,
+    composer,
+    fairseq,
+    fvcore,
+    ignite,
+    levanter,
+    lightning,
+    lr_schedules,
+    lrsched,
+    megatron,
+    mmengine,
+    optax,
+    pytorch_optimizer,
+    pytorch_scheduler,
+    pytorch_warmup,
+    speechain,
+    timm,
+    torch,
+    torch_lr_finder,
+    torchtitan,
+    transformers,
+)
 
 __all__ = [
+    "axlearn",
+    "composer",
+    "fairseq",
+    "fvcore",
+    "ignite",
+    "levanter",
+    "lightning",
+    "lr_schedules",
+    "lrsched",
+    "megatron",
+    "mmengine",
     "optax",
+    "pytorch_optimizer",
+    "pytorch_scheduler",
+    "pytorch_warmup",
+    "speechain",
+    "timm",
     "torch",
+    "torch_lr_finder",
+    "torchtitan",
     "transformers",
 ]

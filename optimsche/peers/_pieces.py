@@ -7,16 +7,19 @@ them into a schedule of ``n = c + 1``.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 
 from optimsche.combinators import sequence
-from optimsche.lr_fns import constant, cosine, exponential, geometric, linear, piecewise_constant
+from optimsche.domains import Closed
+from optimsche.lr_fns import constant, cosine, exponential, geometric, linear, piecewise_constant, piecewise_linear
 from optimsche.schedule import Schedule
 
 # No run is longer, and whole numbers are exact up to here.
 HORIZON = 2.0**53
-_LARGEST = 1e300
+_LARGEST, _LOG_OF_LARGEST = 1e300, 690.0
+_MOST_CYCLES = 2_000
 
 
 def from_zero(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
@@ -45,6 +48,19 @@ def from_zero(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
         begin = max(begin, end)
     kept.append(last[1].shift(1 + begin - (edges[-1] if edges else 0)))
     return sequence(kept, at=edges)
+
+
+def from_one(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
+    """Pieces as for :func:`from_zero` from a system that counts as this library does: a joint belongs to what is over.
+
+    >>> from optimsche import constant, linear
+    >>> plan = from_one((2, linear(start=0.0, end=1.0, steps=2)), (0, constant(value=9.0)), constant(value=0.5))
+    >>> [plan(n) for n in (0, 1, 2, 3)]
+    [0.0, 0.5, 1.0, 0.5]
+    """
+    *before, last = [piece if isinstance(piece, tuple) else (math.inf, piece) for piece in pieces]
+    kept = [(length, curve) for length, curve in before if length > 0]
+    return sequence([*(curve for _, curve in kept), last[1]], at=itertools.accumulate(length for length, _ in kept))
 
 
 def segment(shape: Callable[..., Schedule], start: float, end: float, steps: float, **more: float) -> Schedule:
@@ -100,3 +116,91 @@ def mixed(low: float, high: float, share: Schedule) -> Schedule:
     if high >= low:
         return constant(value=low).add((high - low) * share)
     return linear(start=low, end=0.0, steps=low / (low - high)).warp(share)
+
+
+def entered(length: float, before: Schedule, curve: Schedule) -> Schedule:
+    """A curve for ``length`` counters, then a schedule of updates where it would be if it had been played so far.
+
+    >>> from optimsche import constant, linear
+    >>> [entered(2, constant(value=9.0), linear(start=0.0, end=8.0, steps=8).shift(1))(n) for n in (1, 2, 3, 4)]
+    [9.0, 9.0, 2.0, 3.0]
+    """
+    last = math.ceil(length - 2.0**-32 * max(length, 1.0))
+    return before.shift(1).then(curve.shift(-last), at=last) if last > 0 else curve
+
+
+def polyline(points: Sequence[float], values: Sequence[float], closed: Closed = "left") -> Schedule:
+    """Straight lines through ``(points[i], values[i])`` on the counter, flat outside, as a schedule of updates.
+
+    Points rise and may be equal, for a jump: at its counter the value is the last of them (``closed="left"``) or the
+    first (``"right"``).
+
+    >>> [polyline((0, 2, 2), (0.0, 1.0, 5.0))(n) for n in (1, 2, 3)]
+    [0.0, 0.5, 5.0]
+    >>> [polyline((0, 2, 2), (0.0, 1.0, 5.0), closed="right")(n) for n in (1, 2, 3, 4)]
+    [0.0, 0.5, 1.0, 5.0]
+    """
+    origin = min(points[0], 0.0)
+    jumps = [index for index in range(1, len(points)) if points[index] == points[index - 1]]
+    kept: list[tuple[float, Schedule]] = []  # the last update before each run of lines, and the lines
+    for first, end in itertools.pairwise((0, *jumps, len(points))):
+        near = 2.0**-32 * max(abs(points[first]), 1.0)
+        last = math.ceil(points[first] - near) if closed == "left" else math.floor(points[first] + near) + 1
+        last = max(last, 0) if first else 0
+        if kept and kept[-1][0] >= last:
+            kept.pop()
+        lines = piecewise_linear(at=tuple(at - origin for at in points[first:end]), values=tuple(values[first:end]))
+        kept.append((last, lines.shift(1 + origin - last)))
+    return sequence([lines for _, lines in kept], at=[last for last, _ in kept[1:]])
+
+
+def warm_restarts(
+    lengths: Iterable[int], warmup: int, high: float, low: float, factor: float, *, low_first: bool
+) -> Schedule:
+    """Cycles of updates: a line from ``low`` up, half a cosine down to it; ``high`` changes with each cycle.
+
+    Args:
+        lengths: of the cycles; at most 2,000 are made, and of these the last again and again.
+        warmup: length of the line in each.
+        high: the peak of the first cycle.
+        low: the lowest value.
+        factor: what the peak is multiplied with after each cycle.
+        low_first: whether a cycle without a line begins with one update at ``low``.
+    """
+    kept: list[int] = []
+    for number, length in enumerate(itertools.islice(lengths, _MOST_CYCLES)):
+        if length <= 0 or (factor > 1 and number * math.log(factor) > _LOG_OF_LARGEST):
+            break
+        kept.append(length)
+        if length > HORIZON:
+            break
+    while len(kept) > 1 and kept[-2] == kept[-1]:
+        kept.pop()
+
+    def cycle(length: int, peak: float, valley: float) -> Schedule:
+        fall = segment(cosine, peak, valley, length - warmup) if length > warmup else constant(value=peak)
+        if warmup == 0 and low_first:
+            return constant(value=valley).then(fall, at=1)
+        return (fall.warmup(warmup, start=valley) if warmup > 0 else fall).shift(1)
+
+    *before, last = kept
+    if factor == 1:
+        tail = cycle(last, high, low).repeat(every=last)
+    else:
+        heights = powers(high * factor ** len(before), factor, last).staircase(last)
+        tail = cycle(last, 1.0, 0.0).repeat(every=last) * heights
+        if low > 0:
+            tail = tail.add(cycle(last, 0.0, low).repeat(every=last))
+    pieces = [(length, cycle(length, high * factor**number, low)) for number, length in enumerate(before)]
+    return from_one(*pieces, tail)
+
+
+def line(start: float, end: float, steps: float) -> Schedule:
+    """A line on the counter that goes on after ``steps``: upwards a billion times as far, downwards to 0.
+
+    >>> line(1.0, 2.0, 10)(30), line(2.0, 1.0, 10)(15), line(2.0, 1.0, 10)(30)
+    (4.0, 0.5, 0.0)
+    """
+    if end < start:
+        return linear(start=start, end=0.0, steps=steps * start / (start - end))
+    return linear(start=start, end=start + (end - start) * 2.0**30, steps=steps * 2.0**30)

@@ -1,0 +1,12 @@
+"""Lightning: ``last_epoch`` counts finished updates from 0."""
+
+from optimsche import peers
+from tests.parity.systems import at_finished
+
+
+def build(case):
+    return getattr(peers.lightning, case["schedule"])(**case["params"], base_lr=case["base_lr"])
+
+
+def values(case):
+    return at_finished(build(case), case)
