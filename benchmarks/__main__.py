@@ -9,10 +9,15 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import scalar
+from benchmarks import curve, scalar, start, write
 from benchmarks.harness import Row
 
-QUESTIONS = {question.name: question for question in [*scalar.QUESTIONS]}
+QUESTIONS = {
+    question.name: question for question in [*scalar.QUESTIONS, *write.QUESTIONS, *curve.QUESTIONS, *start.QUESTIONS]
+}
+
+
+PACKAGES = ("optimsche", "numpy", "torch", "jax", "optax", "lrsched", "fvcore")
 
 
 def main() -> None:
@@ -25,7 +30,7 @@ def main() -> None:
         if name not in QUESTIONS:
             parser.error(f"unknown row {name!r}; there are {', '.join(QUESTIONS)}")
     print(_machine())
-    print(f"{'name':<16}{'ours':>12}{'rival':>12}{'ratio':>8}{'promised':>10}  against")
+    print(f"{'name':<24}{'ours':>14}{'rival':>14}{'ratio':>8}{'promised':>10}  against")
     rows = []
     for name in options.names or QUESTIONS:
         row = QUESTIONS[name].measure()
@@ -36,7 +41,7 @@ def main() -> None:
 
 
 def _machine() -> str:
-    versions = ", ".join(f"{package} {_version(package)}" for package in ("optimsche", "numpy", "torch"))
+    versions = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
     return f"Python {platform.python_version()}, {versions}; {platform.machine()}, {os.cpu_count()} cores"
 
 
@@ -49,9 +54,18 @@ def _version(package: str) -> str:
 
 def _line(row: Row, promised: float) -> str:
     if row.ours_s is None or row.rival_s is None or row.ratio is None:
-        return f"{row.name:<16}{'':>32}{'':>10}  {row.rival}"
-    ours, rival = (f"{seconds * 1e9:,.0f} ns" for seconds in (row.ours_s, row.rival_s))
-    return f"{row.name:<16}{ours:>12}{rival:>12}{row.ratio:>8.2f}{'<= ' + str(promised):>10}  {row.rival}"
+        return f"{row.name:<24}{'':>36}{'':>10}  {row.rival}"
+    ours, rival = (_measured(row.name, x) for x in (row.ours_s, row.rival_s))
+    return f"{row.name:<24}{ours:>14}{rival:>14}{row.ratio:>8.3g}{'<= ' + str(promised):>10}  {row.rival}"
+
+
+def _measured(name: str, x: float) -> str:
+    """Seconds in a unit that reads well; some rows count reads, recompiles or bytes instead."""
+    if name.startswith(("syncs/", "recompiles")):
+        return f"{x:g}"
+    if name == "memory":
+        return f"{x / 2**20:,.0f} MiB"
+    return f"{x * 1e9:,.2f} ns" if x < 1e-7 else f"{x * 1e9:,.0f} ns" if x < 1e-3 else f"{x * 1e3:,.0f} ms"
 
 
 if __name__ == "__main__":

@@ -40,18 +40,22 @@ def compare(
     *,
     rounds: int = 31,
     work_per_call: int = 1,
+    their_work_per_call: int | None = None,
 ) -> Row:
-    """Time two callables that do the same work, interleaved; one call does ``work_per_call`` pieces of it."""
+    """Time two callables that do the same work, interleaved; one call does ``work_per_call`` pieces of it.
+
+    A rival that takes much longer may do ``their_work_per_call`` pieces, fewer than ours.
+    """
     ours()  # warm up: caches, lazy imports
     theirs()
     ours_s: list[float] = []
     theirs_s: list[float] = []
     for number in range(rounds):
-        pair = [(ours, ours_s), (theirs, theirs_s)]
-        for call, times in pair if number % 2 == 0 else reversed(pair):
+        pair = [(ours, ours_s, work_per_call), (theirs, theirs_s, their_work_per_call or work_per_call)]
+        for call, times, work in pair if number % 2 == 0 else reversed(pair):
             begin = time.perf_counter()
             call()
-            times.append((time.perf_counter() - begin) / work_per_call)
+            times.append((time.perf_counter() - begin) / work)
     ratio = statistics.median(a / b for a, b in zip(ours_s, theirs_s, strict=True))
     return Row(name, statistics.median(ours_s), rival, statistics.median(theirs_s), ratio)
 

@@ -18,6 +18,7 @@ nothing here imports PyTorch or JAX until it is needed:
 0.00015
 """
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,6 @@ from optimsche.combinators import (
     warp,
 )
 from optimsche.counting import resume_step, total_updates
-from optimsche.curve import plot, table
 from optimsche.domains import (
     Closed,
     Count,
@@ -94,9 +94,10 @@ from optimsche.plans import (
     wsd,
 )
 from optimsche.schedule import Schedule, lr_fn
-from optimsche.text import from_dict, parse, to_dict
 
 if TYPE_CHECKING:
+    from optimsche.curve import plot, table
+    from optimsche.text import from_dict, parse, to_dict
     from optimsche.training import (
         NonFiniteError as NonFiniteError,
     )
@@ -118,7 +119,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# The training step needs PyTorch: its names are loaded when they are first used, and `import *` leaves them out.
+# What a schedule alone does not need is loaded when it is first used.
+_LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
+# The training step needs PyTorch, too, and `import *` leaves it out.
 _TRAINING = (
     "NonFiniteError",
     "OptimScheduler",
@@ -205,6 +208,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"optimsche.{_LAZY[name]}"), name)
     if name not in _TRAINING:
         raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
     try:

@@ -8,12 +8,13 @@ element.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from optimsche import ops
 
-# So many elements of eight bytes, and the few results between them, stay in a core's own cache.
+# Blocks for a formula that is evaluated as it is: with the results between, so many elements fit a core's own cache.
 _BLOCK = 8_192
 # Below this many elements one pass through the formula is quicker than writing and compiling code for it.
 _FEW = 256
@@ -37,17 +38,24 @@ def evaluate(formula: Any, real_step: Any, epoch: Any) -> Any:
         real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
         return _whole(formula, real_step, epoch)
     epoch = ops.clock(epoch, "epoch")
-    blocks, flat = formula.for_blocks(), real_step.ravel()
+    flat = real_step.ravel()
     curve = np.empty(flat.size, dtype=flat.dtype if flat.dtype.kind == "f" else float)
-    clock, workspace = np.empty(_BLOCK, curve.dtype), blocks and blocks.workspace(_BLOCK, curve.dtype)
-    for begin in range(0, flat.size, _BLOCK):
-        values = curve[begin : begin + _BLOCK]
-        block = clock[: values.size]
-        block[:] = flat[begin : begin + _BLOCK]
-        if not (block.min() >= 0 and block.max() < np.inf):
-            ops.clock(real_step, "real_step")  # raises, with the range of all of them
-        values[:] = blocks(block, epoch, workspace) if blocks else _whole(formula, block, epoch)
+    if not _fill(curve, formula, flat, epoch):
+        ops.clock(real_step, "real_step")  # raises, with the range of all of them
     return curve.reshape(real_step.shape)
+
+
+def _fill(curve: Any, formula: Any, real_step: Any, epoch: Any) -> bool:
+    """Compute a curve block by block, each in its own place; False where a clock is out of range, which ends it."""
+    blocks = formula.for_blocks()
+    size, workspace = (blocks.size, blocks.workspace(curve.dtype)) if blocks else (_BLOCK, None)
+    for begin in range(0, curve.size, size):
+        block = curve[begin : begin + size]
+        block[:] = real_step[begin : begin + size]
+        if not (block.min() >= 0 and block.max() < math.inf):
+            return False
+        block[:] = blocks(block, epoch, workspace) if blocks else _whole(formula, block, epoch)
+    return True
 
 
 def call(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any, out: Any) -> Any:

@@ -17,9 +17,9 @@ _INFIX = ("+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!=")
 _ELEMENTARY = ("cos", "sin", "tanh", "exp", "log", "sqrt")
 
 
-def _uses(outcome: Outcome, seen: set[Symbol]) -> Iterator[Symbol]:
-    """Every symbol in the outcome, as often as it is used."""
-    if isinstance(outcome, Choice):
+def _uses(outcome: Outcome | tuple[Outcome, ...], seen: set[Symbol]) -> Iterator[Symbol]:
+    """Every symbol in the outcome, as often as it is used; those that were seen before are not looked into."""
+    if isinstance(outcome, tuple):  # a choice
         for part in outcome:
             yield from _uses(part, seen)
     elif isinstance(outcome, Symbol):
@@ -75,7 +75,7 @@ class _NumberWriter:
         else:
             value = self.text(outcome, known, before)
             yield from before
-            yield f"return {value}"
+            yield f"return {value if _is_float(outcome) else f'float({value})'}"
 
     def text(self, value: Any, known: dict[Symbol, str], before: list[str], named: bool = False) -> str:
         """A value as text; lines that must stand before it are added to ``before``."""
@@ -116,6 +116,18 @@ class _NumberWriter:
         return f"{sign}({', '.join(parts)})"
 
 
+def _is_float(value: Any) -> bool:
+    """Whether a value is a float for certain; a clock may be a whole number, and a call may return anything."""
+    if not isinstance(value, Symbol):
+        return type(value) is float
+    match value.operation:
+        case "min" | "max" | "select":
+            return all(map(_is_float, value.arguments[-2:]))
+        case "+" | "-" | "*" | "/" | "%" | "**" | "neg":
+            return any(map(_is_float, value.arguments)) or value.operation == "/"
+    return value.operation in (*_ELEMENTARY, "floor", "round")
+
+
 def _called(symbol: Symbol) -> tuple[Any, tuple[Any, ...]]:
     """The function that a call is of, and what an operation is done on."""
     return (symbol.arguments[0], symbol.arguments[1:]) if symbol.operation == "call" else (None, symbol.arguments)
@@ -128,6 +140,10 @@ def _floor(x: float) -> float:
 # ---------------------------------------------------------------------------------------------------------------------
 # Blocks of an array
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+# So many elements of eight bytes fit.
+_CACHED = 2**17
 
 
 class Blocks:
@@ -147,11 +163,16 @@ class Blocks:
         self._places = 0
         self._play = self._function(outcome, {})
 
-    def workspace(self, size: int, dtype: Any) -> tuple[list[Any], list[Any]]:
+    @property
+    def size(self) -> int:
+        """How many elements a block should have, so that all places together stay in a core's own cache."""
+        return max(min(_CACHED // (self._places + 2), 32_768), 2_048)
+
+    def workspace(self, dtype: Any) -> tuple[list[Any], list[Any]]:
         """Places for the results of one block after another: numbers, and truths."""
         import numpy
 
-        numbers, truths = numpy.empty((self._places, size), dtype), numpy.empty((self._places, size), bool)
+        numbers, truths = numpy.empty((self._places, self.size), dtype), numpy.empty((self._places, self.size), bool)
         return list(numbers), list(truths)
 
     def __call__(self, t: Any, e: Any, workspace: tuple[list[Any], list[Any]]) -> Any:
@@ -165,7 +186,8 @@ class Blocks:
             last = f"return {writer.text(outcome)}"
         else:
             condition = writer.text(outcome.condition)
-            needed = {*_uses(outcome.when, set()), *_uses(outcome.otherwise, set())}
+            # What is known already is used as it is, so what it was made of is no longer needed.
+            needed = {*_uses((outcome.when, outcome.otherwise), set(writer.place_of))}
             live = {symbol: place for symbol, place in writer.place_of.items() if symbol in needed}
             writer.names["when"] = self._function(outcome.when, live)
             writer.names["otherwise"] = self._function(outcome.otherwise, live)

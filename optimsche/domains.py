@@ -11,7 +11,6 @@ their own ``Annotated`` types.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import math
@@ -436,6 +435,8 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     >>> did_you_mean("step", ["start", "end", "steps"])
     "; did you mean 'steps'?"
     """
+    import difflib  # for errors alone
+
     close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -230,10 +230,9 @@ def block(real_step: float, every: float, closed: str = "right") -> tuple[float,
     near = minimum(real_step * _ROUNDING, minimum(every / 1024, _LESS_THAN_AN_UPDATE))
     if closed == "right":
         place = where((place <= near) & (real_step > 0), place + every, place)
-        return floor((real_step - place) / every + 0.5), place
-    number = floor((real_step - place) / every + 0.5)
-    on_the_next = place >= every - near
-    return where(on_the_next, number + 1.0, number), where(on_the_next, 0.0 * place, place)
+    else:
+        place = where(place >= every - near, 0.0, place)
+    return nearest((real_step - place) / every), place
 
 
 def count_below(points: Sequence[float], real_step: float) -> int:

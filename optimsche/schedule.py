@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
-from optimsche import arrays, compiling, domains, ops
+from optimsche import domains, ops
 from optimsche.domains import (
     Closed,
     Cycles,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from optimsche.compiling import Blocks
     from optimsche.curve import Table
 
 P = ParamSpec("P")
@@ -65,7 +66,7 @@ _NOT_TRIED: Any = object()
 # After so many calls with a number, a schedule is worth writing flat code for: that takes as long as a few hundred.
 _CALLS_BEFORE_FLAT_CODE = 32
 _FIRST_EPOCH = 1.0
-_LARGEST_EXACT, _LARGEST_CLOCK = 2**53, ops.LARGEST_CLOCK
+_LARGEST_EXACT = 2**53
 
 
 class Node:
@@ -116,16 +117,33 @@ class Node:
         """The formula as flat code for one number; as it is, where there is none."""
         found = self.outcome()
         if found is not None:
+            from optimsche import compiling  # when it is first needed, as `arrays` below
+
             try:
                 return compiling.for_numbers(found)
             except (SyntaxError, RecursionError, MemoryError):  # nested deeper than Python's own parser goes
                 pass
-        play = self.play
-        return lambda real_step, epoch: play(float(real_step), epoch)
+        return lambda real_step, epoch: self.value(float(real_step), epoch)
 
-    def for_blocks(self) -> compiling.Blocks | None:
+    def value(self, real_step: float, epoch: float) -> float:
+        """The formula's value for numbers, as a float.
+
+        Raises:
+            TypeError: the formula returned something else.
+        """
+        value = self.play(real_step, epoch)
+        try:
+            return value if type(value) is float else float(value)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"an lr function returns a number; {self.lr_fn.name} returned {value!r} for real_step={real_step}"
+            ) from None
+
+    def for_blocks(self) -> Blocks | None:
         """The formula as flat code for blocks of a NumPy array, or None; made once."""
         if self._for_blocks is _NOT_TRIED:
+            from optimsche import arrays, compiling
+
             found = self.outcome()
             try:
                 self._for_blocks = None if found is None else compiling.Blocks(found, arrays.call)
@@ -219,14 +237,14 @@ class Schedule:
         object.__setattr__(self, "_play", self._until_flat_code())
         return self
 
-    def _until_flat_code(self) -> Callable[[Any, Any], Any]:
+    def _until_flat_code(self) -> Callable[[Any, Any], float]:
         """The formula as it is, for the first calls; then flat code takes its place."""
         node, calls = self._node, itertools.count(1)
 
-        def play(real_step: Any, epoch: Any) -> Any:
+        def play(real_step: Any, epoch: Any) -> float:
             if next(calls) == _CALLS_BEFORE_FLAT_CODE:
                 object.__setattr__(self, "_play", node.for_numbers())
-            return node.play(float(real_step), epoch)
+            return node.value(float(real_step), epoch)
 
         return play
 
@@ -255,17 +273,16 @@ class Schedule:
             ValueError: a clock below 0 or not finite.
             TypeError: a clock that is not a number or an array of numbers.
         """
-        kind = type(real_step)
-        if (
-            (kind is int and 0 <= real_step <= _LARGEST_EXACT) or (kind is float and 0.0 <= real_step <= _LARGEST_CLOCK)
-        ) and (epoch is _FIRST_EPOCH or (type(epoch) is float and 0.0 <= epoch <= _LARGEST_CLOCK)):
-            value = self._play(real_step, epoch)
-            return value if type(value) is float else self._as_float(value, real_step)
+        # The call of a training loop comes first: a whole number, and no epoch. `_play` takes what passes here.
+        if epoch is _FIRST_EPOCH and type(real_step) is int and 0 <= real_step <= _LARGEST_EXACT:
+            return self._play(real_step, epoch)
         if ops.is_array(real_step) or ops.is_array(epoch):
+            from optimsche import arrays
+
             return arrays.evaluate(self._node, real_step, epoch)
         real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
         if type(real_step) is float and type(epoch) is float:
-            return self(real_step, epoch)
+            return self._play(real_step, epoch)
         return ops.spread(self._node.play(real_step, epoch), real_step, epoch)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
@@ -311,14 +328,6 @@ class Schedule:
                     )
                 params[name] = value._with_params(given[name])
         return Node(lr_fn, params, functools.partial(lr_fn.formula, **params))
-
-    def _as_float(self, value: Any, real_step: float) -> float:
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"an lr function returns a number; {self._lr_fn.name} returned {value!r} for real_step={real_step}"
-            ) from None
 
     # -- facts --------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,10 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
     for text in _formulas(function):
         try:
             read = expression(text=text)
-            if all(math.isclose(read(t), float(function(t)), rel_tol=1e-12, abs_tol=1e-300) for t in _PROBES):
+            values: list[Any] = [function(t) for t in _PROBES]
+            if all(
+                math.isclose(read(t), v, rel_tol=1e-12, abs_tol=1e-300) for t, v in zip(_PROBES, values, strict=True)
+            ):
                 return read
         except (ValueError, TypeError, ArithmeticError):
             continue

@@ -452,7 +452,7 @@ def param_scheduler(
     multiply the value may overlap. One that goes to an ``eta_min`` above 0, restarts, or sets the rate starts from what
     is in force at its ``begin`` and cannot share steps with another: that has no closed form. Where some count epochs
     and others updates, the former are played by the epoch, so the schedule is called with both clocks.
-    ``convert_to_iter_based`` takes ``epoch_length``.
+    ``convert_to_iter_based`` takes ``epoch_length``, the updates in an epoch.
     """
     if (base_lr is None) == (base_momentum is None):
         raise ValueError("mmengine.param_scheduler: give base_lr for the learning rate, or base_momentum")
@@ -471,12 +471,21 @@ def param_scheduler(
     if not by_update or not by_epoch:
         return _played([*by_update, *by_epoch], base)
     for window in (*by_update, *by_epoch):
-        if not window.multiplies:
+        alone = (
+            window in by_epoch
+            and epoch_length is not None
+            and all(
+                other.multiplies and other.end <= window.begin * epoch_length and other.at_the_end(1.0) == 1.0
+                for other in by_update
+            )
+        )
+        if not window.multiplies and not alone:
             raise ValueError(
                 f"mmengine.param_scheduler: {window.call} does not multiply the rate, so it cannot be combined with "
-                "one that counts on another clock; give all of them the same by_epoch, or convert_to_iter_based=True"
+                "one that counts on another clock, unless that is a warm-up to the rate which ends before it (give "
+                "epoch_length); else give all of them the same by_epoch"
             )
-    return _played(by_update, base) * _played(by_epoch, 1.0).shift(-1).by_epoch()
+    return _played(by_update, 1.0) * _played(by_epoch, base).shift(-1).by_epoch()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -500,8 +509,11 @@ class _Window(NamedTuple):
         curve, steps = self.curve(value), self.end - self.begin - 1
         if self.end >= INF:
             return from_zero((self.begin, before), curve)
-        after = constant(value=self.last(value) if self.last else curve(steps))
-        return from_zero((self.begin, before), (steps, curve), after)
+        return from_zero((self.begin, before), (steps, curve), constant(value=self.at_the_end(value)))
+
+    def at_the_end(self, value: float) -> float:
+        """The value of the last step."""
+        return self.last(value) if self.last else self.curve(value)(self.end - self.begin - 1)
 
 
 def _played(windows: list[_Window], base: float) -> Schedule:

@@ -51,7 +51,7 @@ Part: TypeAlias = Annotated[float, Gt(0), Lt(1), Meaning("a part of the rate")]
 Distribution: TypeAlias = Literal["normal", "uniform"]
 # Draws at one count before its noise is given up as never within the limit.
 _MOST_DRAWS = 1_000_000
-_MOST_CYCLES = 1_500
+_MOST_CYCLES, _FEW_CYCLES = 1_500, 60
 
 
 @peer("timm")
@@ -374,20 +374,48 @@ def _cycles(
 ) -> Schedule:
     """So many cycles, each ``mul`` times as long and ``decay`` times as high as the last, then ``low``.
 
-    Cycles that shrink or rise are listed one by one, 1,500 of them at most. timm finds the cycle with a logarithm whose
-    rounding has it miss some restarts by one count (``cycle_mul=3`` at 121 of ``t_initial=1``); this does not.
+    Equal cycles are repeated; others are listed where they are few, or shrink, or rise, 1,500 of them at most.
     """
-    if limit <= 1 or mul < 1 or mul > 100 or not 0 < decay <= 1:
-        lengths = [steps * mul**number for number in range(min(limit, _MOST_CYCLES)) if math.log2(mul) * number < 53]
-        pieces = [(length, shape(high * decay**number, low, length)) for number, length in enumerate(lengths)]
-        return from_zero(*pieces, constant(value=low))
+    many = limit if mul <= 1 else min(limit, math.ceil(53 / math.log2(mul)))
+    if limit <= 1 or mul < 1 or mul > 100 or not 0 < decay <= 1 or (mul > 1 and many <= _FEW_CYCLES):
+        return _listed(shape, high, low, steps, mul, decay, min(many, _MOST_CYCLES))
     cycles = (high * shape(1.0, 0.0, steps)).repeat(every=steps, stretch=mul, scale=decay, closed="left")
     if low:
         cycles = cycles.add(shape(0.0, low, steps).repeat(every=steps, stretch=mul, closed="left"))
-    if math.log2(mul) * limit > 53:
-        return cycles.shift(1)
-    whole = steps * (limit if mul == 1 else (mul**limit - 1) / (mul - 1))
+    whole = steps * (limit if mul == 1 else (mul**many - 1) / (mul - 1))
     return from_zero((whole, cycles), constant(value=low)) if whole < HORIZON else cycles.shift(1)
+
+
+def _listed(
+    shape: Callable[[float, float, float], Schedule],
+    high: float,
+    low: float,
+    steps: float,
+    mul: float,
+    decay: float,
+    many: int,
+) -> Schedule:
+    """Cycles one by one, each beginning where timm has it begin.
+
+    timm finds the number of a cycle with a logarithm. Where that is rounded down at a restart, the cycle before it
+    lasts for one more count: with ``cycle_mul=3`` at 121 of ``t_initial=1``.
+    """
+    pieces, end, late = [], 0.0, 0.0
+    for number in range(many):
+        length = steps * mul**number
+        curve, begun, end = shape(high * decay**number, low, length), late, end + length
+        late = 0.5 if _misses(end, number + 1, steps, mul) else 0.0
+        pieces.append((length - begun + late, curve.shift(-begun) if begun else curve))
+    return from_zero(*pieces, constant(value=low))
+
+
+def _misses(restart: float, number: int, steps: float, mul: float) -> bool:
+    """Whether timm's logarithm gives a count that is on a restart to the cycle before it."""
+    count = round(restart)
+    left = 1 - count / steps * (1 - mul)
+    if mul == 1 or left <= 0 or abs(restart - count) > 2.0**-32 * restart:
+        return False
+    return math.floor(math.log(left, mul)) < number
 
 
 def _is_above_its_digits(number: float) -> bool:

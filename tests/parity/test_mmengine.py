@@ -27,6 +27,18 @@ def test_two_clocks():
     assert [plan(20, 2), plan(21, 3), plan(31, 4)] == pytest.approx([1.0, 0.1, 0.01])
 
 
+def test_a_warmup_by_updates_before_a_cosine_by_epochs():
+    warmup = {"type": "LinearLR", "start_factor": 0.5, "end": 2, "convert_to_iter_based": True}
+    cosine = {"type": "CosineAnnealingLR", "T_max": 4, "eta_min": 0.2, "begin": 2, "end": 6}
+    plan = mmengine.param_scheduler([warmup, cosine], base_lr=1.0, epoch_length=3)
+    assert [plan(1, 1), plan(6, 2), plan(7, 3)] == pytest.approx([0.5, 1.0, 1.0])
+    assert [plan(10, 4), plan(15, 5), plan(16, 6), plan(99, 30)] == pytest.approx(
+        [0.2 + 0.8 * (2 + 2**0.5) / 4, 0.6, 0.2 + 0.8 * (2 - 2**0.5) / 4, 0.2 + 0.8 * (2 - 2**0.5) / 4]
+    )
+    with pytest.raises(ValueError, match="a warm-up to the rate which ends before it"):
+        mmengine.param_scheduler([{**warmup, "end": 3}, cosine], base_lr=1.0, epoch_length=3)
+
+
 def test_epochs_as_updates():
     cosine = {"type": "CosineAnnealingLR", "T_max": 4, "begin": 1, "end": 5, "convert_to_iter_based": True}
     plan = mmengine.param_scheduler([cosine], base_lr=1.0, epoch_length=10)

@@ -283,7 +283,9 @@ class TestDecorator:
         def nothing(real_step, epoch, *, peak: Rate):
             return None
 
-        with pytest.raises(TypeError, match=r"an lr function returns a number; nothing returned None for real_step=5"):
+        with pytest.raises(
+            TypeError, match=r"an lr function returns a number; nothing returned None for real_step=5.0"
+        ):
             nothing(peak=0.1)(5)
 
     def test_ranges_of_ones_own_are_enforced(self):

@@ -1,0 +1,175 @@
+"""What does a whole curve cost? A million steps at once, against NumPy by hand, compiled optax, and stepping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Question, Row, compare, missing
+from optimsche import constant, cosine, linear
+
+PEAK, FLOOR, TOTAL = 3e-4, 1e-5, 1_000_000
+WARMUP, HOLD, DECAY = 10_000, 600_000, 390_000
+WSD = (constant(value=PEAK, steps=HOLD) >> linear(start=PEAK, steps=DECAY)).warmup(WARMUP)
+CYCLE = 50_000
+RESTARTS = cosine(start=PEAK, end=FLOOR, steps=CYCLE).repeat(20, closed="left")
+STEPS = np.arange(TOTAL)
+
+Curve = Callable[[Any], Any]
+
+
+def by_where() -> Curve:
+    """A warm-up, a hold and a decay as NumPy's users write them."""
+
+    def curve(steps: Any) -> Any:
+        t = steps.astype(float)
+        fall = np.maximum(PEAK * (1 - (t - WARMUP - HOLD) / DECAY), 0.0)
+        return np.where(t < WARMUP, t * (PEAK / WARMUP), np.where(t < WARMUP + HOLD, PEAK, fall))
+
+    return curve
+
+
+def by_closed_form() -> Curve:
+    """Restarts as NumPy's users write them."""
+
+    def curve(steps: Any) -> Any:
+        t = steps.astype(float)
+        return FLOOR + (PEAK - FLOOR) / 2 * (1 + np.cos(math.pi / CYCLE * (t % CYCLE)))
+
+    return curve
+
+
+def _jitted(schedule: Callable[[Any], Any]) -> Curve:
+    """From NumPy's steps to NumPy's rates, which on the CPU are read without a copy."""
+    import jax
+
+    curve = jax.jit(schedule)
+
+    def run(steps: Any) -> Any:
+        with jax.enable_x64(True):
+            return np.asarray(curve(steps))
+
+    return run
+
+
+def by_optax() -> Curve:
+    """Optax's pieces, joined and compiled, in double precision."""
+    import optax
+
+    return _jitted(
+        optax.join_schedules(
+            [
+                optax.linear_schedule(0.0, PEAK, WARMUP),
+                optax.constant_schedule(PEAK),
+                optax.linear_schedule(PEAK, 0.0, DECAY),
+            ],
+            [WARMUP, WARMUP + HOLD],
+        )
+    )
+
+
+def restarts_by_optax() -> Curve:
+    """Optax's restarts, compiled, in double precision."""
+    import optax
+
+    cycle = {
+        "init_value": PEAK,
+        "peak_value": PEAK,
+        "warmup_steps": 0,
+        "decay_steps": CYCLE,
+        "end_value": FLOOR,
+    }
+    return _jitted(optax.sgdr_schedule([cycle] * 20))
+
+
+def by_lrsched() -> Curve:
+    """Lrsched's own way to a curve: a call for each step."""
+    import lrsched
+
+    schedule = lrsched.warmup_stable_decay(
+        base_lr=PEAK,
+        warmup_steps=WARMUP,
+        decay_steps=DECAY,
+        total_steps=TOTAL,
+        final_lr=0.0,
+        warmup_start=0.0,
+        decay_shape="linear",
+    )
+    return lambda steps: lrsched.sample(schedule, num_steps=len(steps))
+
+
+def by_torch() -> Curve:
+    """Stepping torch's schedulers and reading the rate."""
+    import torch
+    from torch.optim import lr_scheduler
+
+    def curve(steps: Any) -> Any:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=PEAK)
+        optimizer.step()
+        pieces = [
+            lr_scheduler.LinearLR(optimizer, 1e-9, 1.0, WARMUP),
+            lr_scheduler.ConstantLR(optimizer, 1.0, HOLD),
+            lr_scheduler.LinearLR(optimizer, 1.0, 0.0, DECAY),
+        ]
+        scheduler = lr_scheduler.SequentialLR(optimizer, pieces, [WARMUP, WARMUP + HOLD])
+        rates = []
+        for _ in steps:
+            rates.append(optimizer.param_groups[0]["lr"])
+            scheduler.step()
+        return rates
+
+    return curve
+
+
+def against(
+    name: str, plan: Any, rival: str, build: Callable[[], Curve], *, rounds: int = 31, theirs_up_to: int = TOTAL
+) -> Row:
+    """The whole curve; a rival that takes seconds is timed on its beginning, in seconds a step."""
+    try:
+        theirs = build()
+    except ModuleNotFoundError:
+        return missing(name, rival)
+    beginning = STEPS[:theirs_up_to]
+    if not np.allclose(np.asarray(theirs(beginning)), plan(beginning), rtol=1e-5, atol=1e-9 * PEAK):
+        raise AssertionError(f"{rival} computes something else")
+    return compare(
+        name,
+        lambda: plan(STEPS),
+        rival,
+        lambda: theirs(beginning),
+        rounds=rounds,
+        work_per_call=TOTAL,
+        their_work_per_call=theirs_up_to,
+    )
+
+
+QUESTIONS = [
+    Question(
+        name=name,
+        work=work,
+        rival=rival,
+        promised=promised,
+        measure=lambda name=name, plan=plan, rival=rival, build=build, more=more: against(  # type: ignore[misc]
+            name, plan, rival, build, **more
+        ),
+    )
+    for name, work, plan, rival, promised, build, more in [
+        ("curve/where", "1,000,000 steps of a WSD", WSD, "np.where by hand", 0.6, by_where, {}),
+        ("curve/optax", "the same", WSD, "optax, jitted, x64", 1.0, by_optax, {}),
+        ("curve/lrsched", "the same", WSD, "lrsched.sample", 0.02, by_lrsched, {"rounds": 3}),
+        (
+            "curve/torch",
+            "the same",
+            WSD,
+            "SequentialLR.step()",
+            0.005,
+            by_torch,
+            {"rounds": 5, "theirs_up_to": 50_000},
+        ),
+        ("restarts/hand", "1,000,000 steps, 20 restarts", RESTARTS, "closed form by hand", 1.2, by_closed_form, {}),
+        ("restarts/optax", "the same", RESTARTS, "optax sgdr, jitted, x64", 0.3, restarts_by_optax, {"rounds": 11}),
+    ]
+]
