@@ -60,7 +60,12 @@ def _fill(curve: Any, formula: Any, real_step: Any, epoch: Any) -> bool:
 
 def call(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any, out: Any) -> Any:
     """A formula that is called from flat code, with a block or with what is one number for all of it."""
-    out[:] = _whole(formula, real_step, epoch) if ops.is_array(real_step) else formula(float(real_step), epoch)
+    if not ops.is_array(real_step):
+        out[:] = formula(float(real_step), epoch)
+    elif hasattr(formula, "for_blocks"):
+        _fill(out, formula, real_step, epoch)
+    else:
+        out[:] = _whole(formula, real_step, epoch)
     return out
 
 

@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
-from optimsche import domains, ops
+from optimsche import domains, ops, symbols
 from optimsche.domains import (
     Closed,
     Cycles,
@@ -30,7 +30,7 @@ from optimsche.domains import (
     Share,
     Steps,
 )
-from optimsche.symbols import Symbol, Untraceable, is_symbol, outcome
+from optimsche.symbols import Symbol, is_symbol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +65,8 @@ ArrayT = TypeVar("ArrayT", bound=_Array)
 _NOT_TRIED: Any = object()
 # After so many calls with a number, a schedule is worth writing flat code for: that takes as long as a few hundred.
 _CALLS_BEFORE_FLAT_CODE = 32
+# Parts of more weight than this are not written out with the rest; with less, if that is still too much.
+_HEAVIEST = (24, 6, 0)
 _FIRST_EPOCH = 1.0
 _LARGEST_EXACT = 2**53
 
@@ -76,7 +78,7 @@ class Node:
     ``length`` and ``joints``. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("_for_blocks", "_joints", "_outcome", "lr_fn", "memo", "params", "play")
+    __slots__ = ("_for_blocks", "_for_numbers", "_joints", "_outcome", "lr_fn", "memo", "params", "play", "weight")
 
     def __init__(self, lr_fn: LrFn[...], params: dict[str, Any], play: Callable[[Any, Any], Any]) -> None:
         self.lr_fn = lr_fn
@@ -84,46 +86,55 @@ class Node:
         self.play = play
         self.memo: dict[Any, Any] = {}  # what a combinator computes from this node once
         self._joints: tuple[Any, ...] | None = None
+        parts = [part.weight if isinstance(part, Node) else len(part) for part in params.values() if _has_weight(part)]
+        self.weight: int = 1 + sum(parts)  # how much there is to write out, about
         self._outcome: Any = _NOT_TRIED
         self._for_blocks: Any = _NOT_TRIED
+        self._for_numbers: Callable[[Any, Any], Any] | None = None
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The formula's value."""
         if is_symbol(real_step) or is_symbol(epoch):
-            return self._follow(real_step, epoch)
+            # What is too much to be written out with the rest is called, and has flat code of its own.
+            heavy = self.weight > symbols.heaviest()
+            return Symbol("call", _Flat(self), real_step, epoch) if heavy else self._follow(real_step, epoch)
         return self.play(real_step, epoch)
 
     # -- flat code: see ``symbols`` and ``compiling`` -----------------------------------------------------------------
 
     def _follow(self, real_step: Any, epoch: Any) -> Any:
-        """The formula on symbols; one that needs to know its numbers, or is not ours, stays a call."""
-        if self.lr_fn.is_built_in:
-            try:
-                return self.play(real_step, epoch)
-            except (TypeError, ValueError, ArithmeticError, AttributeError):
-                pass
-        return Symbol("call", self.play, real_step, epoch)
+        """The formula on symbols. One that needs to know its numbers, or is not ours, stays a call of the formula."""
+        if not self.lr_fn.is_built_in:
+            return Symbol("call", self.play, real_step, epoch)
+        try:
+            return self.play(real_step, epoch)
+        except (TypeError, ValueError, ArithmeticError, AttributeError):
+            return Symbol("call", self.play, real_step, epoch)
 
     def outcome(self) -> Any:
         """What the formula comes to, or None if that is too much to write out; found once."""
         if self._outcome is _NOT_TRIED:
-            try:
-                self._outcome = outcome(self, "t", "e")
-            except (Untraceable, RecursionError):
-                self._outcome = None
+            self._outcome = None
+            for heaviest in _HEAVIEST:
+                try:
+                    self._outcome = symbols.outcome(self._follow, "t", "e", heaviest=heaviest)
+                    break
+                except (symbols.Untraceable, RecursionError):
+                    continue
         return self._outcome
 
     def for_numbers(self) -> Callable[[Any, Any], Any]:
-        """The formula as flat code for one number; as it is, where there is none."""
-        found = self.outcome()
-        if found is not None:
+        """The formula as flat code for one number, made once; as it is, where there is none."""
+        if self._for_numbers is None:
             from optimsche import compiling  # when it is first needed, as `arrays` below
 
+            found = self.outcome()
             try:
-                return compiling.for_numbers(found)
+                made = None if found is None else compiling.for_numbers(found)
             except (SyntaxError, RecursionError, MemoryError):  # nested deeper than Python's own parser goes
-                pass
-        return lambda real_step, epoch: self.value(float(real_step), epoch)
+                made = None
+            self._for_numbers = made or (lambda real_step, epoch: self.value(float(real_step), epoch))
+        return self._for_numbers
 
     def value(self, real_step: float, epoch: float) -> float:
         """The formula's value for numbers, as a float.
@@ -168,6 +179,32 @@ class Node:
             endless = type(length) is float and length == math.inf
             self._joints = tuple(hook(**self.params)) if hook is not None else () if endless else (length,)
         return self._joints
+
+
+class _Flat:
+    """A node that flat code calls: with flat code of its own, made when it is first called."""
+
+    __slots__ = ("_node", "_play")
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._play: Callable[[Any, Any], Any] | None = None
+
+    def __call__(self, real_step: Any, epoch: Any) -> Any:
+        """The value: from flat code for numbers, from the formula as it is for arrays."""
+        if ops.is_numpy(real_step):
+            return self._node(real_step, epoch)
+        if self._play is None:
+            self._play = self._node.for_numbers()
+        return self._play(real_step, epoch)
+
+    def for_blocks(self) -> Blocks | None:
+        """For a block of an array: see :meth:`Node.for_blocks`."""
+        return self._node.for_blocks()
+
+
+def _has_weight(part: Any) -> bool:
+    return isinstance(part, Node | tuple)
 
 
 def _bind(lr_fn: LrFn[...], params: dict[str, Any]) -> Callable[[Any, Any], Any]:

@@ -94,6 +94,7 @@ class _Trace(threading.local):
         self.symbols: dict[Any, Symbol] = {}
         self.given: list[bool] = []
         self.asked: dict[Symbol, bool] = {}
+        self.heaviest = 0
 
     def answer(self, condition: Symbol) -> bool:
         if condition not in self.asked:
@@ -105,8 +106,18 @@ class _Trace(threading.local):
 _trace = _Trace()
 
 
-def outcome(formula: Callable[..., Any], *clocks: str) -> Outcome:
+def heaviest() -> int:
+    """How much may be written out with the rest, in the trace that is going on."""
+    return _trace.heaviest
+
+
+def outcome(formula: Callable[..., Any], *clocks: str, heaviest: int = 0) -> Outcome:
     """Everything that a formula of clocks can come to.
+
+    Args:
+        formula: called with a symbol for each clock, again and again.
+        clocks: their names.
+        heaviest: what :func:`heaviest` says meanwhile.
 
     Raises:
         Untraceable: there are too many ways through it.
@@ -115,8 +126,8 @@ def outcome(formula: Callable[..., Any], *clocks: str) -> Outcome:
     >>> found.condition.operation, found.when.operation, found.otherwise
     ('<', '*', 10.0)
     """
-    before = _trace.symbols, _trace.given, _trace.asked
-    _trace.symbols, ways = {}, 0
+    before = _trace.symbols, _trace.given, _trace.asked, _trace.heaviest
+    _trace.symbols, _trace.heaviest, ways = {}, heaviest, 0
 
     def follow(given: list[bool]) -> Outcome:
         nonlocal ways
@@ -134,4 +145,4 @@ def outcome(formula: Callable[..., Any], *clocks: str) -> Outcome:
     try:
         return follow([])
     finally:
-        _trace.symbols, _trace.given, _trace.asked = before
+        _trace.symbols, _trace.given, _trace.asked, _trace.heaviest = before

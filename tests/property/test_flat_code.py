@@ -1,6 +1,8 @@
 """Flat code gives the values of the formulas that it was made from, and a formula that it cannot be made from stays."""
 
+import functools
 import math
+import operator
 import random
 import threading
 
@@ -96,13 +98,35 @@ def test_what_a_users_function_reads_is_read_at_every_call():
     assert (before, [plan(t) for t in range(3)]) == ([1.0] * 100, [2.0] * 3)
 
 
-def test_too_many_ways_are_not_written_out_and_still_play():
-    table = o.piecewise_constant(values=[k % 7 for k in range(500)], at=range(1, 500))
-    plan = o.sequence([o.linear(start=k, steps=10) for k in range(300)])
-    for s in (table, plan):
-        assert s._node.outcome() is None
-        steps = np.arange(4_000)
-        assert s(steps).tolist() == [s(t) for t in steps.tolist()]
+TABLE = o.piecewise_constant(values=[k % 7 for k in range(500)], at=range(1, 500))
+
+
+def test_a_table_of_too_many_ways_is_not_written_out_and_still_plays():
+    assert TABLE._node.outcome() is None
+    steps = np.arange(4_000)
+    assert TABLE(steps).tolist() == [TABLE(t) for t in steps.tolist()]
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        o.sequence([o.linear(start=k, steps=10) for k in range(300)]),
+        functools.reduce(operator.rshift, [o.linear(start=k, steps=10) for k in range(90)]),
+        TABLE.warmup(10) * 2.0,
+        (o.sequence([o.cosine(start=k, steps=7) for k in range(9)]) * o.sequence([o.linear(steps=5)] * 9)).clamp(
+            floor=0.1
+        ),
+    ],
+    ids=["balanced", "chain", "table inside", "product"],
+)
+def test_what_is_too_much_for_one_function_calls_parts_that_have_their_own(plan):
+    assert "call" in _operations(plan._node.outcome())
+    steps = np.arange(4_000)
+    expected = [plan._node.play(float(t), 1.0) for t in steps.tolist()]
+    assert [plan(t) for t in steps.tolist()] == expected
+    assert plan(steps).tolist() == pytest.approx(expected, rel=1e-14)
+    shuffled = np.random.default_rng(0).permutation(steps)
+    assert plan(shuffled).tolist() == pytest.approx([expected[t] for t in shuffled], rel=1e-14)
 
 
 def test_nesting_past_what_pythons_parser_takes_still_plays():
