@@ -1,0 +1,38 @@
+"""Print how far each schedule of each system is from its recordings: ``python -m tests.parity``, a Markdown table."""
+
+from collections import defaultdict
+
+from optimsche import Schedule, lr_fns
+from tests.parity.replay import build, replay
+from tests.parity.test_curves import CASES, deviation
+
+
+def main():
+    """The table, and what it took."""
+    worst, counts, used = defaultdict(float), defaultdict(int), set()
+    for system, case in CASES:
+        key = system, case["schedule"]
+        worst[key] = max(worst[key], deviation(replay(system, case), case["values"]))
+        counts[key] += 1
+        used |= _names(build(system, case))
+    print("| system | schedule | cases | largest deviation, as a part of the peak |\n| --- | --- | ---: | ---: |")
+    for (system, schedule), largest in worst.items():
+        print(f"| {system} | {schedule} | {counts[system, schedule]} | {largest:.1e} |")
+    shapes = sorted(used & set(lr_fns.__all__))
+    combinators = sorted(used - set(shapes))
+    print(
+        f"\n{sum(counts.values())} cases of {len(worst)} schedules in {len({system for system, _ in worst})} systems;",
+        end=" ",
+    )
+    print(f"largest deviation {max(worst.values()):.1e}.\n")
+    print(f"It took {len(shapes)} shapes ({', '.join(shapes)})")
+    print(f"and {len(combinators)} combinators ({', '.join(combinators)}).")
+
+
+def _names(schedule):
+    inner = [value for value in schedule.arguments.values() if isinstance(value, Schedule)]
+    return {schedule.lr_fn.name}.union(*map(_names, inner))
+
+
+if __name__ == "__main__":
+    main()

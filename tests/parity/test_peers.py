@@ -1,0 +1,91 @@
+"""What holds for every peer's schedule, and that the peers are expressions of the core and nothing else."""
+
+import ast
+import inspect
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optimsche as o
+from optimsche import lr_fns, peers
+from optimsche.schedule import LrFn, known
+from tests.parity.replay import build
+from tests.parity.test_curves import CASES
+
+MODULES = [getattr(peers, name) for name in peers.__all__]
+SOURCES = sorted(Path(peers.__file__).parent.glob("*.py"))
+
+
+def functions(module):
+    """The functions that a module of a system offers."""
+    return {
+        name: f
+        for name, f in vars(module).items()
+        if inspect.isfunction(f) and f.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def test_there_is_a_module_for_every_recorded_system():
+    assert set(peers.__all__) == {system for system, _ in CASES}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_no_peer_defines_an_lr_function_or_reads_recorded_values(source):
+    tree = ast.parse(source.read_text())
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert not {"lr_fn", "LrFn", "open", "read_text", "loads", "load"} & (names | imported)
+    numbers = [
+        sum(isinstance(element, ast.Constant) and isinstance(element.value, float) for element in node.elts)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Tuple | ast.List)
+    ]
+    assert max(numbers, default=0) <= 6
+
+
+def test_no_lr_function_comes_with_the_peers():
+    assert not [f for f in known().values() if isinstance(f, LrFn) and f.__module__.startswith("optimsche.peers")]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_every_function_says_what_it_is(module):
+    assert functions(module)
+    assert all(function.__doc__ for function in functions(module).values())
+    assert module.__doc__
+
+
+@pytest.mark.parametrize(("system", "case"), CASES, ids=[case["id"] for _, case in CASES])
+def test_laws_hold_for_every_recorded_schedule(system, case):
+    s = build(system, case)
+    assert o.parse(repr(s)) == s
+    assert o.from_dict(json.loads(json.dumps(o.to_dict(s)))) == s
+    steps = sorted({0, 1, *(int(step) + 1 for step in case["steps"]), 5_000, 100_000})
+    values = [s(t) for t in steps]
+    assert all(type(value) is float and 0 <= value < math.inf for value in values)
+    assert [s(t) for t in reversed(steps)] == values[::-1]
+    assert np.allclose(s(np.array(steps)), values, rtol=0, atol=64 * math.ulp(max(values)))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_an_argument_that_the_system_does_not_have_is_refused_by_name(module):
+    for function in functions(module).values():
+        with pytest.raises(TypeError, match="no_such_argument"):
+            function(no_such_argument=1)
+
+
+def test_the_core_that_the_peers_take():
+    """How many shapes and combinators it took: the figure in docs/parity.md."""
+    used = set()
+    for system, case in CASES:
+        used |= _names(build(system, case))
+    shapes = used & set(lr_fns.__all__)
+    assert len(shapes) <= 18
+    assert len(used - shapes) <= 13
+
+
+def _names(s):
+    inner = [value for value in s.arguments.values() if isinstance(value, o.Schedule)]
+    return {s.lr_fn.name}.union(*map(_names, inner))
