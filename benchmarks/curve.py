@@ -108,13 +108,13 @@ def by_torch() -> Curve:
 
     def curve(steps: Any) -> Any:
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=PEAK)
-        optimizer.step()
         pieces = [
             lr_scheduler.LinearLR(optimizer, 1e-9, 1.0, WARMUP),
             lr_scheduler.ConstantLR(optimizer, 1.0, HOLD),
             lr_scheduler.LinearLR(optimizer, 1.0, 0.0, DECAY),
         ]
         scheduler = lr_scheduler.SequentialLR(optimizer, pieces, [WARMUP, WARMUP + HOLD])
+        optimizer.step()  # torch warns of a scheduler's step before the first of its optimizer
         rates = []
         for _ in steps:
             rates.append(optimizer.param_groups[0]["lr"])

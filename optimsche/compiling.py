@@ -32,7 +32,7 @@ def _uses(outcome: Outcome | tuple[Outcome, ...], seen: set[Symbol]) -> Iterator
 
 def _function(lines: list[str], names: dict[str, Any]) -> Callable[[Any, Any], Any]:
     body = "\n".join(f"    {line}" for line in lines)
-    exec(compile(f"def played(t, e):\n{body}", "<schedule>", "exec"), names)
+    exec(compile(f"def played(t, e=1.0):\n{body}", "<schedule>", "exec"), names)
     return names["played"]  # type: ignore[no-any-return]
 
 

@@ -68,7 +68,6 @@ _CALLS_BEFORE_FLAT_CODE = 32
 # Parts of more weight than this are not written out with the rest; with less, if that is still too much.
 _HEAVIEST = (24, 6, 0)
 _FIRST_EPOCH = 1.0
-_LARGEST_EXACT = 2**53
 
 
 class Node:
@@ -90,7 +89,7 @@ class Node:
         self.weight: int = 1 + sum(parts)  # how much there is to write out, about
         self._outcome: Any = _NOT_TRIED
         self._for_blocks: Any = _NOT_TRIED
-        self._for_numbers: Callable[[Any, Any], Any] | None = None
+        self._for_numbers: Callable[..., Any] | None = None
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The formula's value."""
@@ -123,7 +122,7 @@ class Node:
                     continue
         return self._outcome
 
-    def for_numbers(self) -> Callable[[Any, Any], Any]:
+    def for_numbers(self) -> Callable[..., Any]:
         """The formula as flat code for one number, made once; as it is, where there is none."""
         if self._for_numbers is None:
             from optimsche import compiling  # when it is first needed, as `arrays` below
@@ -133,7 +132,7 @@ class Node:
                 made = None if found is None else compiling.for_numbers(found)
             except (SyntaxError, RecursionError, MemoryError):  # nested deeper than Python's own parser goes
                 made = None
-            self._for_numbers = made or (lambda real_step, epoch: self.value(float(real_step), epoch))
+            self._for_numbers = made or (lambda real_step, epoch=1.0: self.value(float(real_step), epoch))
         return self._for_numbers
 
     def value(self, real_step: float, epoch: float) -> float:
@@ -249,7 +248,7 @@ class Schedule:
     _arguments: dict[str, Any]
     _depth: int
     _node: Node
-    _play: Callable[[Any, Any], Any]
+    _play: Callable[..., Any]
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         raise TypeError(
@@ -278,7 +277,7 @@ class Schedule:
         """The formula as it is, for the first calls; then flat code takes its place."""
         node, calls = self._node, itertools.count(1)
 
-        def play(real_step: Any, epoch: Any) -> float:
+        def play(real_step: Any, epoch: Any = _FIRST_EPOCH) -> float:
             if next(calls) == _CALLS_BEFORE_FLAT_CODE:
                 object.__setattr__(self, "_play", node.for_numbers())
             return node.value(float(real_step), epoch)
@@ -310,9 +309,9 @@ class Schedule:
             ValueError: a clock below 0 or not finite.
             TypeError: a clock that is not a number or an array of numbers.
         """
-        # The call of a training loop comes first: a whole number, and no epoch. `_play` takes what passes here.
-        if epoch is _FIRST_EPOCH and type(real_step) is int and 0 <= real_step <= _LARGEST_EXACT:
-            return self._play(real_step, epoch)
+        # The call of a training loop comes first: a whole number that a float holds, and no epoch.
+        if epoch is _FIRST_EPOCH and type(real_step) is int and 0 <= real_step <= 2**53:
+            return self._play(real_step)
         if ops.is_array(real_step) or ops.is_array(epoch):
             from optimsche import arrays
 

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from optimsche import symbols
 from optimsche.lr_fns import expression
 from optimsche.schedule import Schedule
 
@@ -21,8 +22,8 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
     Args:
         call: the function whose argument it is, for errors.
         name: the argument.
-        function: a schedule; the text of a formula or of a lambda; or a Python function that is one formula, read from
-            its source, with numbers from around it filled in.
+        function: a schedule; the text of a formula or of a lambda; or a Python function, read from its source, with
+            numbers from around it filled in, or followed on symbols where there is no source or more than a formula.
 
     Raises:
         TypeError: it is none of these.
@@ -54,7 +55,29 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
 
 
 def _formulas(function: Callable[..., Any]) -> Iterator[str]:
-    """The source of each formula that the function may be, its variable renamed and outer numbers filled in."""
+    """Each formula that the function may be: from its source, else from following it on symbols."""
+    yield from _from_source(function)
+    try:
+        yield _as_text(symbols.outcome(function, "t"))
+    except (TypeError, ValueError, ArithmeticError, AttributeError, symbols.Untraceable):
+        return
+
+
+def _as_text(outcome: symbols.Outcome) -> str:
+    match outcome:
+        case symbols.Choice(condition, when, otherwise):
+            return f"({_as_text(when)} if {_as_text(condition)} else {_as_text(otherwise)})"
+        case symbols.Symbol(operation=operation, arguments=()):
+            return operation
+        case symbols.Symbol(operation="neg", arguments=(operand,)):
+            return f"(-{_as_text(operand)})"
+        case symbols.Symbol(operation=operation, arguments=(left, right)):
+            return f"({_as_text(left)} {operation} {_as_text(right)})"
+    return repr(outcome)
+
+
+def _from_source(function: Callable[..., Any]) -> Iterator[str]:
+    """The source of each formula that the function may be, with outer numbers filled in."""
     try:
         source = textwrap.dedent(inspect.getsource(function)).strip()
         known = inspect.getclosurevars(function)

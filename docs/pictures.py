@@ -1,0 +1,91 @@
+"""Draw the pictures of the docs: ``python docs/pictures.py``."""
+
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+from optimsche import peers
+
+HERE = Path(__file__).parent / "pictures"
+
+
+def conventions():
+    """The same plan as different systems play it: its first updates, its last ones, and what comes after."""
+    hf, optax, titan, torch = peers.transformers, peers.optax, peers.torchtitan, peers.torch
+    total, warmup, peak = 40, 8, 1.0
+    lines = {
+        "transformers linear": hf.get_linear_schedule_with_warmup(warmup, total, base_lr=peak),
+        "torchtitan linear": titan.LRSchedulersContainer(warmup_steps=warmup, training_steps=total, base_lr=peak),
+        "mmengine LinearLR, LinearLR": peers.mmengine.param_scheduler(
+            [
+                {"type": "LinearLR", "start_factor": 0.001, "begin": 0, "end": warmup},
+                {"type": "LinearLR", "start_factor": 1.0, "end_factor": 0.0, "begin": warmup, "end": total},
+            ],
+            base_lr=peak,
+        ),
+        "axlearn linear": peers.axlearn.linear_schedule_with_warmup(
+            peak_lr=peak, max_step=total, warmup_steps=warmup, begin_value=0.0, end_value=0.0
+        ),
+    }
+    after = {
+        "torch CosineAnnealingLR": torch.CosineAnnealingLR(T_max=total, base_lr=peak),
+        "optax cosine_decay_schedule": optax.cosine_decay_schedule(peak, total, alpha=0.1),
+        "torch CosineAnnealingWarmRestarts": torch.CosineAnnealingWarmRestarts(T_0=total, base_lr=peak),
+        "Megatron inverse-square-root": peers.megatron.OptimizerParamScheduler(
+            init_lr=0.0,
+            max_lr=peak,
+            min_lr=0.1,
+            lr_warmup_steps=warmup,
+            lr_decay_steps=total,
+            lr_decay_style="inverse-square-root",
+            start_wd=0.0,
+            end_wd=0.0,
+            wd_incr_steps=total,
+            wd_incr_style="constant",
+        ),
+    }
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    for ax, curves, (first, last), title in (
+        (axes[0], lines, (1, 11), f"first updates, warm-up of {warmup}"),
+        (axes[1], lines, (total - 5, total + 3), f"last updates of {total}"),
+        (axes[2], after, (1, 2 * total), f"after the end at {total}"),
+    ):
+        for k, (name, schedule) in enumerate(curves.items()):
+            steps = range(first, last + 1)
+            # Side by side, where two are the same.
+            style = {"marker": "osd^"[k], "markersize": 4 if ax is not axes[2] else 2, "alpha": 0.8}
+            ax.plot(steps, [schedule(n) for n in steps], label=name, **style)
+        ax.set(title=title, xlabel="update")
+        ax.legend(fontsize=8)
+        ax.grid(alpha=0.3)
+    figure.savefig(HERE / "conventions.png", dpi=100)
+
+
+def shapes():
+    """Every segment, from 1 to 0."""
+    from optimsche import cosine, geometric, hyperbolic, linear, one_minus_power, polynomial, rex, tanh
+
+    curves = {
+        "linear": linear(steps=100),
+        "cosine": cosine(steps=100),
+        "polynomial, power 2": polynomial(steps=100, power=2),
+        "one_minus_power, power 1/2": one_minus_power(steps=100),
+        "geometric to 1/100": geometric(end=0.01, steps=100),
+        "tanh": tanh(steps=100),
+        "rex": rex(steps=100),
+        "rex, beta -3": rex(steps=100, beta=-3),
+        "hyperbolic, upper bound 150": hyperbolic(steps=100, upper_bound=150),
+    }
+    _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    for name, schedule in curves.items():
+        ax.plot(range(101), [schedule(n) for n in range(101)], label=name)
+    ax.set(xlabel="update", title="segments: start 1, end 0, steps 100")
+    ax.legend(fontsize=8)
+    ax.grid(alpha=0.3)
+    ax.figure.savefig(HERE / "segments.png", dpi=100)
+
+
+if __name__ == "__main__":
+    HERE.mkdir(exist_ok=True)
+    conventions()
+    shapes()
