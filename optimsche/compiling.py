@@ -213,17 +213,19 @@ def _choose(
         return when(t, e, live, numbers, truths)
     if count == 0:
         return otherwise(t, e, live, numbers, truths)
-    # In a sorted block one side comes first, and slices are enough.
+    # In a sorted block one side comes first, and slices are enough. It also is played first: a side may use up its part
+    # of what is known, which begins at the beginning of its place.
     if holds[:count].all():
-        sides: tuple[Any, Any] = (slice(0, count), slice(count, None))
+        sides: list[tuple[Any, Any]] = [(slice(0, count), when), (slice(count, None), otherwise)]
     elif holds[-count:].all():
-        sides = (slice(t.size - count, None), slice(0, t.size - count))
+        sides = [(slice(0, t.size - count), otherwise), (slice(t.size - count, None), when)]
     else:
-        sides = (holds.copy(), ~holds)
+        sides = [(holds.copy(), when), (~holds, otherwise)]
+    known = [tuple(value[side] for value in live) for side, _ in sides]
     values = numpy.empty_like(t)
-    for side, play in zip(sides, (when, otherwise), strict=True):
+    for (side, play), mine in zip(sides, known, strict=True):
         part = t[side]
-        values[side] = play(part, e, tuple(value[side] for value in live), *_of_size(part.size, numbers, truths))
+        values[side] = play(part, e, mine, *_of_size(part.size, numbers, truths))
     return values
 
 

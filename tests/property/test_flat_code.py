@@ -155,6 +155,21 @@ def test_threads_that_follow_formulas_at_once_do_not_mix_them():
         ]
 
 
+@pytest.mark.parametrize("order", ["rising", "falling", "shuffled"])
+@given(schedules_and_plans)
+def test_a_block_that_goes_both_ways_is_taken_apart_without_a_loss(order, s):
+    """Small steps near the first joints, in one block: every choice divides it, in this or in that order."""
+    joints = [joint for joint in s.joints[:8] if joint < 1e6] or [10.0]
+    steps = np.concatenate([np.linspace(0, 1.5 * joint + 2, 80) for joint in joints] * 2)
+    steps.sort()
+    steps = {"rising": steps, "falling": steps[::-1], "shuffled": np.random.default_rng(1).permutation(steps)}[order]
+    while steps.size <= 300:
+        steps = np.concatenate([steps, steps])
+    largest = largest_value(s, [*steps.tolist(), *s.joints[:20]], 1.0)
+    for t, value in zip(steps.tolist(), s(steps).tolist(), strict=True):
+        assert abs(s._node.play(t, 1.0) - value) <= 4 * math.ulp(largest or 5e-324), t
+
+
 def test_a_clock_out_of_range_is_refused_in_any_block():
     plan = o.linear(steps=100)
     for bad in (-1, math.nan, math.inf):
