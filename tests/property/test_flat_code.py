@@ -167,7 +167,14 @@ def test_a_block_that_goes_both_ways_is_taken_apart_without_a_loss(order, s):
         steps = np.concatenate([steps, steps])
     largest = largest_value(s, [*steps.tolist(), *s.joints[:20]], 1.0)
     for t, value in zip(steps.tolist(), s(steps).tolist(), strict=True):
-        assert abs(s._node.play(t, 1.0) - value) <= 4 * math.ulp(largest or 5e-324), t
+        assert abs(s._node.play(t, 1.0) - value) <= 4 * math.ulp(largest), t
+
+
+@pytest.mark.parametrize("order", [lambda t: t, lambda t: t[::-1], np.random.default_rng(0).permutation])
+def test_one_side_of_a_mixed_block_does_not_use_up_what_the_other_needs(order):
+    s = o.cosine(start=0.0, end=1.0, steps=2_000).add(o.linear(start=0.5, steps=1_500)).warmup(100)
+    steps = order(np.arange(5_000))
+    assert s(steps).tolist() == pytest.approx([s._node.play(float(t), 1.0) for t in steps.tolist()], rel=1e-14)
 
 
 def test_a_clock_out_of_range_is_refused_in_any_block():

@@ -30,7 +30,23 @@ clocks = st.lists(real_steps, min_size=1, max_size=12)
 
 
 def largest_value(s, steps, epoch):
-    return max(s(t, epoch) for t in [0, *steps])
+    """The largest value of a schedule, also where no step was drawn: what rounding errors are measured by."""
+    return max(magnitude(s), *(s(t, epoch) for t in [0, *steps]))
+
+
+def magnitude(s):
+    """A bound of a schedule's values from the rates in its parameters."""
+    inner = [magnitude(value) for value in s.arguments.values() if isinstance(value, o.Schedule)]
+    if s.lr_fn is o.scale:
+        factor = s.arguments["factor"]
+        return inner[0] * (inner[1] if isinstance(factor, o.Schedule) else factor)
+    if s.lr_fn is o.add:
+        return sum(inner)
+    own = [s.arguments.get(name) or 0.0 for name in ("start", "end", "value", "floor")]
+    if s.lr_fn is o.milestones:
+        return own[0] * max(1.0, s.arguments["factor"] ** len(s.arguments["at"]))
+    amount = s.arguments["amount"] if s.lr_fn is o.jitter else 0.0
+    return max(*own, *s.arguments.get("values", ()), *((1 + amount) * m for m in inner))
 
 
 def ulps_apart(got, expected, largest):
