@@ -172,7 +172,7 @@ def test_a_block_that_goes_both_ways_is_taken_apart_without_a_loss(order, s):
 
 @pytest.mark.parametrize("order", [lambda t: t, lambda t: t[::-1], np.random.default_rng(0).permutation])
 def test_one_side_of_a_mixed_block_does_not_use_up_what_the_other_needs(order):
-    s = o.cosine(start=0.0, end=1.0, steps=2_000).add(o.linear(start=0.5, steps=1_500)).warmup(100)
+    s = o.cosine(start=0.0, end=1.0, steps=2_000).add(o.linear(start=0.5, steps=1_000))
     steps = order(np.arange(5_000))
     assert s(steps).tolist() == pytest.approx([s._node.play(float(t), 1.0) for t in steps.tolist()], rel=1e-14)
 
