@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,6 +35,27 @@ def unwrap(model: nn.Module) -> nn.Module:
 def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """All parameters of an optimizer, also those of groups that were added later."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def names_of(groups: Iterable[Mapping[str, Any]], model: nn.Module | None) -> dict[int, str]:
+    """Names of parameters by their ``id``: from the model, or from groups that were built with names.
+
+    >>> model = nn.Linear(1, 1)
+    >>> sorted(names_of([], model).values())
+    ['bias', 'weight']
+    """
+    names: dict[int, str] = {}
+    for group in groups:
+        for parameter, name in zip(group["params"], group.get("param_names", ()), strict=False):
+            names[id(parameter)] = name
+    if model is not None:
+        names.update({id(parameter): name for name, parameter in named(model)})
+    return names
+
+
+def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters of a model with their names, without what wrappers put before them."""
+    return ((_clean(name), parameter) for name, parameter in unwrap(model).named_parameters())
 
 
 def foreign(model: nn.Module, own: Iterable[torch.Tensor]) -> list[str]:

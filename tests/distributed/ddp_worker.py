@@ -13,6 +13,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from optimsche import OptimScheduler, build_optim_sches, cosine, step_all
+from optimsche.training import LossScaler
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches
 
 PLAN = cosine(start=0.1, steps=6).warmup(2)
@@ -41,7 +42,7 @@ def train(rank: int, use_amp: Any) -> dict[str, Any]:
     calls = counted(model)
     optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        optim.scaler = LossScaler(init_scale=1024.0)
     reduced, updated = [], []
     for step_num, batch in enumerate(batches_of(rank), 1):
         before = len(calls)
@@ -67,7 +68,7 @@ def one_drops_a_window(rank: int, how: str, use_amp: Any = False, model: nn.Modu
     model = DistributedDataParallel(small_model()) if model is None else model
     optim = OptimScheduler(torch.optim.SGD(model.parameters()), PLAN, model=model, accum_grad=2, use_amp=use_amp)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        optim.scaler = LossScaler(init_scale=1024.0)
     skipped = []
     for step_num, batch in enumerate(batches_of(rank)[:4], 1):
         here = rank == 1 and step_num == 1
@@ -126,7 +127,7 @@ def train_sharded(rank: int, version: int, use_amp: Any) -> dict[str, Any]:
     model = sharded(version)
     optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        optim.scaler = LossScaler(init_scale=1024.0)
     norms = []
     for step_num, batch in enumerate(batches_of(rank), 1):
         with optim.micro_batch(step_num):
