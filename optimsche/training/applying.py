@@ -137,8 +137,7 @@ def _on_the_host(
     if factor == 1.0:
         optimizer.step()
     elif fused:
-        device = gradients[0].device
-        folding.step(optimizer, torch.full((), 1.0 / factor, device=device), torch.zeros((), device=device))
+        folding.step(optimizer, torch.full((), 1.0 / factor, device=gradients[0].device), None)
     else:
         multiply(gradients, factor)
         optimizer.step()

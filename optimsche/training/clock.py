@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import torch
+
 from optimsche.counting import Window
 from optimsche.training.gathered import Gathered
 from optimsche.training.turn import Turn
@@ -74,8 +76,11 @@ class Clock:
         Returns:
             Whether it opened its window.
         """
-        self.check(turn, updating=updating)
         window = turn.window
+        if updating and turn.step_num == self.seen and not self._updated and self.open is window:
+            self._updated = True  # as nearly always: the update after its own backward pass
+            return False
+        self.check(turn, updating=updating)
         if self.seen == 0 and turn.step_num != window.first:
             log.warning(
                 "the first micro-batch, %d, is inside its window, which begins at %d: the gradients before it are "
@@ -94,6 +99,28 @@ class Clock:
             part = 1.0 / window.size if self._in_parts else 1.0
             self.held = None if by_caller else Gathered(relative=self._weights_relative, part=part)
         return opens
+
+    def goes_on(self, step_num: int) -> bool:
+        """Whether a micro-batch follows the last one, inside the open window, and does not close it.
+
+        Never where processes synchronise, and never with weights: more is to be seen to there.
+        """
+        window = self.open
+        return (
+            window is not None
+            and step_num == self.seen + 1
+            and type(step_num) is int
+            and step_num < window.last
+            and self._updated
+            and self.held is not None
+            and not self.held.weighted
+            and self._weights_relative
+        )
+
+    def go_on(self, step_num: int) -> float | torch.Tensor:
+        """Admit such a micro-batch, its backward pass and what follows; the factor on its loss."""
+        self.seen = step_num
+        return 1.0 if self.held is None else self.held.add(None)
 
     def close(self) -> Gathered | None:
         """The open window's update is being made; what it holds, if that was counted."""

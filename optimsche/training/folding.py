@@ -40,13 +40,13 @@ def first_step_must_be_known(optimizer: torch.optim.Optimizer) -> bool:
     return unknown
 
 
-def step(optimizer: torch.optim.Optimizer, grad_scale: torch.Tensor | None, found_inf: torch.Tensor) -> None:
+def step(optimizer: torch.optim.Optimizer, grad_scale: torch.Tensor | None, found_inf: torch.Tensor | None) -> None:
     """Step an optimizer that divides and skips, and leave nothing of it behind.
 
     Args:
         optimizer: one of :func:`divides_and_skips`.
         grad_scale: what gradients are divided by, a tensor of one number; None for 1.
-        found_inf: 1 to change nothing, 0 to step. Torch's kernels take any other number for neither.
+        found_inf: 1 to change nothing, 0 or None to step. Torch's kernels take any other number for neither.
     """
     # Torch's kernels read these two attributes. One that stayed there would divide the next step, too.
     optimizer.grad_scale = None if grad_scale is None else grad_scale.float()  # type: ignore[attr-defined]

@@ -30,6 +30,8 @@ def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
     >>> pick({"loss": torch.ones((), requires_grad=True), "ctc": torch.zeros(())}, None)
     tensor(1., requires_grad=True)
     """
+    if type(losses) is torch.Tensor and optim_loss is None and losses.numel() == 1 and losses.requires_grad:
+        return losses  # as nearly always
     name = "loss"
     if isinstance(losses, Mapping):
         name = next(iter(losses)) if optim_loss is None and len(losses) == 1 else optim_loss or "loss"
@@ -77,7 +79,7 @@ def run_backward(
     Raises:
         RuntimeError: the backward pass failed; with a hint if optimizers on one graph were stepped one by one.
     """
-    if isinstance(share, torch.Tensor) or share != 1.0:
+    if type(share) is not float or share != 1.0:
         loss = loss * share
     if scaler is not None:
         loss = scaler.scale(loss)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -33,6 +33,7 @@ from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.losses import Losses, pick, run_backward
 from optimsche.training.optimizers import OptimType, build
 from optimsche.training.outcomes import Observer, Outcomes
+from optimsche.training.owned import Owned
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.result import StepResult
 from optimsche.training.synchronisation import synchronised, synchronising
@@ -140,6 +141,7 @@ class OptimScheduler:
         relative = admitted("rates", rates) == "relative"
         self.precision = Precision(use_amp, parameters.owned(optimizer)[0].device.type)
         self._scaler = self.precision.new_scaler()
+        self._owned = Owned(optimizer, model)
         self._synchronising = synchronising(model, distributed)
         self._clock = self._new_clock()
         self._outcomes = Outcomes(admitted("max_skips", max_skips), on_update)
@@ -149,8 +151,10 @@ class OptimScheduler:
         self._epochs_from_caller = False
         self._scaler_is_shared = False
         self._schedule: Schedule | None = None
-        self._last_turn: tuple[object, Turn] | None = None
-        self._last_planned: Planned | None = None
+        self._counts_epochs = False
+        self._window_has = 0, 0.0  # number and rate of the update that the open window leads to
+        self._last_turn: tuple[object, Turn | None] = (None, None)
+        self._last_values: tuple[object, Values | None] = (None, None)
         if self._synchronising is not None:
             attaching.check_synchronising(self._synchronising, optimizer, self.scaler)
         epochs_known = self.steps_per_epoch is not None
@@ -173,7 +177,7 @@ class OptimScheduler:
         epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
         checked = attaching.check_schedule(schedule, epochs_known=epochs_known)
         self._write_first_rates(checked)
-        self._schedule = checked
+        self._schedule, self._counts_epochs = checked, checked.counts_epochs
         self._forget_plans()
 
     @property
@@ -227,9 +231,10 @@ class OptimScheduler:
         Raises:
             ValueError, TypeError: ``step_num`` is not a whole number from 1 on.
         """
-        turn = self._turn(step_num, last=last)
         if self._synchronising is None:
+            counting.whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
             return self.precision.autocast()
+        turn = self._turn(step_num, last=last)
         return self._synchronised_forward(turn.due)
 
     def step(
@@ -269,9 +274,14 @@ class OptimScheduler:
                 not finite.
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
+        simple = weight is None and not last and time_func is None and not self._scaler_is_shared
+        if simple and self._clock.goes_on(step_num):
+            # Most micro-batches are such; what they are spared is measured by the benchmark loop/hand.
+            return self._go_on(losses, step_num, self._epoch(step_num, epoch_num), logger)
         self._refuse_a_shared_scaler()
         # All that can be refused comes first: the call may be corrected and made again.
-        weight = admitted_weight(weight)
+        if weight is not None:
+            weight = admitted_weight(weight)
         planned = self._planned(step_num, epoch_num, last=last)
         loss = self._loss(planned.turn, losses, weight)
         if time_func is None:
@@ -359,10 +369,14 @@ class OptimScheduler:
 
     def _turn(self, step_num: int, *, last: bool = False) -> Turn:
         counted_by = (self.accum_grad, self.steps_per_epoch, self.step_per_update)
-        if self._last_turn is not None and type(step_num) is int and not last:
-            known, turn = self._last_turn
-            if turn.window.first <= step_num <= turn.window.last and known == counted_by:
-                return turn if turn.step_num == step_num else turn._replace(step_num=step_num)
+        known, turn = self._last_turn
+        if turn is not None and not last and type(step_num) is int and known == counted_by:
+            if turn.step_num == step_num:
+                return turn
+            if turn.window.first <= step_num <= turn.window.last:  # as nearly always: another of the same window
+                turn = Turn(step_num, turn.window, turn.update, turn.gathers)
+                self._last_turn = known, turn
+                return turn
         turn = turn_of(step_num, *counted_by, last=last)
         if not turn.cut:
             self._last_turn = counted_by, turn
@@ -371,20 +385,20 @@ class OptimScheduler:
     def _planned(self, step_num: int, epoch_num: float | None, *, last: bool = False) -> Planned:
         """Epoch and rates of a micro-batch; whatever can be refused of them is refused here, and nothing is changed."""
         turn, epoch = self._turn(step_num, last=last), self._epoch(step_num, epoch_num)
-        before = self._last_planned
-        if before is not None and not turn.due and before.turn.update == turn.update and before.epoch == epoch:
-            values = before.values  # inside a window nothing is written; where it is due, it is computed
-        else:
+        # Within a window the values are those of its first micro-batch, unless someone has changed a group's factor.
+        basis = (turn.update, epoch, [group.get("lr_scale") for group in self.optimizer.param_groups])
+        known, values = self._last_values
+        if values is None or known != basis:
             values = self._values(self._schedule, turn.update, epoch)
-        self._last_planned = Planned(turn, epoch, values)
-        return self._last_planned
+            self._last_values = basis, values
+        return Planned(turn, epoch, values)
 
     def _loss(self, turn: Turn, losses: Losses, weight: Weight | None) -> torch.Tensor | None:
         """The loss that this optimizer's backward pass starts from; None where it takes no part."""
         dropped = self._clock.is_dropped(turn.window)
         if not turn.gathers or (dropped and self._synchronising is None):
             return None
-        if not any(parameter.requires_grad for parameter in parameters.owned(self.optimizer)):
+        if not self._owned.trainable():
             return None
         loss = pick(losses, self.optim_loss)
         if self._clock.open is not None and self._clock.held is not None:
@@ -402,7 +416,7 @@ class OptimScheduler:
         A window begins without gradients, as in a loop by hand.
         """
         if self._clock.enter(turn, updating=False, log=logger or LOG):
-            self.optimizer.zero_grad(set_to_none=True)
+            self._owned.drop_gradients()
         if self._clock.open is None or self._clock.held is None:
             return 1.0
         return self._clock.held.add(weight)
@@ -422,6 +436,21 @@ class OptimScheduler:
                 self._drop_after(error, logger, "a backward pass of its window")
                 raise
 
+    def _go_on(self, losses: Losses, step_num: int, epoch: float, logger: logging.Logger | None) -> StepResult:
+        """The short way of :meth:`step` for one more micro-batch inside an open window: a backward pass."""
+        if self._owned.trainable():
+            loss = pick(losses, self.optim_loss)
+            share = self._clock.go_on(step_num)
+            try:
+                run_backward(loss, share, self._scaler, self._owned.inputs())
+            except BaseException as error:
+                self._drop_after(error, logger, "a backward pass of its window")
+                raise
+        else:
+            self._clock.go_on(step_num)
+        update, rate = self._window_has
+        return StepResult(False, update, epoch, rate)
+
     def _refuse_a_shared_scaler(self) -> None:
         if self._scaler_is_shared:
             raise ValueError(
@@ -431,16 +460,13 @@ class OptimScheduler:
 
     def _inputs(self) -> list[torch.Tensor] | None:
         """The only parameters that get a gradient, if the model has others to keep it from; None for all."""
-        if self.model is None or self._synchronising is not None:
+        if self._synchronising is not None:
             return None  # processes synchronise in hooks that a restricted backward pass does not run
-        own = parameters.owned(self.optimizer)
-        if not parameters.foreign(self.model, own):
-            return None
-        return [parameter for parameter in own if parameter.requires_grad]
+        return self._owned.inputs()
 
     def _drop(self, log: logging.Logger, reason: str, window: counting.Window | None = None) -> None:
         dropped = self._clock.drop(window)
-        self.optimizer.zero_grad(set_to_none=True)
+        self._owned.drop_gradients()
         if dropped is not None:
             log.warning("update %d is skipped: %s", self._turn(dropped.first).update, reason)
 
@@ -464,12 +490,14 @@ class OptimScheduler:
         logger: logging.Logger | None,
     ) -> StepResult:
         """An update with all that belongs to it, where the loss scaler is this optimizer's own."""
-        with nullcontext() if time_func is None else timed(time_func, "optim_time", optim_name):
-            result = self._update(planned, weight, logger)
-            if result.found_inf is not None:
-                if self.scaler is not None:
-                    self.scaler.update([result.found_inf])
-                self._outcomes.add(result, self.scaler, logger or LOG)
+        if time_func is not None:
+            with timed(time_func, "optim_time", optim_name):
+                return self._timed_update(planned, weight, None, optim_name, logger)
+        result = self._update(planned, weight, logger)
+        if result.found_inf is not None:
+            if self._scaler is not None:
+                self._scaler.update([result.found_inf])
+            self._outcomes.add(result, self._scaler, logger or LOG)
         return result
 
     def _update(self, planned: Planned, weight: Weight | None, logger: logging.Logger | None) -> StepResult:
@@ -490,18 +518,20 @@ class OptimScheduler:
                     applied = self._apply(turn, held, dropped, weight is not None, logger or LOG)
             finally:
                 self._clock.over(turn)
-                self.optimizer.zero_grad(set_to_none=True)
+                self._owned.drop_gradients()
         else:
             self._clock.over(turn)
             if dropped or not turn.gathers:
-                self.optimizer.zero_grad(set_to_none=True)  # what the caller's own backward pass left there
+                self._owned.drop_gradients()  # what the caller's own backward pass left there
+        rate = values.rates[0]
+        self._window_has = turn.update, rate
         if applied is None:
-            return StepResult(closed=turn.due, real_step=turn.update, epoch=epoch, lr=values.rates[0])
+            return StepResult(turn.due, turn.update, epoch, rate)
         return StepResult(
-            closed=True,
-            real_step=turn.update,
-            epoch=epoch,
-            lr=values.rates[0],
+            True,
+            turn.update,
+            epoch,
+            rate,
             norm=applied.norm,
             found_inf=applied.found_inf,
             micro_batches=turn.window.size if held is None else held.count,
@@ -515,7 +545,7 @@ class OptimScheduler:
                 "this OptimScheduler has a loss scaler, and no loss was scaled. A loop with a backward pass of its own "
                 "writes optim.scaler.scale(loss).backward()"
             )
-        device = parameters.owned(self.optimizer)[0].device
+        device = self._owned.all()[0].device
         followed = self._followed
         report_gaps(turn, None if dropped else held, self._synchronising, log)
         return apply(
@@ -527,7 +557,7 @@ class OptimScheduler:
         )
 
     def _has_gradients(self, held: Gathered | None, logger: logging.Logger | None) -> bool:
-        found = any(parameter.grad is not None for parameter in parameters.owned(self.optimizer))
+        found = any(parameter.grad is not None for parameter in self._owned.all())
         if not found and held is not None and held.weighted:
             (logger or LOG).warning("the micro-batches of this window weigh 0: nothing is updated")
         elif not found and not self._told_of_no_gradients:
@@ -546,7 +576,7 @@ class OptimScheduler:
             return epoch_num if type(epoch_num) is int and epoch_num > 0 else admitted("epoch_num", epoch_num, "step")
         if self.steps_per_epoch is not None:
             return counting.epoch_of(step_num, self.steps_per_epoch)
-        if self._schedule is not None and self._schedule.counts_epochs:
+        if self._counts_epochs:
             raise ValueError(
                 f"{self._schedule!r} counts epochs: pass epoch_num=, or build the OptimScheduler with steps_per_epoch="
             )
@@ -561,7 +591,7 @@ class OptimScheduler:
             self._followed.write(self._values(schedule, 1, 1))
 
     def _forget_plans(self) -> None:
-        self._loaded_rate, self._last_planned = None, None
+        self._loaded_rate, self._last_values = None, (None, None)
 
     def _new_clock(self) -> Clock:
         halves = any(parameter.dtype is torch.float16 for parameter in parameters.owned(self.optimizer))
@@ -603,8 +633,8 @@ class OptimScheduler:
         self._loaded_rate = checkpoints.load(self.optimizer, self.scaler, state_dict)
         self._followed.keep_numbers()
         self._resumed = True
-        self.optimizer.zero_grad(set_to_none=True)
-        self._clock, self._last_planned = self._new_clock(), None
+        self._owned.drop_gradients()
+        self._clock, self._last_values = self._new_clock(), (None, None)
         self._outcomes.begin(searching=not state_dict.get("scaler"))
 
     def _compare_with_loaded_rate(self, turn: Turn, epoch: float, logger: logging.Logger | None) -> None:

@@ -34,11 +34,11 @@ class StepResult:
 
     def __init__(
         self,
-        *,
         closed: bool,
         real_step: int,
         epoch: float,
         lr: float,
+        *,
         norm: float | torch.Tensor | None = None,
         found_inf: bool | torch.Tensor | None = None,
         micro_batches: int = 0,

@@ -186,7 +186,7 @@ def _backward_all(
 
 def _inputs(optims: Mapping[str, OptimScheduler], group: Mapping[str, OptimScheduler]) -> list[torch.Tensor] | None:
     """The only parameters that get a gradient from a loss; None if all of the model's follow it."""
-    own = [parameter for optim in group.values() for parameter in parameters.owned(optim.optimizer)]
+    own = [parameter for optim in group.values() for parameter in optim._owned.all()]
     models = [optim.model for optim in group.values() if optim.model is not None]
     if len(group) == len(optims) and not any(parameters.foreign(model, own) for model in models):
         return None

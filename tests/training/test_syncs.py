@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from benchmarks.fake_cuda import counting_reads, give_gradients, on_cuda
 from optimsche import OptimScheduler, cosine
 from optimsche.training import ClipAdaptive, ClipByValue, ClipEachGroup
-from tests.training.fake_cuda import counting_reads, give_gradients, on_cuda
 
 PLAN = cosine(start=0.1, steps=100).warmup(10)
 FUSED = [
