@@ -83,6 +83,8 @@ def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
 
 
 def _cure(schedule: Any) -> str:
+    if schedule is None:
+        return "or there must be an 'lr' in every entry of schedules="
     if isinstance(schedule, int | float):
         return f"constant(value={schedule}) for a number"
     if isinstance(schedule, str):
