@@ -150,6 +150,7 @@ class OptimScheduler:
         self._told_of_no_gradients = False
         self._epochs_from_caller = False
         self._scaler_is_shared = False
+        self._seen_together: object = None  # the optimizers that this one was last stepped with
         self._schedule: Schedule | None = None
         self._counts_epochs = False
         self._window_has = 0, 0.0  # number and rate of the update that the open window leads to

@@ -27,9 +27,13 @@ class Owned:
         self._all: list[torch.Tensor] = []
         self._foreign: list[torch.Tensor] = []
 
+    def sizes(self) -> list[int]:
+        """How many parameters each group has."""
+        return [len(group["params"]) for group in self._optimizer.param_groups]
+
     def all(self) -> list[torch.Tensor]:
         """All parameters of the optimizer."""
-        sizes = [len(group["params"]) for group in self._optimizer.param_groups]
+        sizes = self.sizes()
         if sizes != self._sizes:
             self._sizes = sizes
             self._all = parameters.owned(self._optimizer)

@@ -69,6 +69,36 @@ def foreign(model: nn.Module, own: Iterable[torch.Tensor]) -> list[str]:
     return [name for name, p in unwrap(model).named_parameters() if p.requires_grad and id(p) not in ids]
 
 
+def refuse_shared(owners: Mapping[str, Sequence[torch.Tensor]], models: Iterable[nn.Module | None], cure: str) -> None:
+    """Refuse a parameter that two optimizers would both update.
+
+    Args:
+        owners: the parameters of each optimizer, by its name.
+        models: where the parameters' names come from.
+        cure: what to do instead.
+
+    Raises:
+        ValueError: with the names of the optimizers and of the parameters.
+
+    >>> weight = nn.Parameter(torch.zeros(2, 3))
+    >>> refuse_shared({"a": [weight], "b": [weight]}, [], "Give it to one of them.")
+    Traceback (most recent call last):
+    ValueError: 'a' and 'b' would both update a parameter of shape (2, 3). Give it to one of them.
+    """
+    owner: dict[int, str] = {}
+    shared: dict[tuple[str, str], list[torch.Tensor]] = {}
+    for name, own in owners.items():
+        for parameter in own:
+            other = owner.setdefault(id(parameter), name)
+            if other != name:
+                shared.setdefault((other, name), []).append(parameter)
+    for (first, second), both in shared.items():
+        names = {id(p): name for model in models if model is not None for name, p in named(model)}
+        shown = [repr(names[id(p)]) if id(p) in names else f"a parameter of shape {tuple(p.shape)}" for p in both]
+        listed = ", ".join(shown[:3]) + (", ..." if len(shown) > 3 else "")
+        raise ValueError(f"{first!r} and {second!r} would both update {listed}. {cure}")
+
+
 def refuse_a_part(model: nn.Module, own: Iterable[torch.Tensor]) -> None:
     """Refuse an optimizer that owns only a part of a model whose gradients are summed over processes.
 

@@ -132,6 +132,14 @@ def prepare(optims: Mapping[str, OptimScheduler]) -> None:
     _share_steps_per_epoch(optims)
     _refuse_misfits(optims)
     first, *others = optims.values()
+    together = [(name, id(optim), optim._owned.sizes()) for name, optim in optims.items()]
+    if first._seen_together != together:  # once, and again whenever a group was added
+        parameters.refuse_shared(
+            {name: optim._owned.all() for name, optim in optims.items()},
+            [optim.model for optim in optims.values()],
+            "Give it to one of them.",
+        )
+        first._seen_together = together
     if any(optim.scaler is not first.scaler for optim in others):
         share_scaler(optims)
 
@@ -187,8 +195,9 @@ def _backward_all(
 def _inputs(optims: Mapping[str, OptimScheduler], group: Mapping[str, OptimScheduler]) -> list[torch.Tensor] | None:
     """The only parameters that get a gradient from a loss; None if all of the model's follow it."""
     own = [parameter for optim in group.values() for parameter in optim._owned.all()]
-    models = [optim.model for optim in group.values() if optim.model is not None]
-    if len(group) == len(optims) and not any(parameters.foreign(model, own) for model in models):
+    ids = {id(parameter) for parameter in own}
+    foreign = (parameter for optim in group.values() for parameter in optim._owned.foreign())
+    if len(group) == len(optims) and not any(p.requires_grad and id(p) not in ids for p in foreign):
         return None
     return [parameter for parameter in own if parameter.requires_grad]
 
