@@ -22,7 +22,7 @@ def check_optimizer(optimizer: Any) -> None:
 
     Raises:
         TypeError: not an optimizer, or one whose step needs a closure.
-        ValueError: no parameters, or groups without a rate.
+        ValueError: no parameters, or groups without a rate; fused SGD that torch computes wrongly.
     """
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
@@ -41,6 +41,19 @@ def check_optimizer(optimizer: Any) -> None:
     for number, group in enumerate(optimizer.param_groups):
         if group.get("lr") is None:
             raise ValueError(f"{kind.__name__} has no 'lr' in parameter group {number}: there is no rate to write.")
+    _refuse_a_broken_kernel(optimizer)
+
+
+def _refuse_a_broken_kernel(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse what torch computes wrongly: weights of 1e21 after a few steps, other ones in every run."""
+    for group in optimizer.param_groups:
+        if isinstance(optimizer, torch.optim.SGD) and group["fused"] and group["momentum"] != 0:
+            for parameter in group["params"]:
+                if parameter.device.type == "cpu" and parameter.dtype in (torch.float16, torch.bfloat16):
+                    raise ValueError(
+                        f"fused SGD with momentum={group['momentum']} is wrong for {parameter.dtype} parameters on the "
+                        "CPU: torch's kernel reads memory that was never set. Build it with fused=False."
+                    )
 
 
 def check_synchronising(model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: LossScaler | None) -> None:

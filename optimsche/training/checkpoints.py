@@ -116,6 +116,7 @@ def load(optimizer: torch.optim.Optimizer, scaler: LossScaler | None, state: Map
     kept_scale = None if scaler is None else scaler.state_dict()
     try:
         optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        _keep_the_precision_of_factors(optimizer, state["optimizer"])
         _keep_the_plan(optimizer.param_groups, kept_groups)
         if scaler is not None and state.get("scaler"):
             scaler.load_state_dict(dict(state["scaler"]))
@@ -130,6 +131,16 @@ def load(optimizer: torch.optim.Optimizer, scaler: LossScaler | None, state: Map
     elif scaler is None and state.get("scaler"):
         LOG.warning("the state has a loss scale, which this run does without")
     return float(optimizer.param_groups[0]["lr"])
+
+
+def _keep_the_precision_of_factors(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Undo what torch does to numbers that are no moments, as NAdam's ``mu_product``: round them to half precision."""
+    names = [name for group in saved["param_groups"] for name in group["params"]]
+    for name, parameter in zip(names, owned(optimizer), strict=True):
+        for kind, value in saved["state"].get(name, {}).items():
+            loaded = optimizer.state[parameter].get(kind)
+            if isinstance(value, torch.Tensor) and value.dim() == 0 and isinstance(loaded, torch.Tensor):
+                optimizer.state[parameter][kind] = value.detach().clone().to(loaded.device)
 
 
 def _keep_the_plan(groups: Sequence[dict[str, Any]], before: Sequence[Mapping[str, Any]]) -> None:
