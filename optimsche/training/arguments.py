@@ -28,6 +28,7 @@ _RANGES: dict[str, Any] = {
         float, Ge(1), Lt(math.inf), Meaning("a pass over the data; the first is 1, and halfway through it is 1.5")
     ],
     "epochs": Annotated[int, Ge(1), Meaning("passes over the data")],
+    "updates": Annotated[int, Ge(2), Meaning("how many updates")],
     "start": Annotated[int, Ge(1), Meaning("the micro-batch to begin with, from 1")],
 }
 
