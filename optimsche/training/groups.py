@@ -127,7 +127,10 @@ def check_patterns(patterns: Iterable[Pattern], named: Sequence[tuple[str, torch
         TypeError: neither text nor a predicate.
     """
     left = list(named)
+    divided: list[Pattern] = []  # what stands in a Both: all that is left of it may be nothing
     for pattern in patterns:
+        if isinstance(pattern, Both):
+            divided.append(pattern.pattern)
         if not isinstance(pattern, str) and not callable(pattern):
             raise TypeError(
                 f"schedules: {pattern!r} must be a name, a glob or a predicate (name, parameter) -> bool, "
@@ -136,6 +139,8 @@ def check_patterns(patterns: Iterable[Pattern], named: Sequence[tuple[str, torch
         taken = [name for name, parameter in left if matches(pattern, name, parameter)]
         if not taken and not isinstance(pattern, Both):
             if any(matches(pattern, name, parameter) for name, parameter in named):
+                if pattern in divided:
+                    continue
                 raise ValueError(
                     f"schedules: all that {shown(pattern)!r} matches is matched by a pattern before it, and the first "
                     "wins. Put it further up."

@@ -71,7 +71,8 @@ class RangeTest(NamedTuple):
         ax.plot(self.rates, self.smoothed, label="running mean")
         ax.axvline(self.steepest, color="0.4", linestyle=":", label=f"steepest at {self.steepest:.2g}")
         low, high = min(self.smoothed), self.smoothed[0]
-        ax.set(xscale="log", xlabel="rate", ylabel="loss", ylim=(low - 0.1 * abs(high - low), high + abs(high - low)))
+        room = (high - low) or abs(high) or 1.0  # what diverges in the end would leave no room for the rest
+        ax.set(xscale="log", xlabel="rate", ylabel="loss", ylim=(low - 0.1 * room, high + room))
         ax.legend()
         return ax
 
