@@ -11,8 +11,9 @@ import torch
 from optimsche.training import parameters
 from optimsche.training.gathered import Weight, admitted_weight
 from optimsche.training.losses import Losses, run_backward
-from optimsche.training.optim_scheduler import LOG, OptimScheduler
+from optimsche.training.optim_scheduler import OptimScheduler
 from optimsche.training.result import StepResult
+from optimsche.training.stepping import LOG
 from optimsche.training.timing import TimeFunc, timed
 from optimsche.training.turn import Planned
 
