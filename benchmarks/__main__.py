@@ -9,15 +9,13 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import curve, scalar, start, write
+from benchmarks import curve, loop, scalar, start, syncs, update, write
 from benchmarks.harness import Row
 
-QUESTIONS = {
-    question.name: question for question in [*scalar.QUESTIONS, *write.QUESTIONS, *curve.QUESTIONS, *start.QUESTIONS]
-}
-
-
-PACKAGES = ("optimsche", "numpy", "torch", "jax", "optax", "lrsched", "fvcore")
+CORE = (scalar, write, curve, start)
+TRAINING = (update, loop, syncs)
+QUESTIONS = {question.name: question for file in (*CORE, *TRAINING) for question in file.QUESTIONS}
+PACKAGES = ("optimsche", "numpy", "torch", "jax", "optax", "lrsched", "fvcore", "accelerate", "lightning")
 
 
 def main() -> None:

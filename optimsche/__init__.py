@@ -10,7 +10,9 @@ nothing here imports PyTorch or JAX until it is needed:
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
-- training, which needs PyTorch: OptimScheduler, StepResult, build_optim_sches, micro_batch_all, step_all
+- training, which needs PyTorch: OptimScheduler, StepResult, LossScaler, build_optim_sches, micro_batch_all, step_all,
+  ClipByNorm, ClipByValue, ClipEachGroup, ClipAdaptive, bias_or_norm, layer_decay, without_decay, range_test,
+  advance_rates; counting: next_window, resume_step, total_updates
 
 >>> from optimsche import cosine
 >>> plan = cosine(start=3e-4, steps=9_000).warmup(1_000)
@@ -41,7 +43,7 @@ from optimsche.combinators import (
     warmup,
     warp,
 )
-from optimsche.counting import resume_step, total_updates
+from optimsche.counting import next_window, resume_step, total_updates
 from optimsche.domains import (
     Closed,
     Count,
@@ -99,22 +101,55 @@ if TYPE_CHECKING:
     from optimsche.curve import plot, table
     from optimsche.text import from_dict, parse, to_dict
     from optimsche.training import (
+        ClipAdaptive as ClipAdaptive,
+    )
+    from optimsche.training import (
+        ClipByNorm as ClipByNorm,
+    )
+    from optimsche.training import (
+        ClipByValue as ClipByValue,
+    )
+    from optimsche.training import (
+        ClipEachGroup as ClipEachGroup,
+    )
+    from optimsche.training import (
+        LossScaler as LossScaler,
+    )
+    from optimsche.training import (
         NonFiniteError as NonFiniteError,
     )
     from optimsche.training import (
         OptimScheduler as OptimScheduler,
     )
     from optimsche.training import (
+        RangeTest as RangeTest,
+    )
+    from optimsche.training import (
         StepResult as StepResult,
+    )
+    from optimsche.training import (
+        advance_rates as advance_rates,
+    )
+    from optimsche.training import (
+        bias_or_norm as bias_or_norm,
     )
     from optimsche.training import (
         build_optim_sches as build_optim_sches,
     )
     from optimsche.training import (
+        layer_decay as layer_decay,
+    )
+    from optimsche.training import (
         micro_batch_all as micro_batch_all,
     )
     from optimsche.training import (
+        range_test as range_test,
+    )
+    from optimsche.training import (
         step_all as step_all,
+    )
+    from optimsche.training import (
+        without_decay as without_decay,
     )
 
 __version__ = "0.1.0"
@@ -123,12 +158,23 @@ __version__ = "0.1.0"
 _LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
 # The training step needs PyTorch, too, and `import *` leaves it out.
 _TRAINING = (
+    "ClipAdaptive",
+    "ClipByNorm",
+    "ClipByValue",
+    "ClipEachGroup",
+    "LossScaler",
     "NonFiniteError",
     "OptimScheduler",
+    "RangeTest",
     "StepResult",
+    "advance_rates",
+    "bias_or_norm",
     "build_optim_sches",
+    "layer_decay",
     "micro_batch_all",
+    "range_test",
     "step_all",
+    "without_decay",
 )
 
 __all__ = [
@@ -170,6 +216,7 @@ __all__ = [
     "linear",
     "lr_fn",
     "milestones",
+    "next_window",
     "noam",
     "one_cycle",
     "one_minus_power",

@@ -11,6 +11,12 @@ without it, windows run on across epochs. Ten micro-batches in windows of four, 
 >>> [real_step(n, accum_grad=4) for n in range(1, 21)]
 [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5]
 
+``accum_grad`` may change in a run, which makes the batch grow: a mapping from the first update of a stage to the size
+of its windows. Two updates of one micro-batch each, then windows of three:
+
+>>> [real_step(n, accum_grad={1: 1, 3: 3}) for n in range(1, 9)]
+[1, 2, 3, 3, 3, 4, 4, 4]
+
 All that is stored of a run is ``step_num``; everything here is computed from it again.
 """
 
@@ -18,18 +24,26 @@ from __future__ import annotations
 
 import operator
 import reprlib
-from typing import NamedTuple, SupportsIndex
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple, SupportsIndex, TypeAlias
 
 __all__ = [
+    "AccumGrad",
     "Window",
     "closes_window",
     "epoch_of",
+    "next_window",
     "real_step",
     "resume_step",
     "total_updates",
     "window_of",
+    "window_of_update",
     "window_size",
 ]
+
+# Micro-batches in a full window: always the same, or from these updates on so many.
+AccumGrad: TypeAlias = SupportsIndex | Mapping[int, int]
 
 
 class Window(NamedTuple):
@@ -46,13 +60,13 @@ class Window(NamedTuple):
 
 
 def window_of(
-    step_num: SupportsIndex, accum_grad: SupportsIndex = 1, steps_per_epoch: SupportsIndex | None = None
+    step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> Window:
     """The accumulation window that a micro-batch belongs to.
 
     Args:
         step_num: number of the micro-batch over the whole run, from 1.
-        accum_grad: micro-batches in a full window; >= 1.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
         steps_per_epoch: micro-batches in an epoch, >= 1: windows are cut short where an epoch ends. None: they are not.
 
     Returns:
@@ -68,27 +82,157 @@ def window_of(
     4
     """
     step_num = whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
-    accum_grad = whole("accum_grad", accum_grad, 1, "micro-batches in one update")
-    if steps_per_epoch is None:
+    if steps_per_epoch is not None:
+        steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, or None")
+    if type(accum_grad) is int and accum_grad >= 1 and steps_per_epoch is None:  # as nearly always
         window = (step_num - 1) // accum_grad
         return Window(window + 1, window * accum_grad + 1, (window + 1) * accum_grad)
-    steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, or None")
-    epoch, position = divmod(step_num - 1, steps_per_epoch)
-    window = position // accum_grad
-    start = epoch * steps_per_epoch
-    last = min((window + 1) * accum_grad, steps_per_epoch)
-    windows_per_epoch = -(-steps_per_epoch // accum_grad)
-    return Window(epoch * windows_per_epoch + window + 1, start + window * accum_grad + 1, start + last)
+    stage = _Stage(1, 1, 1)
+    for following in _stages(accum_grad, steps_per_epoch):
+        if following.step_num > step_num:
+            break
+        stage = following
+    done = stage.windows_in(step_num - stage.step_num, steps_per_epoch)
+    return stage.window(done, steps_per_epoch)
 
 
-def real_step(
-    step_num: SupportsIndex, accum_grad: SupportsIndex = 1, steps_per_epoch: SupportsIndex | None = None
+def window_of_update(
+    real_step: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
+) -> Window:
+    """The accumulation window of an update: the inverse of :func:`real_step`.
+
+    Args:
+        real_step: number of the update, from 1.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
+        steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
+
+    Returns:
+        Its number, and its first and last micro-batch.
+
+    Raises:
+        TypeError: an argument that is not a whole number.
+        ValueError: an argument below 1, or stages that do not begin with update 1 and rise.
+
+    >>> window_of_update(3, accum_grad=4, steps_per_epoch=10)
+    Window(real_step=3, first=9, last=10)
+    >>> window_of_update(1_001, accum_grad={1: 1, 1_001: 8})
+    Window(real_step=1001, first=1001, last=1008)
+    """
+    update = whole("real_step", real_step, 1, "the number of an update; the first of a run is 1")
+    if steps_per_epoch is not None:
+        steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, or None")
+    stage = _Stage(1, 1, 1)
+    for following in _stages(accum_grad, steps_per_epoch):
+        if following.update > update:
+            break
+        stage = following
+    return stage.window(update - stage.update, steps_per_epoch)
+
+
+def next_window(
+    step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> int:
+    """The first micro-batch of the window after that of ``step_num``.
+
+    Where a window is cut short (``last=True``), counting goes on here: numbers in between are left out, so that every
+    window keeps its numbers and every update its rate.
+
+    Args:
+        step_num: number of a micro-batch over the whole run, from 1.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
+        steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
+
+    Returns:
+        Its number.
+
+    Raises:
+        TypeError: an argument that is not a whole number.
+        ValueError: an argument below 1.
+
+    >>> next_window(6, accum_grad=4)
+    9
+    """
+    return window_of(step_num, accum_grad, steps_per_epoch).last + 1
+
+
+class _Stage(NamedTuple):
+    """A stretch of the run with windows of one size: its first update, its first micro-batch, the size."""
+
+    update: int
+    step_num: int
+    size: int
+
+    def micro_batches_in(self, windows: int, steps_per_epoch: int | None) -> int:
+        """How many micro-batches its first ``windows`` windows have."""
+        if steps_per_epoch is None:
+            return windows * self.size
+        left = steps_per_epoch - (self.step_num - 1) % steps_per_epoch  # of the epoch in which it begins
+        in_first = -(-left // self.size)
+        if windows <= in_first:
+            return min(windows * self.size, left)
+        epochs, rest = divmod(windows - in_first, -(-steps_per_epoch // self.size))
+        return left + epochs * steps_per_epoch + rest * self.size
+
+    def windows_in(self, micro_batches: int, steps_per_epoch: int | None) -> int:
+        """How many windows are over before micro-batch number ``micro_batches``, from 0, of the stage."""
+        if steps_per_epoch is None:
+            return micro_batches // self.size
+        left = steps_per_epoch - (self.step_num - 1) % steps_per_epoch
+        if micro_batches < left:
+            return micro_batches // self.size
+        epochs, position = divmod(micro_batches - left, steps_per_epoch)
+        return -(-left // self.size) + epochs * -(-steps_per_epoch // self.size) + position // self.size
+
+    def window(self, number: int, steps_per_epoch: int | None) -> Window:
+        """Its window with this number, from 0."""
+        first = self.step_num + self.micro_batches_in(number, steps_per_epoch)
+        last = first + self.size - 1
+        if steps_per_epoch is not None:
+            last = min(last, ((first - 1) // steps_per_epoch + 1) * steps_per_epoch)
+        return Window(self.update + number, first, last)
+
+
+def _stages(accum_grad: AccumGrad, steps_per_epoch: int | None) -> Iterator[_Stage]:
+    sizes = stages_of(accum_grad)
+    stage = _Stage(1, 1, sizes[0][1])
+    yield stage
+    for (_, _), (update, size) in pairwise(sizes):
+        windows = update - stage.update
+        stage = _Stage(update, stage.step_num + stage.micro_batches_in(windows, steps_per_epoch), size)
+        yield stage
+
+
+def stages_of(accum_grad: AccumGrad) -> list[tuple[int, int]]:
+    """The stages of ``accum_grad``, checked: the first update of each, and the size of its windows.
+
+    Raises:
+        TypeError: neither a whole number nor a mapping of such.
+        ValueError: a size below 1; no stage that begins with update 1; stages that do not rise.
+
+    >>> stages_of(4), stages_of({1: 1, 101: 4})
+    ([(1, 4)], [(1, 1), (101, 4)])
+    """
+    if not isinstance(accum_grad, Mapping):
+        return [(1, whole("accum_grad", accum_grad, 1, "micro-batches in one update"))]
+    sizes = []
+    for update, size in accum_grad.items():
+        update = whole("accum_grad", update, 1, "the first update of a stage")
+        sizes.append((update, whole(f"accum_grad[{update}]", size, 1, "micro-batches in one update")))
+    updates = [update for update, _ in sizes]
+    if not updates or updates[0] != 1 or any(a >= b for a, b in pairwise(updates)):
+        raise ValueError(
+            f"accum_grad={dict(accum_grad)!r:.80}: the stages must begin with update 1 and rise, such as "
+            "{1: 1, 1_001: 4}: from update 1,001 on 4 micro-batches in one update."
+        )
+    return sizes
+
+
+def real_step(step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None) -> int:
     """The number of the update that a micro-batch belongs to, from 1.
 
     Args:
         step_num: number of the micro-batch over the whole run, from 1.
-        accum_grad: micro-batches in a full window; >= 1.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
         steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
 
     Returns:
@@ -105,13 +249,13 @@ def real_step(
 
 
 def closes_window(
-    step_num: SupportsIndex, accum_grad: SupportsIndex = 1, steps_per_epoch: SupportsIndex | None = None
+    step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> bool:
     """Whether a micro-batch is the last one of its window, after which the optimizer is stepped.
 
     Args:
         step_num: number of the micro-batch over the whole run, from 1.
-        accum_grad: micro-batches in a full window; >= 1.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
         steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
 
     Returns:
@@ -128,13 +272,13 @@ def closes_window(
 
 
 def window_size(
-    step_num: SupportsIndex, accum_grad: SupportsIndex = 1, steps_per_epoch: SupportsIndex | None = None
+    step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> int:
     """How many micro-batches the window of this micro-batch has: what its loss is divided by.
 
     Args:
         step_num: number of the micro-batch over the whole run, from 1.
-        accum_grad: micro-batches in a full window; >= 1.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
         steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
 
     Returns:
@@ -173,7 +317,7 @@ def epoch_of(step_num: SupportsIndex, steps_per_epoch: SupportsIndex) -> int:
 
 
 def resume_step(
-    step_num: SupportsIndex, accum_grad: SupportsIndex = 1, steps_per_epoch: SupportsIndex | None = None
+    step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> int:
     """The micro-batch to begin with again, after a run that had completed micro-batch ``step_num``.
 
@@ -182,7 +326,7 @@ def resume_step(
 
     Args:
         step_num: the last micro-batch that was completed before the checkpoint; 0 if there was none.
-        accum_grad: micro-batches in a full window; >= 1.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
         steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
 
     Returns:
@@ -199,13 +343,14 @@ def resume_step(
     return window_of(step_num + 1, accum_grad, steps_per_epoch).first
 
 
-def total_updates(epochs: SupportsIndex, steps_per_epoch: SupportsIndex, accum_grad: SupportsIndex = 1) -> int:
+def total_updates(epochs: SupportsIndex, steps_per_epoch: SupportsIndex, accum_grad: AccumGrad = 1) -> int:
     """How many updates a run has: what a plan calls ``total_steps``.
 
     Args:
         epochs: passes over the data; >= 0.
         steps_per_epoch: micro-batches in an epoch, ``len(loader)``; >= 1.
-        accum_grad: micro-batches in a full window; >= 1. The last window of an epoch is cut short.
+        accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
+            The last window of an epoch is cut short.
 
     Returns:
         The number of updates, equal to ``real_step`` of the last micro-batch.
@@ -219,8 +364,10 @@ def total_updates(epochs: SupportsIndex, steps_per_epoch: SupportsIndex, accum_g
     """
     epochs = whole("epochs", epochs, 0, "passes over the data")
     steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, len(loader)")
-    accum_grad = whole("accum_grad", accum_grad, 1, "micro-batches in one update")
-    return epochs * -(-steps_per_epoch // accum_grad)
+    stages_of(accum_grad)
+    if epochs == 0:
+        return 0
+    return window_of(epochs * steps_per_epoch, accum_grad, steps_per_epoch).real_step
 
 
 def whole(name: str, value: SupportsIndex, lowest: int, meaning: str) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from optimsche.counting import AccumGrad, stages_of
 from optimsche.domains import Meaning, admit
 
 _EPOCH_LENGTH: Any = Annotated[int, Ge(1), Meaning("micro-batches in one epoch")]
@@ -27,6 +28,7 @@ _RANGES: dict[str, Any] = {
         float, Ge(1), Lt(math.inf), Meaning("a pass over the data; the first is 1, and halfway through it is 1.5")
     ],
     "epochs": Annotated[int, Ge(1), Meaning("passes over the data")],
+    "updates": Annotated[int, Ge(2), Meaning("how many updates")],
     "start": Annotated[int, Ge(1), Meaning("the micro-batch to begin with, from 1")],
 }
 
@@ -46,6 +48,21 @@ def admitted(name: str, value: Any, call: str = "OptimScheduler") -> Any:
     if name == "grad_norm_type" and value == math.inf:
         return math.inf
     return admit(call, name, _RANGES[name], value)
+
+
+def admitted_accum_grad(value: Any) -> AccumGrad:
+    """The size of a window, or a copy of the mapping that says how it changes.
+
+    Raises:
+        TypeError: the value is of the wrong kind.
+        ValueError: it is outside its range.
+
+    >>> admitted_accum_grad({1: 1, 11: 4})
+    {1: 1, 11: 4}
+    """
+    if isinstance(value, Mapping):
+        return dict(stages_of(value))
+    return admitted("accum_grad", value)  # type: ignore[no-any-return]
 
 
 def rename_hint(missing: str, given: Iterable[object]) -> str:

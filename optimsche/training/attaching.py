@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from optimsche.schedule import LrFn, Schedule
-from optimsche.training import clipping, parameters
+from optimsche.training import norms, parameters
+from optimsche.training.loss_scaler import LossScaler
 
 _ROUNDING = 1e-9
 
@@ -21,7 +22,7 @@ def check_optimizer(optimizer: Any) -> None:
 
     Raises:
         TypeError: not an optimizer, or one whose step needs a closure.
-        ValueError: no parameters, or groups without a rate.
+        ValueError: no parameters, or groups without a rate; fused SGD that torch computes wrongly.
     """
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
@@ -40,18 +41,29 @@ def check_optimizer(optimizer: Any) -> None:
     for number, group in enumerate(optimizer.param_groups):
         if group.get("lr") is None:
             raise ValueError(f"{kind.__name__} has no 'lr' in parameter group {number}: there is no rate to write.")
+    _refuse_a_broken_kernel(optimizer)
 
 
-def check_synchronising(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None
-) -> None:
+def _refuse_a_broken_kernel(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse what torch computes wrongly: weights of 1e21 after a few steps, other ones in every run."""
+    for group in optimizer.param_groups:
+        if isinstance(optimizer, torch.optim.SGD) and group["fused"] and group["momentum"] != 0:
+            for parameter in group["params"]:
+                if parameter.device.type == "cpu" and parameter.dtype in (torch.float16, torch.bfloat16):
+                    raise ValueError(
+                        f"fused SGD with momentum={group['momentum']} is wrong for {parameter.dtype} parameters on the "
+                        "CPU: torch's kernel reads memory that was never set. Build it with fused=False."
+                    )
+
+
+def check_synchronising(model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: LossScaler | None) -> None:
     """Refuse what cannot be kept equal in all processes, where ``model`` sums its gradients over them.
 
     Raises:
         ValueError: the optimizer owns only a part of the model; fp16 with FSDP's first version.
     """
     parameters.refuse_a_part(model, parameters.owned(optimizer))
-    if scaler is not None and clipping.sums_norms_itself(model):
+    if scaler is not None and norms.sums_norms_itself(model):
         raise ValueError(
             "fp16 needs a loss scale that FSDP's first version cannot share: use_amp='bf16', or fully_shard"
         )
@@ -84,6 +96,8 @@ def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
 
 
 def _cure(schedule: Any) -> str:
+    if schedule is None:
+        return "or there must be an 'lr' in every entry of schedules="
     if isinstance(schedule, int | float):
         return f"constant(value={schedule}) for a number"
     if isinstance(schedule, str):

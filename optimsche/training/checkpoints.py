@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from optimsche.training.arguments import rename_hint
+from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.optimizers import hyperparameters
 from optimsche.training.parameters import owned
 from optimsche.training.rates import write
@@ -26,7 +26,11 @@ _AS_THEIR_PARAMETER = {
     *("momentum_buffer", "square_avg", "grad_avg", "acc_delta", "sum"),  # SGD, RMSprop, Adadelta, Adagrad
     *("prev", "step_size", "ax"),  # Rprop, ASGD
 }
-_OF_THE_PLAN = ("initial_lr", "lr_scale")  # what decides the rate belongs to the program that runs, not to a file
+_OF_THE_PLAN = (
+    "initial_lr",
+    "lr_scale",
+    "grad_clip",
+)  # what decides the rate belongs to the program that runs, not to a file
 
 
 def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
@@ -98,7 +102,7 @@ def _refuse_another_kind(optimizer: torch.optim.Optimizer, saved: Mapping[str, A
         )
 
 
-def load(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, state: Mapping[str, Any]) -> float:
+def load(optimizer: torch.optim.Optimizer, scaler: LossScaler | None, state: Mapping[str, Any]) -> float:
     """Load a state that was checked, and share nothing with it.
 
     Kept as they are: what decides the rate (``lr_scale``, ``initial_lr``) and the kind of each group's ``lr``, so that
@@ -112,6 +116,7 @@ def load(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, 
     kept_scale = None if scaler is None else scaler.state_dict()
     try:
         optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        _keep_the_precision_of_factors(optimizer, state["optimizer"])
         _keep_the_plan(optimizer.param_groups, kept_groups)
         if scaler is not None and state.get("scaler"):
             scaler.load_state_dict(dict(state["scaler"]))
@@ -128,6 +133,16 @@ def load(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, 
     return float(optimizer.param_groups[0]["lr"])
 
 
+def _keep_the_precision_of_factors(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Undo what torch does to numbers that are no moments, as NAdam's ``mu_product``: round them to half precision."""
+    names = [name for group in saved["param_groups"] for name in group["params"]]
+    for name, parameter in zip(names, owned(optimizer), strict=True):
+        for kind, value in saved["state"].get(name, {}).items():
+            loaded = optimizer.state[parameter].get(kind)
+            if isinstance(value, torch.Tensor) and value.dim() == 0 and isinstance(loaded, torch.Tensor):
+                optimizer.state[parameter][kind] = value.detach().clone().to(loaded.device)
+
+
 def _keep_the_plan(groups: Sequence[dict[str, Any]], before: Sequence[Mapping[str, Any]]) -> None:
     """Give the groups that were loaded the factors of those before, and their rates the same kind of object."""
     for group, kept in zip(groups, before, strict=True):
@@ -138,16 +153,3 @@ def _keep_the_plan(groups: Sequence[dict[str, Any]], before: Sequence[Mapping[st
             group.pop(name, None)
             if name in kept:
                 group[name] = kept[name]
-
-
-def report_another_plan(loaded: float, planned: Sequence[float], update: int, log: logging.Logger) -> None:
-    """Warn if the rate that was loaded is none of those that the plan may have had for the update before."""
-    if not any(math.isclose(loaded, rate, rel_tol=1e-6) for rate in planned):
-        log.warning(
-            "the state that was loaded has the rate %g, and the schedule says %g for update %d, the one before. Was it "
-            "saved at another step_num, with another schedule, accum_grad, steps_per_epoch or ft_factor, or was the "
-            "schedule replaced since? The schedule decides.",
-            loaded,
-            planned[0],
-            update,
-        )

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 
 from optimsche.domains import did_you_mean
+from optimsche.training.loss_scaler import LossScaler
 
 # What torch says where one optimizer was stepped, or its graph freed, before the next one's backward pass.
 _ONE_BY_ONE = ("backward through the graph a second time", "modified by an inplace operation")
@@ -29,6 +30,8 @@ def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
     >>> pick({"loss": torch.ones((), requires_grad=True), "ctc": torch.zeros(())}, None)
     tensor(1., requires_grad=True)
     """
+    if type(losses) is torch.Tensor and optim_loss is None and losses.numel() == 1 and losses.requires_grad:
+        return losses  # as nearly always
     name = "loss"
     if isinstance(losses, Mapping):
         name = next(iter(losses)) if optim_loss is None and len(losses) == 1 else optim_loss or "loss"
@@ -58,17 +61,17 @@ def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
 
 def run_backward(
     loss: torch.Tensor,
-    window_size: int,
-    scaler: torch.amp.GradScaler | None,
+    share: float | torch.Tensor,
+    scaler: LossScaler | None,
     inputs: Sequence[torch.Tensor] | None = None,
     *,
     retain_graph: bool = False,
 ) -> None:
-    """Add this micro-batch's share to the gradients; the caller's loss stays as it is.
+    """Add this micro-batch's gradients to those of its window; the caller's loss stays as it is.
 
     Args:
         loss: a loss that is a mean over the micro-batch.
-        window_size: micro-batches in the window: the update's gradient is their mean.
+        share: what it counts for in its window; the sum is divided when the update is made.
         scaler: multiplies the loss, if there is one.
         inputs: the only parameters that get a gradient; None for all.
         retain_graph: whether another backward pass will go through the same graph.
@@ -76,8 +79,8 @@ def run_backward(
     Raises:
         RuntimeError: the backward pass failed; with a hint if optimizers on one graph were stepped one by one.
     """
-    if window_size > 1:
-        loss = loss / window_size
+    if type(share) is not float or share != 1.0:
+        loss = loss * share
     if scaler is not None:
         loss = scaler.scale(loss)
     try:

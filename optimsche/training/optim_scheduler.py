@@ -7,38 +7,40 @@ without the class stands in a small file of its own.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
 
 from optimsche import counting
+from optimsche.counting import AccumGrad
 from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
 from optimsche.training import attaching, checkpoints, parameters
-from optimsche.training.applying import apply, gap_factor
-from optimsche.training.arguments import admitted
-from optimsche.training.clock import Clock
+from optimsche.training.arguments import admitted, admitted_accum_grad
+from optimsche.training.clipping import Clip, admitted_clip
 from optimsche.training.epochs import length_of, numbered
-from optimsche.training.losses import Losses, pick, run_backward
+from optimsche.training.following import Followed, Values
+from optimsche.training.gathered import Weight, admitted_weight
+from optimsche.training.groups import Rules
+from optimsche.training.loss_scaler import LossScaler
+from optimsche.training.losses import Losses
 from optimsche.training.optimizers import OptimType, build
-from optimsche.training.precision import Precision, UseAmp, ready_after_failure
-from optimsche.training.rates import admit_groups, group_rates, write
+from optimsche.training.outcomes import Observer, Outcomes
+from optimsche.training.owned import Owned
+from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.result import StepResult
-from optimsche.training.skips import Skips
-from optimsche.training.synchronisation import synchronised, synchronising
+from optimsche.training.stepping import LOG, Stepping
+from optimsche.training.synchronisation import synchronising
 from optimsche.training.timing import TimeFunc, timed
-from optimsche.training.turn import Planned, Turn, turn_of
+from optimsche.training.turn import Turn
 
 BatchT = TypeVar("BatchT")
 
-LOG = logging.getLogger("optimsche")
 
-
-class OptimScheduler:
+class OptimScheduler(Stepping):
     """An optimizer that follows a schedule, with accumulation, mixed precision and clipping.
 
     The schedule's value is the rate. Nothing is done that was not asked for: by default there is no mixed precision
@@ -47,29 +49,40 @@ class OptimScheduler:
 
     Args:
         optimizer: any torch optimizer.
-        schedule: the rate of each update.
+        schedule: the rate of each update. It may be left out where ``schedules`` has a rate for every parameter.
+        schedules: what parameters follow by name, in one mapping from patterns to schedules or to mappings
+            ``{"lr": ..., "weight_decay": ..., "betas[0]": ..., "lr_scale": ..., "grad_clip": ...}`` of schedules and
+            numbers. A pattern is a name, a glob, the name of a module, or a predicate on (name, parameter); the first
+            that matches wins. The optimizer's groups are split to fit. Needs ``model``.
         model: the model as it is called, in its wrappers. With it, parameters that belong to other optimizers get no
             gradient from this one, and processes (DDP, FSDP) synchronise once per update.
         optim_loss: name of the loss to follow, where the model returns several; by default ``"loss"``.
         step_per_update: windows from one update to the next. In the windows between, this optimizer does nothing; the
             schedule sees its own count of updates.
-        accum_grad: micro-batches in one window.
+        accum_grad: micro-batches in one window; or a mapping from the first update of each stage to it, such as
+            ``{1: 1, 1_001: 4}``, for batches that grow.
         steps_per_epoch: micro-batches in one epoch; the last window of an epoch is then cut short. None: windows run
             on across epochs.
         use_amp: False, ``"bf16"``, ``"fp16"``, or True for fp16 on an accelerator and nothing on the CPU.
-        grad_clip: largest global norm of this optimizer's gradients; None for no clipping.
+        grad_clip: largest global norm of this optimizer's gradients; or ``ClipByValue``, ``ClipEachGroup``,
+            ``ClipAdaptive``; None for no clipping. A parameter group with a ``grad_clip`` of its own is clipped by
+            itself.
         grad_norm_type: p of that norm.
         ft_factor: a factor on every rate, for fine-tuning.
         rates: ``"absolute"``: the schedule's value is the rate of every group; ``"relative"``: it multiplies each
             group's own. A group's ``lr_scale`` multiplies in both.
         distributed: None finds out whether ``model`` synchronises gradients; False leaves it alone; True insists.
         max_skips: so many skipped updates in a row raise :class:`NonFiniteError`. Those in which ``"fp16"`` still
-            searches its loss scale, before the first good update, do not count; a scale below 1 ends that search.
+            searches its loss scale, before the first good update, do not count; a scale below 1 ends that search. On
+            an accelerator whose optimizer skips by itself, skips are known, logged and counted an update or more later.
+        on_update: called after each update with a dictionary of plain numbers (lr, grad_norm, skipped, micro_batches,
+            weight, loss_scale) and the number of the update, as ``wandb.log`` is. On an accelerator it is called later,
+            when the numbers have arrived; nothing waits for them.
 
     Raises:
         ValueError, TypeError: an argument is outside its range or of the wrong kind; the optimizer has no parameters
             or no rate, or needs a closure; the schedule has a piece shorter than one update, or counts epochs without
-            ``steps_per_epoch``; groups have rates that would be lost.
+            ``steps_per_epoch``; groups have rates that would be lost; a pattern matches nothing.
 
     >>> from optimsche import linear
     >>> model = nn.Linear(2, 1)
@@ -88,78 +101,137 @@ class OptimScheduler:
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
-        schedule: Schedule,
+        schedule: Schedule | None = None,
         *,
+        schedules: Rules | None = None,
         model: nn.Module | None = None,
         optim_loss: str | None = None,
         step_per_update: int = 1,
-        accum_grad: int = 1,
+        accum_grad: AccumGrad = 1,
         steps_per_epoch: int | None = None,
         use_amp: UseAmp = False,
-        grad_clip: float | None = None,
+        grad_clip: float | Clip | None = None,
         grad_norm_type: float = 2.0,
         ft_factor: float = 1.0,
         rates: Literal["absolute", "relative"] = "absolute",
         distributed: bool | None = None,
         max_skips: int = 100,
+        on_update: Observer | None = None,
     ) -> None:
         attaching.check_optimizer(optimizer)
         if model is not None and not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
+        if on_update is not None and not callable(on_update):
+            raise TypeError(f"on_update must be a function (numbers, update), got {type(on_update).__name__}.")
         self.optimizer = optimizer
         self.model = model
         self.optim_loss = optim_loss
         self.updated_modules: str | Sequence[str] | None = None
         self.step_per_update: int = admitted("step_per_update", step_per_update)
-        self.accum_grad: int = admitted("accum_grad", accum_grad)
+        self.accum_grad: AccumGrad = admitted_accum_grad(accum_grad)
         self.steps_per_epoch: int | None = admitted("steps_per_epoch", steps_per_epoch)
-        self.grad_clip: float | None = admitted("grad_clip", grad_clip)
+        self.grad_clip = grad_clip
         self.grad_norm_type: float = admitted("grad_norm_type", grad_norm_type)
         self.ft_factor: float = admitted("ft_factor", ft_factor)
-        self.relative: bool = admitted("rates", rates) == "relative"
+        relative = admitted("rates", rates) == "relative"
         self.precision = Precision(use_amp, parameters.owned(optimizer)[0].device.type)
-        self.scaler = self.precision.new_scaler()
+        self._scaler = self.precision.new_scaler()
+        self._owned = Owned(optimizer, model)
         self._synchronising = synchronising(model, distributed)
-        self._clock = Clock()
-        self._skips = Skips(admitted("max_skips", max_skips))
+        self._clock = self._new_clock()
+        self._outcomes = Outcomes(admitted("max_skips", max_skips), on_update)
         self._loaded_rate: float | None = None
         self._resumed = False
-        self._groups_known = 0
         self._told_of_no_gradients = False
         self._epochs_from_caller = False
         self._scaler_is_shared = False
+        self._seen_together: object = None  # the optimizers that this one was last stepped with
+        self._schedule: Schedule | None = None
+        self._counts_epochs = False
+        self._window_has = 0, 0.0
+        self._last_turn: tuple[object, Turn | None] = (None, None)
+        self._last_values: tuple[object, Values | None] = (None, None)
         if self._synchronising is not None:
             attaching.check_synchronising(self._synchronising, optimizer, self.scaler)
-        self.schedule = schedule
+        epochs_known = self.steps_per_epoch is not None
+        self._followed = Followed(optimizer, model, schedules, relative=relative, epochs_known=epochs_known)
+        if schedule is not None or not self._followed.all_have_rates:
+            self.schedule = schedule
+        else:
+            self._followed.write(self._values(None, 1, 1))
 
     @property
     def schedule(self) -> Schedule:
-        """The plan that is followed. It may be replaced at any moment: no state depends on it."""
-        return self._schedule
+        """The plan that is followed. It may be replaced at any moment: no state depends on it.
+
+        Where ``schedules`` has all the rates and there is no other plan, it is that of the first group.
+        """
+        return self._schedule or self._followed.first_rate  # type: ignore[return-value]  # one of them is there
 
     @schedule.setter
-    def schedule(self, schedule: Schedule) -> None:
+    def schedule(self, schedule: Schedule | None) -> None:
         epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
-        schedule = attaching.check_schedule(schedule, epochs_known=epochs_known)
-        if self._clock.seen == 0 and not self._resumed:
-            write(self.optimizer.param_groups, self._rates(schedule, 1, 1))
-        self._schedule = schedule
-        self._loaded_rate = None
+        checked = attaching.check_schedule(schedule, epochs_known=epochs_known)
+        self._write_first_rates(checked)
+        self._schedule, self._counts_epochs = checked, checked.counts_epochs
+        self._forget_plans()
+
+    @property
+    def schedules(self) -> Rules | None:
+        """What parameters follow by name. It may be replaced at any moment by one with the same patterns."""
+        return self._followed.rules
+
+    @schedules.setter
+    def schedules(self, schedules: Rules) -> None:
+        epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
+        self._followed.replace(schedules, epochs_known=epochs_known, others_have_rates=self._schedule is not None)
+        self._write_first_rates(self._schedule)
+        self._forget_plans()
+
+    @property
+    def grad_clip(self) -> float | Clip | None:
+        """How gradients are clipped; it may be changed at any moment."""
+        return self._grad_clip
+
+    @grad_clip.setter
+    def grad_clip(self, grad_clip: float | Clip | None) -> None:
+        self._clip = admitted_clip(grad_clip)
+        self._grad_clip = grad_clip
+
+    @property
+    def scaler(self) -> LossScaler | None:
+        """The loss scaler of ``use_amp="fp16"``; another :class:`LossScaler` may be put in its place."""
+        return self._scaler
+
+    @scaler.setter
+    def scaler(self, scaler: LossScaler | None) -> None:
+        if scaler is not None and not isinstance(scaler, LossScaler):
+            raise TypeError(
+                f"optim.scaler must be a LossScaler, got {type(scaler).__name__}. To go on from a GradScaler's state: "
+                "optim.scaler.load_state_dict(grad_scaler.state_dict())"
+            )
+        self._scaler = scaler
 
     # -- one micro-batch ----------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def micro_batch(self, step_num: int) -> Iterator[None]:
+    def micro_batch(self, step_num: int, *, last: bool = False) -> AbstractContextManager[Any]:
         """The context of a forward pass: autocast, and synchronisation between processes only where it is due.
 
         Args:
             step_num: number of the micro-batch over the whole run, from 1.
+            last: whether its window is cut short here; needed where processes synchronise.
+
+        Returns:
+            The context.
 
         Raises:
             ValueError, TypeError: ``step_num`` is not a whole number from 1 on.
         """
-        with self.precision.autocast(), synchronised(self._synchronising, self._turn(step_num).due):
-            yield
+        if self._synchronising is None:
+            counting.whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
+            return self.precision.autocast()
+        turn = self._turn(step_num, last=last)
+        return self._synchronised_forward(turn.due)
 
     def step(
         self,
@@ -167,6 +239,8 @@ class OptimScheduler:
         *,
         step_num: int,
         epoch_num: float | None = None,
+        weight: Weight | None = None,
+        last: bool = False,
         time_func: TimeFunc | None = None,
         optim_name: str = "main",
         logger: logging.Logger | None = None,
@@ -177,6 +251,11 @@ class OptimScheduler:
             losses: a loss, or losses by name; each the mean over its micro-batch. They are not changed.
             step_num: number of the micro-batch over the whole run, from 1; rises with every call.
             epoch_num: pass over the data, from 1; None counts it by ``steps_per_epoch``.
+            weight: what the loss is a mean over, such as its number of tokens, as a number or a tensor of one; >= 0.
+                The update then has the gradient of the mean over all tokens of its window. None: micro-batches count
+                the same.
+            last: whether to close the window here, although it is not full, and make the update. Counting then goes on
+                at :func:`counting.next_window <optimsche.counting.next_window>`.
             time_func: called with ``["loss_backward_time", optim_name]`` and with ``["optim_time", optim_name]``;
                 gives the context in which that part runs.
             optim_name: name of this optimizer, for ``time_func``.
@@ -186,28 +265,40 @@ class OptimScheduler:
             What happened.
 
         Raises:
-            ValueError, TypeError: no such loss, or not a tensor of one number; ``step_num`` did not rise, or left a
-                window open; a rate is negative or not finite.
+            ValueError, TypeError: no such loss, or not a tensor of one number; a weight that is negative, or missing
+                in a window of weighted ones; ``step_num`` did not rise, or left a window open; a rate is negative or
+                not finite.
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
+        simple = weight is None and not last and time_func is None and not self._scaler_is_shared
+        if simple and self._clock.goes_on(step_num):
+            # Most micro-batches are such; what they are spared is measured by the benchmark loop/hand.
+            return self._go_on(losses, step_num, self._epoch(step_num, epoch_num), logger)
         self._refuse_a_shared_scaler()
         # All that can be refused comes first: the call may be corrected and made again.
-        planned = self._planned(step_num, epoch_num)
-        loss = self._loss(planned.turn, losses)
-        with timed(time_func, "loss_backward_time", optim_name):
-            self._backward(planned.turn, loss, logger)
-        return self._timed_update(planned, time_func, optim_name, logger)
+        if weight is not None:
+            weight = admitted_weight(weight)
+        planned = self._planned(step_num, epoch_num, last=last)
+        loss = self._loss(planned.turn, losses, weight)
+        if time_func is None:
+            self._backward(planned.turn, loss, weight, logger)
+        else:
+            with timed(time_func, "loss_backward_time", optim_name):
+                self._backward(planned.turn, loss, weight, logger)
+        return self._timed_update(planned, weight, time_func, optim_name, logger)
 
     def backward(
         self,
         losses: Losses,
         *,
         step_num: int,
+        weight: Weight | None = None,
+        last: bool = False,
         time_func: TimeFunc | None = None,
         optim_name: str = "main",
         logger: logging.Logger | None = None,
     ) -> None:
-        """Add a micro-batch's share to the gradients: its loss divided by the size of its window.
+        """Add a micro-batch's gradients to those of its window, times its weight. :meth:`update` makes them a mean.
 
         A window begins without gradients: what another backward pass left in this optimizer's parameters is zeroed
         before the first. If a pass fails, the gradients of the whole window are dropped, so that no part of them can
@@ -218,25 +309,30 @@ class OptimScheduler:
                 window open.
         """
         self._refuse_a_shared_scaler()
-        turn = self._turn(step_num)
-        loss = self._loss(turn, losses)
+        weight = admitted_weight(weight)
+        turn = self._turn(step_num, last=last)
+        loss = self._loss(turn, losses, weight)
         with timed(time_func, "loss_backward_time", optim_name):
-            self._backward(turn, loss, logger)
+            self._backward(turn, loss, weight, logger)
 
     def update(
         self,
         *,
         step_num: int,
         epoch_num: float | None = None,
+        last: bool = False,
         time_func: TimeFunc | None = None,
         optim_name: str = "main",
         logger: logging.Logger | None = None,
     ) -> StepResult:
-        """Make the update, if this micro-batch closes its window: unscale, measure, clip, step, zero.
+        """Make the update, if this micro-batch closes its window: measure, divide, clip, step, zero.
 
         A loop with a backward pass of its own calls this after it. It divides the loss by
         :func:`counting.window_size <optimsche.counting.window_size>` itself, and where there is a loss scaler it
         scales the loss with ``optim.scaler.scale``. The arguments are those of :meth:`step`.
+
+        With ``last=True`` it closes the window of the micro-batch that came last, also if that is known only now,
+        because the data have ended.
 
         Returns:
             What happened.
@@ -246,7 +342,8 @@ class OptimScheduler:
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
         self._refuse_a_shared_scaler()
-        return self._timed_update(self._planned(step_num, epoch_num), time_func, optim_name, logger)
+        planned = self._planned(step_num, epoch_num, last=last)
+        return self._timed_update(planned, None, time_func, optim_name, logger)
 
     def discard(self, step_num: int | None = None) -> None:
         """Drop a window: its gradients, and the micro-batches of it that are still to come.
@@ -263,130 +360,6 @@ class OptimScheduler:
         turn = None if step_num is None else self._turn(step_num)
         window = turn.window if turn is not None and turn.gathers else None
         self._drop(LOG, "its window was discarded", window)
-
-    # -- its parts ----------------------------------------------------------------------------------------------------
-
-    def _turn(self, step_num: int) -> Turn:
-        return turn_of(step_num, self.accum_grad, self.steps_per_epoch, self.step_per_update)
-
-    def _planned(self, step_num: int, epoch_num: float | None) -> Planned:
-        """Epoch and rates of a micro-batch; whatever can be refused of them is refused here, and nothing is changed."""
-        turn, epoch = self._turn(step_num), self._epoch(step_num, epoch_num)
-        return Planned(turn, epoch, self._rates(self.schedule, turn.update, epoch))
-
-    def _rates(self, schedule: Schedule, update: int, epoch: float) -> list[float]:
-        if len(self.optimizer.param_groups) != self._groups_known:
-            self._groups_known = admit_groups(self.optimizer, self._groups_known, relative=self.relative)
-        value = schedule(update, epoch) * self.ft_factor
-        return group_rates(self.optimizer.param_groups, value, relative=self.relative)
-
-    def _epoch(self, step_num: int, epoch_num: float | None) -> float:
-        if epoch_num is not None:
-            return epoch_num if type(epoch_num) is int and epoch_num > 0 else admitted("epoch_num", epoch_num, "step")
-        if self.steps_per_epoch is not None:
-            return counting.epoch_of(step_num, self.steps_per_epoch)
-        if self.schedule.counts_epochs:
-            raise ValueError(
-                f"{self.schedule!r} counts epochs: pass epoch_num=, or build the OptimScheduler with steps_per_epoch="
-            )
-        return 1
-
-    def _loss(self, turn: Turn, losses: Losses) -> torch.Tensor | None:
-        """The loss that this optimizer's backward pass starts from; None where it takes no part."""
-        dropped = self._clock.is_dropped(turn.window)
-        trainable = any(parameter.requires_grad for parameter in parameters.owned(self.optimizer))
-        if not turn.gathers or not trainable or (dropped and self._synchronising is None):
-            return None
-        loss = pick(losses, self.optim_loss)
-        # The other processes wait for this one's gradients. With nan they all find the same norm, and all skip.
-        return loss * math.nan if dropped else loss
-
-    def _begin_backward(self, turn: Turn, logger: logging.Logger | None) -> None:
-        """Enter the backward pass of a micro-batch; a window begins without gradients, as in a loop by hand."""
-        if self._clock.enter(turn, updating=False, log=logger or LOG):
-            self.optimizer.zero_grad(set_to_none=True)
-
-    def _backward(self, turn: Turn, loss: torch.Tensor | None, logger: logging.Logger | None) -> None:
-        self._begin_backward(turn, logger)
-        if loss is not None:
-            with self._dropped_on_failure(logger), synchronised(self._synchronising, turn.due):
-                run_backward(loss, turn.window.size, self.scaler, self._inputs())
-
-    def _refuse_a_shared_scaler(self) -> None:
-        if self._scaler_is_shared:
-            raise ValueError(
-                "this OptimScheduler shares its loss scaler with others, which must be stepped together: "
-                "step_all(optims, losses, step_num=...)"
-            )
-
-    def _inputs(self) -> list[torch.Tensor] | None:
-        """The only parameters that get a gradient, if the model has others to keep it from; None for all."""
-        own = parameters.owned(self.optimizer)
-        if self.model is None or self._synchronising is not None or not parameters.foreign(self.model, own):
-            return None  # processes synchronise in hooks that a restricted backward pass does not run
-        return [parameter for parameter in own if parameter.requires_grad]
-
-    def _drop(self, log: logging.Logger, reason: str, window: counting.Window | None = None) -> None:
-        dropped = self._clock.drop(window)
-        self.optimizer.zero_grad(set_to_none=True)
-        if dropped is not None:
-            log.warning("update %d is skipped: %s", self._turn(dropped.last).update, reason)
-
-    @contextmanager
-    def _dropped_on_failure(
-        self, logger: logging.Logger | None, what: str = "a backward pass of its window"
-    ) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self._drop(logger or LOG, f"{what} failed ({type(error).__name__})")
-            raise
-
-    def _timed_update(
-        self, planned: Planned, time_func: TimeFunc | None, optim_name: str, logger: logging.Logger | None
-    ) -> StepResult:
-        """An update with all that belongs to it, where the loss scaler is this optimizer's own."""
-        with timed(time_func, "optim_time", optim_name):
-            with ready_after_failure(self.scaler):
-                result = self._update(planned, logger)
-                if self.scaler is not None and result.norm is not None:
-                    self.scaler.update()
-            self._skips.count(result, self.scaler, logger or LOG)
-        return result
-
-    def _update(self, planned: Planned, logger: logging.Logger | None) -> StepResult:
-        """All of an update but the scaler's own: several optimizers may share one."""
-        turn, epoch, rates = planned
-        dropped = self._clock.is_dropped(turn.window)
-        self._clock.enter(turn, updating=True, log=logger or LOG)
-        self._compare_with_loaded_rate(turn, epoch, logger)
-        norm, updated = None, False
-        if turn.due:
-            held = self._clock.close()
-            try:
-                write(self.optimizer.param_groups, rates)
-                takes_part = not dropped or self._synchronising is not None
-                if takes_part and self._has_gradients(logger):
-                    norm, updated = apply(
-                        self.optimizer,
-                        self.scaler,
-                        factor=1.0 if dropped else gap_factor(turn, held, self._synchronising, logger or LOG),
-                        grad_clip=self.grad_clip,
-                        norm_type=self.grad_norm_type,
-                        synchronising=self._synchronising,
-                    )
-            finally:
-                self.optimizer.zero_grad(set_to_none=True)
-        elif dropped or not turn.gathers:
-            self.optimizer.zero_grad(set_to_none=True)  # what the caller's own backward pass left there
-        return StepResult(closed=turn.due, real_step=turn.update, epoch=epoch, lr=rates[0], updated=updated, norm=norm)
-
-    def _has_gradients(self, logger: logging.Logger | None) -> bool:
-        found = any(parameter.grad is not None for parameter in parameters.owned(self.optimizer))
-        if not found and not self._told_of_no_gradients:
-            self._told_of_no_gradients = True
-            (logger or LOG).warning("no parameter of this optimizer has a gradient (all frozen?): nothing is updated")
-        return found
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
@@ -407,7 +380,8 @@ class OptimScheduler:
 
         The rates follow from the schedule, whatever the state says; one that disagrees with the plan is reported
         once, with the first micro-batch. The optimizer's other arguments (weight decay, betas) come from the state, as
-        in torch. A state saved with a loss scale loads into a run without one, and the other way round.
+        in torch, but for those that ``schedules`` gives. A state saved with a loss scale loads into a run without one,
+        and the other way round; torch's ``GradScaler`` writes the same.
 
         Args:
             state_dict: what :meth:`state_dict` gave, also from ``torch.load`` with its default ``weights_only=True``.
@@ -418,19 +392,11 @@ class OptimScheduler:
         """
         checkpoints.check(self.optimizer, state_dict)
         self._loaded_rate = checkpoints.load(self.optimizer, self.scaler, state_dict)
+        self._followed.keep_numbers()
         self._resumed = True
-        self.optimizer.zero_grad(set_to_none=True)
-        self._clock = Clock()
-        self._skips.begin(searching=not state_dict.get("scaler"))
-
-    def _compare_with_loaded_rate(self, turn: Turn, epoch: float, logger: logging.Logger | None) -> None:
-        loaded, self._loaded_rate = self._loaded_rate, None
-        # Where epochs are counted in fractions, the one that the update before was given is not known here.
-        if loaded is not None and not (self.schedule.counts_epochs and isinstance(epoch, float)):
-            before = max((turn.window.real_step - 1) // self.step_per_update, 1)
-            epochs = (epoch, max(epoch - 1, 1))  # the update before may have ended the epoch before
-            planned = [self._rates(self.schedule, before, each)[0] for each in epochs]
-            checkpoints.report_another_plan(loaded, planned, before, logger or LOG)
+        self._owned.drop_gradients()
+        self._clock, self._last_values = self._new_clock(), (None, None)
+        self._outcomes.begin(searching=not state_dict.get("scaler"))
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
@@ -491,20 +457,22 @@ class OptimScheduler:
         optim_type: OptimType,
         optim_conf: Mapping[str, Any] | None,
         model: nn.Module,
-        schedule: Schedule,
+        schedule: Schedule | None = None,
         *,
+        schedules: Rules | None = None,
         updated_modules: str | Sequence[str] | None = None,
         optim_loss: str | None = None,
         step_per_update: int = 1,
         use_amp: UseAmp = True,
-        accum_grad: int = 1,
+        accum_grad: AccumGrad = 1,
         steps_per_epoch: int | None = None,
         ft_factor: float = 1.0,
-        grad_clip: float | None = 1.0,
+        grad_clip: float | Clip | None = 1.0,
         grad_norm_type: float = 2.0,
         rates: Literal["absolute", "relative"] = "absolute",
         distributed: bool | None = None,
         max_skips: int = 100,
+        on_update: Observer | None = None,
     ) -> OptimScheduler:
         """Build the optimizer, too, with SpeeChain's names and defaults: mixed precision, and clipping at 1.
 
@@ -517,8 +485,8 @@ class OptimScheduler:
             schedule: the rate of each update.
             updated_modules: name, dotted name or glob of the parts of the model to update, or a list of these; None for
                 the whole model.
-            optim_loss, step_per_update, use_amp, accum_grad, steps_per_epoch, ft_factor, grad_clip, grad_norm_type,
-                rates, distributed, max_skips: as for the class.
+            schedules, optim_loss, step_per_update, use_amp, accum_grad, steps_per_epoch, ft_factor, grad_clip,
+                grad_norm_type, rates, distributed, max_skips, on_update: as for the class.
 
         Returns:
             The optimizer with its schedule.
@@ -536,6 +504,7 @@ class OptimScheduler:
         self = cls(
             optimizer,
             constant(value=0.0) if by_caller else schedule,
+            schedules=schedules,
             model=model,
             optim_loss=optim_loss,
             step_per_update=step_per_update,
@@ -548,6 +517,7 @@ class OptimScheduler:
             rates=rates,
             distributed=distributed,
             max_skips=max_skips,
+            on_update=on_update,
         )
         self.updated_modules = updated_modules
         self._epochs_from_caller = by_caller

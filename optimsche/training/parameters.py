@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import torch
 from torch import nn
@@ -36,6 +37,27 @@ def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
+def names_of(groups: Iterable[Mapping[str, Any]], model: nn.Module | None) -> dict[int, str]:
+    """Names of parameters by their ``id``: from the model, or from groups that were built with names.
+
+    >>> model = nn.Linear(1, 1)
+    >>> sorted(names_of([], model).values())
+    ['bias', 'weight']
+    """
+    names: dict[int, str] = {}
+    for group in groups:
+        for parameter, name in zip(group["params"], group.get("param_names", ()), strict=False):
+            names[id(parameter)] = name
+    if model is not None:
+        names.update({id(parameter): name for name, parameter in named(model)})
+    return names
+
+
+def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters of a model with their names, without what wrappers put before them."""
+    return ((_clean(name), parameter) for name, parameter in unwrap(model).named_parameters())
+
+
 def foreign(model: nn.Module, own: Iterable[torch.Tensor]) -> list[str]:
     """Names of the model's trainable parameters that are not among ``own``.
 
@@ -45,6 +67,36 @@ def foreign(model: nn.Module, own: Iterable[torch.Tensor]) -> list[str]:
     """
     ids = {id(parameter) for parameter in own}
     return [name for name, p in unwrap(model).named_parameters() if p.requires_grad and id(p) not in ids]
+
+
+def refuse_shared(owners: Mapping[str, Sequence[torch.Tensor]], models: Iterable[nn.Module | None], cure: str) -> None:
+    """Refuse a parameter that two optimizers would both update.
+
+    Args:
+        owners: the parameters of each optimizer, by its name.
+        models: where the parameters' names come from.
+        cure: what to do instead.
+
+    Raises:
+        ValueError: with the names of the optimizers and of the parameters.
+
+    >>> weight = nn.Parameter(torch.zeros(2, 3))
+    >>> refuse_shared({"a": [weight], "b": [weight]}, [], "Give it to one of them.")
+    Traceback (most recent call last):
+    ValueError: 'a' and 'b' would both update a parameter of shape (2, 3). Give it to one of them.
+    """
+    owner: dict[int, str] = {}
+    shared: dict[tuple[str, str], list[torch.Tensor]] = {}
+    for name, own in owners.items():
+        for parameter in own:
+            other = owner.setdefault(id(parameter), name)
+            if other != name:
+                shared.setdefault((other, name), []).append(parameter)
+    for (first, second), both in shared.items():
+        names = {id(p): name for model in models if model is not None for name, p in named(model)}
+        shown = [repr(names[id(p)]) if id(p) in names else f"a parameter of shape {tuple(p.shape)}" for p in both]
+        listed = ", ".join(shown[:3]) + (", ..." if len(shown) > 3 else "")
+        raise ValueError(f"{first!r} and {second!r} would both update {listed}. {cure}")
 
 
 def refuse_a_part(model: nn.Module, own: Iterable[torch.Tensor]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeAlias
 
 import torch
+
+from optimsche.training.loss_scaler import LossScaler
+
+_NOTHING: AbstractContextManager[Any] = nullcontext()
 
 UseAmp: TypeAlias = bool | Literal["bf16", "fp16"]
 
@@ -40,38 +43,8 @@ class Precision:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context of a forward pass."""
-        return nullcontext() if self.dtype is None else torch.autocast(self.device_type, dtype=self.dtype)
+        return _NOTHING if self.dtype is None else torch.autocast(self.device_type, dtype=self.dtype)
 
-    def new_scaler(self) -> torch.amp.GradScaler | None:
+    def new_scaler(self) -> LossScaler | None:
         """A loss scaler where one is needed."""
-        return torch.amp.GradScaler(self.device_type) if self.dtype is torch.float16 else None
-
-
-def unscale(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) -> None:
-    """Divide the optimizer's gradients by the loss scale.
-
-    Raises:
-        ValueError: no loss was ever scaled.
-    """
-    try:
-        scaler.unscale_(optimizer)
-    except AssertionError:
-        raise ValueError(
-            "this OptimScheduler has a loss scaler, and no loss was scaled. A loop with a backward pass of its own "
-            "writes optim.scaler.scale(loss).backward()"
-        ) from None
-
-
-@contextmanager
-def ready_after_failure(scaler: torch.amp.GradScaler | None) -> Iterator[None]:
-    """Let a failed update leave the loss scaler ready for the next one, at the scale that it has.
-
-    A scaler remembers which optimizers it has unscaled until its ``update``, and refuses to do it again.
-    """
-    try:
-        yield
-    except BaseException:
-        if scaler is not None:
-            with suppress(AssertionError):  # no loss was ever scaled: there is nothing to forget
-                scaler.update(scaler.get_scale())
-        raise
+        return LossScaler() if self.dtype is torch.float16 else None

@@ -72,22 +72,22 @@ def _own_tensors(optimizer: torch.optim.Optimizer) -> None:
         optimizer.defaults["lr"] = default.clone()  # what is written to a group is not the default of new ones
 
 
-def group_rates(groups: Sequence[Group], value: float, *, relative: bool) -> list[float]:
-    """The rate of each group when the schedule says ``value``.
+def group_rates(groups: Sequence[Group], values: Sequence[float], *, relative: bool) -> list[float]:
+    """The rate of each group when its schedule says so.
 
-    Absolute: ``value``. Relative: ``value`` times the group's own rate, which is kept in ``initial_lr`` as torch's
+    Absolute: the value. Relative: the value times the group's own rate, which is kept in ``initial_lr`` as torch's
     schedulers keep it. Both times the group's ``lr_scale``, if it has one.
 
     Raises:
         ValueError: a rate that is negative or not finite.
 
-    >>> group_rates([{"lr": 0.5}, {"lr": 0.5, "lr_scale": 0.1}], 2.0, relative=False)
+    >>> group_rates([{"lr": 0.5}, {"lr": 0.5, "lr_scale": 0.1}], [2.0, 2.0], relative=False)
     [2.0, 0.2]
-    >>> group_rates([{"lr": 0.5}], 2.0, relative=True)
+    >>> group_rates([{"lr": 0.5}], [2.0], relative=True)
     [1.0]
     """
     rates = []
-    for number, group in enumerate(groups):
+    for number, (group, value) in enumerate(zip(groups, values, strict=True)):
         if relative and "initial_lr" not in group:
             group["initial_lr"] = float(group["lr"])  # once: it may be a tensor on the device
         own = float(group["initial_lr"]) if relative else 1.0

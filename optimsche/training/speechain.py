@@ -82,7 +82,11 @@ def build_optim_sches(
     single = any(key in config for key in ("type", "conf", "schedule"))
     sections = {"main": (path, config)} if single else {name: (f"{path}.{name}", c) for name, c in config.items()}
     optims = {name: _build(where, section, model, training_options) for name, (where, section) in sections.items()}
-    _refuse_shared_parameters(optims, model)
+    owners = {name: parameters.owned(optim.optimizer) for name, optim in optims.items()}
+    try:
+        parameters.refuse_shared(owners, [model], "Say with updated_modules which parts belong to which.")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if len({optim.precision.dtype for optim in optims.values()}) == 1:
         share_scaler(optims)
     return optims
@@ -179,16 +183,3 @@ def _refuse_unknown(path: str, given: Mapping[str, Any], known: list[str]) -> No
         if key not in known:
             hint = did_you_mean(key, known) or f"; known are {', '.join(sorted(known))}"
             raise ValueError(f"{path}: unknown key {key!r}{hint}")
-
-
-def _refuse_shared_parameters(optims: Mapping[str, OptimScheduler], model: nn.Module) -> None:
-    names = {id(parameter): name for name, parameter in parameters.unwrap(model).named_parameters()}
-    owner: dict[int, str] = {}
-    for name, optim in optims.items():
-        for parameter in parameters.owned(optim.optimizer):
-            other = owner.setdefault(id(parameter), name)
-            if other != name:
-                raise ValueError(
-                    f"optim_sches: {other!r} and {name!r} would both update {names[id(parameter)]!r}. "
-                    "Say with updated_modules which parts of the model belong to which."
-                )

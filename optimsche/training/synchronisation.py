@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import torch
+import torch.distributed as dist
 from torch import nn
 
 
@@ -32,6 +34,14 @@ def synchronising(model: nn.Module | None, distributed: bool | None) -> nn.Modul
             f"{type(model).__name__}. Pass the wrapped model, or leave distributed=None to find out."
         )
     return None
+
+
+def mean_over_processes(number: torch.Tensor, model: Any) -> torch.Tensor:
+    """The mean of a number over the processes that a model synchronises with; the host does not wait for it."""
+    group = getattr(model, "process_group", None)  # DDP's; the others shard over all processes
+    total = number.clone()
+    dist.all_reduce(total, group=group)
+    return total / dist.get_world_size(group)
 
 
 def synchronised(model: nn.Module | None, due: bool) -> AbstractContextManager[Any]:

@@ -9,21 +9,23 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from optimsche.training import parameters
+from optimsche.training.gathered import Weight, admitted_weight
 from optimsche.training.losses import Losses, run_backward
-from optimsche.training.optim_scheduler import LOG, OptimScheduler
-from optimsche.training.precision import ready_after_failure
+from optimsche.training.optim_scheduler import OptimScheduler
 from optimsche.training.result import StepResult
+from optimsche.training.stepping import LOG
 from optimsche.training.timing import TimeFunc, timed
 from optimsche.training.turn import Planned
 
 
 @contextmanager
-def micro_batch_all(optims: Mapping[str, OptimScheduler], step_num: int) -> Iterator[None]:
+def micro_batch_all(optims: Mapping[str, OptimScheduler], step_num: int, *, last: bool = False) -> Iterator[None]:
     """The context of a forward pass for several optimizers: see :meth:`OptimScheduler.micro_batch`.
 
     Args:
         optims: optimizers by name.
         step_num: number of the micro-batch over the whole run, from 1.
+        last: whether its window is cut short here.
 
     Raises:
         ValueError, TypeError: optimizers that cannot work together.
@@ -32,7 +34,7 @@ def micro_batch_all(optims: Mapping[str, OptimScheduler], step_num: int) -> Iter
     prepare(optims)
     with ExitStack() as contexts:
         for optim in optims.values():
-            contexts.enter_context(optim.micro_batch(step_num))
+            contexts.enter_context(optim.micro_batch(step_num, last=last))
         yield
 
 
@@ -42,6 +44,8 @@ def step_all(
     *,
     step_num: int,
     epoch_num: float | None = None,
+    weight: Weight | None = None,
+    last: bool = False,
     time_func: TimeFunc | None = None,
     logger: logging.Logger | None = None,
 ) -> dict[str, StepResult]:
@@ -56,6 +60,7 @@ def step_all(
         losses: a loss, or losses by name, of which each optimizer follows its ``optim_loss``.
         step_num: number of the micro-batch over the whole run, from 1; rises with every call.
         epoch_num: pass over the data, from 1; None counts it by ``steps_per_epoch``.
+        weight, last: as in :meth:`OptimScheduler.step`.
         time_func: as in :meth:`OptimScheduler.step`, called with each optimizer's name.
         logger: for skipped updates and warnings; by default the logger ``"optimsche"``.
 
@@ -83,29 +88,39 @@ def step_all(
     if len(optims) == 1:
         ((name, optim),) = optims.items()
         result = optim.step(
-            losses, step_num=step_num, epoch_num=epoch_num, time_func=time_func, optim_name=name, logger=logger
+            losses,
+            step_num=step_num,
+            epoch_num=epoch_num,
+            weight=weight,
+            last=last,
+            time_func=time_func,
+            optim_name=name,
+            logger=logger,
         )
         return {name: result}
     prepare(optims)
     # All that can be refused comes first: the call may be corrected and made again.
-    planned = {name: optim._planned(step_num, epoch_num) for name, optim in optims.items()}
-    chosen = {name: optim._loss(planned[name].turn, losses) for name, optim in optims.items()}
+    weight = admitted_weight(weight)
+    planned = {name: optim._planned(step_num, epoch_num, last=last) for name, optim in optims.items()}
+    chosen = {name: optim._loss(planned[name].turn, losses, weight) for name, optim in optims.items()}
     for name, optim in optims.items():
         optim._clock.check(planned[name].turn, updating=False)
 
-    _backward_all(optims, chosen, planned, time_func, logger)
+    _backward_all(optims, chosen, planned, weight, time_func, logger)
     results = {}
     scaler = next(iter(optims.values())).scaler
-    with ready_after_failure(scaler), ExitStack() as on_failure:
+    with ExitStack() as on_failure:
         for optim in optims.values():
             on_failure.enter_context(optim._dropped_on_failure(logger, "an update beside it"))
         for name, optim in optims.items():
             with timed(time_func, "optim_time", name):
-                results[name] = optim._update(planned[name], logger)
-        if scaler is not None and any(result.norm is not None for result in results.values()):
-            scaler.update()
+                results[name] = optim._update(planned[name], weight, logger)
+    found = [result.found_inf for result in results.values() if result.found_inf is not None]
+    if scaler is not None and found:
+        scaler.update(found)
     for name, optim in optims.items():
-        optim._skips.count(results[name], scaler, logger or LOG)
+        if results[name].found_inf is not None:
+            optim._outcomes.add(results[name], scaler, logger or LOG)
     return results
 
 
@@ -118,6 +133,14 @@ def prepare(optims: Mapping[str, OptimScheduler]) -> None:
     _share_steps_per_epoch(optims)
     _refuse_misfits(optims)
     first, *others = optims.values()
+    together = [(name, id(optim), optim._owned.sizes()) for name, optim in optims.items()]
+    if first._seen_together != together:  # once, and again whenever a group was added
+        parameters.refuse_shared(
+            {name: optim._owned.all() for name, optim in optims.items()},
+            [optim.model for optim in optims.values()],
+            "Give it to one of them.",
+        )
+        first._seen_together = together
     if any(optim.scaler is not first.scaler for optim in others):
         share_scaler(optims)
 
@@ -143,35 +166,39 @@ def _backward_all(
     optims: Mapping[str, OptimScheduler],
     losses: Mapping[str, torch.Tensor | None],
     planned: Mapping[str, Planned],
+    weight: Weight | None,
     time_func: TimeFunc | None,
     logger: logging.Logger | None,
 ) -> None:
     followers: dict[int, dict[str, OptimScheduler]] = {}  # by the loss that they follow
     loss_of: dict[int, torch.Tensor] = {}
+    shares: dict[int, Weight] = {}
     for name, optim in optims.items():
-        optim._begin_backward(planned[name].turn, logger)
+        share = optim._begin_backward(planned[name].turn, weight, logger)
         loss = losses[name]
         if loss is not None:
             followers.setdefault(id(loss), {})[name] = optim
             loss_of[id(loss)] = loss
+            shares[id(loss)] = share
     with ExitStack() as on_failure:
         for optim in optims.values():
-            on_failure.enter_context(optim._dropped_on_failure(logger))
+            on_failure.enter_context(optim._dropped_on_failure(logger, "a backward pass of its window"))
         for passes_left, key in zip(reversed(range(len(followers))), followers, strict=True):
             group = followers[key]
             with ExitStack() as clocks:
                 for name in group:
                     clocks.enter_context(timed(time_func, "loss_backward_time", name))
-                name, first = next(iter(group.items()))
-                size = planned[name].turn.window.size
-                run_backward(loss_of[key], size, first.scaler, _inputs(optims, group), retain_graph=passes_left > 0)
+                first = next(iter(group.values()))
+                inputs = _inputs(optims, group)
+                run_backward(loss_of[key], shares[key], first.scaler, inputs, retain_graph=passes_left > 0)
 
 
 def _inputs(optims: Mapping[str, OptimScheduler], group: Mapping[str, OptimScheduler]) -> list[torch.Tensor] | None:
     """The only parameters that get a gradient from a loss; None if all of the model's follow it."""
-    own = [parameter for optim in group.values() for parameter in parameters.owned(optim.optimizer)]
-    models = [optim.model for optim in group.values() if optim.model is not None]
-    if len(group) == len(optims) and not any(parameters.foreign(model, own) for model in models):
+    own = [parameter for optim in group.values() for parameter in optim._owned.all()]
+    ids = {id(parameter) for parameter in own}
+    foreign = (parameter for optim in group.values() for parameter in optim._owned.foreign())
+    if len(group) == len(optims) and not any(p.requires_grad and id(p) not in ids for p in foreign):
         return None
     return [parameter for parameter in own if parameter.requires_grad]
 

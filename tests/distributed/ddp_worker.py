@@ -13,6 +13,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from optimsche import OptimScheduler, build_optim_sches, cosine, step_all
+from optimsche.training import LossScaler
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches
 
 PLAN = cosine(start=0.1, steps=6).warmup(2)
@@ -41,7 +42,7 @@ def train(rank: int, use_amp: Any) -> dict[str, Any]:
     calls = counted(model)
     optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        optim.scaler = LossScaler(init_scale=1024.0)
     reduced, updated = [], []
     for step_num, batch in enumerate(batches_of(rank), 1):
         before = len(calls)
@@ -50,6 +51,30 @@ def train(rank: int, use_amp: Any) -> dict[str, Any]:
         updated.append(optim.step(loss, step_num=step_num).updated)
         reduced.append(len(calls) - before)
     return {"reduced": reduced, "updated": updated, "weights": flat(model)}
+
+
+def parts_of(rank: int) -> list[Any]:
+    """Micro-batches of 1 to 4 examples, other sizes in each process."""
+    return [tuple(part[: (n + rank) % 4 + 1] for part in batch) for n, batch in enumerate(batches_of(rank)[:6])]
+
+
+def train_weighted(rank: int, kind: str, model: nn.Module | None = None) -> dict[str, Any]:
+    """Windows of three micro-batches, each weighted by its number of examples; one drops its part of the second."""
+    model = DistributedDataParallel(small_model()) if model is None else model
+    optim = OptimScheduler(torch.optim.SGD(model.parameters()), PLAN, model=model, accum_grad=3)
+    norms, skipped = [], []
+    for step_num, batch in enumerate(parts_of(rank), 1):
+        weight = len(batch[0]) if kind == "number" else torch.tensor(float(len(batch[0])))
+        with optim.micro_batch(step_num):
+            loss = loss_of(model, batch)
+        result = optim.step(loss, step_num=step_num, weight=weight)
+        if kind == "dropped" and rank == 1 and step_num == 4:
+            optim.discard()
+        norms.append(result.grad_norm)
+        skipped.append(result.skipped)
+    whole = isinstance(model, DistributedDataParallel)
+    found = {"norms": [norms[2], norms[5]], "skipped": [skipped[2], skipped[5]]}
+    return {**found, "weights": flat(model) if whole else None}
 
 
 def one_nan_skips_everywhere(rank: int) -> dict[str, Any]:
@@ -67,7 +92,7 @@ def one_drops_a_window(rank: int, how: str, use_amp: Any = False, model: nn.Modu
     model = DistributedDataParallel(small_model()) if model is None else model
     optim = OptimScheduler(torch.optim.SGD(model.parameters()), PLAN, model=model, accum_grad=2, use_amp=use_amp)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        optim.scaler = LossScaler(init_scale=1024.0)
     skipped = []
     for step_num, batch in enumerate(batches_of(rank)[:4], 1):
         here = rank == 1 and step_num == 1
@@ -126,7 +151,7 @@ def train_sharded(rank: int, version: int, use_amp: Any) -> dict[str, Any]:
     model = sharded(version)
     optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        optim.scaler = LossScaler(init_scale=1024.0)
     norms = []
     for step_num, batch in enumerate(batches_of(rank), 1):
         with optim.micro_batch(step_num):
@@ -159,6 +184,10 @@ def main(rank: int, folder: Path) -> None:
         "fail": one_drops_a_window(rank, "fail"),
         "discard fsdp": one_drops_a_window(rank, "discard", model=sharded(1)),
         "discard fully_shard": one_drops_a_window(rank, "discard", model=sharded(2)),
+        "weighted number": train_weighted(rank, "number"),
+        "weighted tensor": train_weighted(rank, "tensor"),
+        "weighted dropped": train_weighted(rank, "dropped"),
+        "weighted fully_shard": train_weighted(rank, "number", sharded(2)),
         "refusals": refusals(),
     }
     (folder / f"{rank}.json").write_text(json.dumps(found))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from optimsche import OptimScheduler
-from tests.distributed.ddp_worker import OPTIONS, PLAN, WORLD, batches_of, flat
+from tests.distributed.ddp_worker import OPTIONS, PLAN, WORLD, batches_of, flat, parts_of
 from tests.training.helpers import loss_of, small_model
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,10 @@ def test_gradients_are_summed_once_per_update(ranks, use_amp):
 DROPPED = ["discard", "discard fp16", "discard before", "fail"]
 
 
-@pytest.mark.parametrize("case", ["plain", "fp16", "nan", *DROPPED])
+WEIGHTED = ["weighted number", "weighted tensor"]
+
+
+@pytest.mark.parametrize("case", ["plain", "fp16", "nan", *DROPPED, *WEIGHTED, "weighted dropped"])
 def test_processes_stay_equal(ranks, case):
     assert ranks[0][case]["weights"] == ranks[1][case]["weights"]
 
@@ -67,6 +70,29 @@ def test_as_a_single_process_with_all_the_data(ranks, case, tolerance):
         assert ranks[0][case]["norms"] == ranks[1][case]["norms"]
         found = [norm for norm in ranks[0][case]["norms"] if norm is not None]
         assert found == pytest.approx([norm for norm in norms if norm is not None], rel=tolerance)
+
+
+@pytest.mark.parametrize("case", [*WEIGHTED, "weighted fully_shard"])
+def test_weights_count_over_all_processes(ranks, case):
+    """The gradient of the mean over all examples of the window, on whichever process they were."""
+    model = small_model()
+    optimizer = torch.optim.SGD(model.parameters())
+    norms = []
+    for window in (slice(0, 3), slice(3, 6)):
+        optimizer.param_groups[0]["lr"] = PLAN(len(norms) + 1)
+        parts = [batch for rank in range(WORLD) for batch in parts_of(rank)[window]]
+        loss_of(model, tuple(torch.cat(each) for each in zip(*parts, strict=True))).backward()
+        norms.append(float(torch.nn.utils.get_total_norm([parameter.grad for parameter in model.parameters()])))
+        optimizer.step()
+        optimizer.zero_grad()
+    assert ranks[0][case]["norms"] == pytest.approx(norms, rel=1e-5)
+    assert ranks[0][case]["norms"] == ranks[1][case]["norms"]
+    if case in WEIGHTED:
+        torch.testing.assert_close(torch.tensor(ranks[0][case]["weights"]), torch.tensor(flat(model)))
+
+
+def test_a_weighted_window_dropped_by_one_is_skipped_by_all(ranks):
+    assert [rank["weighted dropped"]["skipped"] for rank in ranks] == [[False, True]] * WORLD
 
 
 def test_one_nan_skips_on_every_process(ranks):

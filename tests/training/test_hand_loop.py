@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from optimsche import OptimScheduler, constant, cosine, noam
+from optimsche.training import LossScaler
 from tests.training.helpers import loss_of, same, small_model, some_batches, train, train_by_hand, twin, weights
 
 SGD = (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01})
@@ -63,7 +64,7 @@ def test_a_loss_scale_that_overflows_lowers_itself_as_by_hand(fused):
     optim = OptimScheduler(
         torch.optim.SGD(ours.parameters(), lr=0.1, momentum=0.9, fused=fused), constant(value=0.1), use_amp="fp16"
     )
-    optim.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**18, growth_interval=2)
+    optim.scaler = LossScaler(init_scale=2.0**18, growth_interval=2)
     results = train(optim, ours, batches)
     optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**18, growth_interval=2)

@@ -8,6 +8,7 @@ import torch
 
 from optimsche import OptimScheduler, constant, cosine, exponential, linear
 from optimsche.counting import resume_step
+from optimsche.training import LossScaler
 from tests.training.helpers import break_gradients, loss_of, same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.05, steps=5).warmup(2)
@@ -19,7 +20,7 @@ def build(use_amp=False):
     optim = OptimScheduler(optimizer, PLAN, accum_grad=4, steps_per_epoch=10, grad_clip=0.05, use_amp=use_amp)
     if optim.scaler is not None:
         # A scale that falls and grows within a few updates is part of what has to come back.
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**18, growth_interval=2)
+        optim.scaler = LossScaler(init_scale=2.0**18, growth_interval=2)
     return model, optim
 
 
@@ -222,7 +223,7 @@ def test_a_load_that_fails_half_way_changes_nothing(where):
     rate = torch.tensor(0.1)
     model = small_model()
     optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=rate), PLAN, use_amp="fp16")
-    optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    optim.scaler = LossScaler(init_scale=16.0)
     train(optim, model, some_batches(3))
     before = through_a_file(optim.state_dict())
     state = through_a_file(optim.state_dict())

@@ -19,6 +19,7 @@ from optimsche import (
     noam,
     step_all,
 )
+from optimsche.training import LossScaler
 from tests.training.helpers import (
     EncoderDecoder,
     break_gradients,
@@ -72,7 +73,7 @@ def test_gradients_that_someone_else_left_do_not_count():
     optim = OptimScheduler.from_conf(
         "SGD", {}, model, constant(value=0.1), updated_modules="decoder", optim_loss="decoder_loss", use_amp="fp16"
     )
-    optim.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    optim.scaler = LossScaler(init_scale=1.0)
     for parameter in model.encoder.parameters():
         parameter.grad = torch.full_like(parameter, math.nan)
     with optim.micro_batch(1):
@@ -93,7 +94,7 @@ def test_non_finite_gradients_change_nothing(use_amp, value, kind, caplog):
         kind(model.parameters(), weight_decay=0.1), constant(value=0.1), use_amp=use_amp, grad_clip=1.0
     )
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        optim.scaler = LossScaler(init_scale=1024.0)
     train(optim, model, some_batches(2))
     before, state = weights(model), optim.optimizer.state_dict()["state"]
     moments = [{name: value.clone() for name, value in entry.items() if value is not None} for entry in state.values()]
@@ -120,7 +121,7 @@ def test_an_overflowing_norm_skips_although_gradients_are_finite(use_amp, grad_c
         sgd(model, momentum=0.9, weight_decay=0.1), constant(value=0.1), use_amp=use_amp, grad_clip=grad_clip
     )
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+        optim.scaler = LossScaler(init_scale=4.0)
     before = weights(model)
     result = optim.step(break_gradients(model, 1e30), step_num=1)
     assert result.skipped
@@ -381,7 +382,7 @@ def test_the_search_for_a_loss_scale_is_no_divergence():
     """Row 25: the skips before the first good update end the run only where the scale itself falls below 1."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp="fp16", max_skips=2)
-    optim.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+    optim.scaler = LossScaler(init_scale=2.0**20)
     for step_num in range(1, 6):
         assert optim.step(break_gradients(model), step_num=step_num).skipped
     assert optim.step(loss_of(model, some_batches(1)[0]), step_num=6).updated
@@ -390,7 +391,7 @@ def test_the_search_for_a_loss_scale_is_no_divergence():
         optim.step(break_gradients(model), step_num=8)
 
     optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp="fp16", max_skips=2)
-    optim.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    optim.scaler = LossScaler(init_scale=4.0)
     optim.step(break_gradients(model), step_num=1)
     optim.step(break_gradients(model), step_num=2)
     with pytest.raises(NonFiniteError, match=r"all 3 updates so far.*the loss scale has fallen below 1"):

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from optimsche import OptimScheduler, constant, step_all
+from optimsche.training import LossScaler
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
 
 PLAN = constant(value=0.1)
@@ -43,7 +44,7 @@ def boom(*_):
 def test_a_window_with_gaps_is_the_mean_of_what_came(use_amp, caplog):
     model, optim = built(accum_grad=4, use_amp=use_amp)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+        optim.scaler = LossScaler(init_scale=16.0)
     batches = some_batches(4)
     expected = mean_gradient(model, [batches[0], batches[3]])
     for step_num in (1, 4):
@@ -159,7 +160,7 @@ def test_own_backward_pass_after_a_discard_whose_window_never_closes():
 def test_a_failing_step_leaves_nothing_behind(use_amp, monkeypatch):
     model, optim = built(use_amp=use_amp)
     if optim.scaler is not None:
-        optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+        optim.scaler = LossScaler(init_scale=16.0)
     batches = some_batches(2)
     expected = mean_gradient(model, batches[1:])
     with monkeypatch.context() as patch:
@@ -189,7 +190,7 @@ def test_one_failing_step_of_several_leaves_nothing_behind(use_amp, failing, mon
     batches = some_batches(2)
     if use_amp:
         for optim in optims.values():
-            optim.scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+            optim.scaler = LossScaler(init_scale=16.0)
     with monkeypatch.context() as patch:
         patch.setattr(optims[failing].optimizer, "step", boom)
         with pytest.raises(Boom):

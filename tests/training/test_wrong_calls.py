@@ -35,6 +35,13 @@ CONSTRUCTION = [
         TypeError,
         "LBFGS needs a closure, which calls the model several times",
     ),
+    (
+        lambda: OptimScheduler(
+            torch.optim.SGD(small_model().bfloat16().parameters(), lr=0.1, momentum=0.9, fused=True), PLAN
+        ),
+        ValueError,
+        r"fused SGD with momentum=0.9 is wrong for torch.bfloat16 parameters on the CPU.*Build it with fused=False",
+    ),
     (lambda: OptimScheduler(Own({}), PLAN), ValueError, "Own has no 'lr' in parameter group 0"),
     (lambda: OptimScheduler(Own({"lr": None}), PLAN), ValueError, "Own has no 'lr' in parameter group 0"),
     (

@@ -1,0 +1,50 @@
+"""Rates computed on the device, from a counter that is there: for a step in a CUDA graph, which no host can feed."""
+
+from __future__ import annotations
+
+import torch
+
+from optimsche.schedule import Schedule
+
+
+def advance_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, counter: torch.Tensor) -> None:
+    """Count one update, and fill in its rates, all on the device.
+
+    Put it before ``optimizer.step()`` in what is captured; each replay then has the next rate. The optimizer is built
+    with ``capturable=True`` and a rate that is a tensor. To resume, fill the counter with the updates that were made.
+
+    Args:
+        optimizer: each group's ``lr`` must be a tensor; its ``lr_scale`` multiplies.
+        schedule: the rate of each update; it counts no epochs.
+        counter: updates made so far, a tensor of one whole number on the device.
+
+    Raises:
+        TypeError: a rate that is no tensor; a counter that is not of whole numbers.
+        ValueError: a schedule that counts epochs.
+
+    >>> from optimsche import linear
+    >>> weight = torch.nn.Parameter(torch.zeros(1))
+    >>> optimizer = torch.optim.SGD([weight], lr=torch.tensor(0.0))
+    >>> counter = torch.tensor(0)
+    >>> for _ in range(3):
+    ...     advance_rates(optimizer, linear(start=1.0, steps=4), counter)
+    ...     print(optimizer.param_groups[0]["lr"])
+    tensor(0.7500)
+    tensor(0.5000)
+    tensor(0.2500)
+    """
+    if counter.is_floating_point() or counter.is_complex() or counter.numel() != 1:
+        raise TypeError(f"counter must be a tensor of one whole number, got {counter.dtype} of {tuple(counter.shape)}.")
+    if schedule.counts_epochs:
+        raise ValueError(f"{schedule!r} counts epochs, and a counter of updates is all there is on the device.")
+    for number, group in enumerate(optimizer.param_groups):
+        if not isinstance(group["lr"], torch.Tensor):
+            raise TypeError(
+                f"the rate of parameter group {number} is a number, which a captured step never reads again. Build the "
+                "optimizer with lr=torch.tensor(...) on its device, and capturable=True."
+            )
+    counter.add_(1)
+    rate = schedule(counter)
+    for group in optimizer.param_groups:
+        scale = group.get("lr_scale", 1.0)
+        group["lr"].copy_(rate if scale == 1.0 else rate * scale)

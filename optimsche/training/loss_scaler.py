@@ -1,0 +1,136 @@
+"""The factor on the loss that keeps small half-precision gradients from becoming 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+_KEYS = ("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker")
+
+
+class LossScaler:
+    """A loss scale on the device: halved when gradients overflow, doubled after a long time without.
+
+    The rule and the state are those of :class:`torch.amp.GradScaler`, whose files it reads and writes. What is missing
+    is ``unscale_`` and ``step``: the optimizer divides by the scale while it reads the gradients anyway.
+
+    Args:
+        init_scale: the first scale; > 0. It begins too high and falls until the gradients fit.
+        growth_factor: multiplies it after ``growth_interval`` updates in a row without overflow; > 1.
+        backoff_factor: multiplies it after an overflow; above 0 and below 1.
+        growth_interval: see above; >= 1.
+
+    Raises:
+        ValueError: an argument is outside its range.
+
+    >>> scaler = LossScaler(init_scale=1024.0)
+    >>> scaler.scale(torch.tensor(0.5))
+    tensor(512.)
+    >>> scaler.update([torch.tensor(1.0)])
+    >>> scaler.get_scale()
+    512.0
+    """
+
+    def __init__(
+        self,
+        init_scale: float = 2.0**16,
+        growth_factor: float = 2.0,
+        backoff_factor: float = 0.5,
+        growth_interval: int = 2000,
+    ) -> None:
+        ranges = {
+            "init_scale": (init_scale, init_scale > 0, "> 0"),
+            "growth_factor": (growth_factor, growth_factor > 1, "> 1"),
+            "backoff_factor": (backoff_factor, 0 < backoff_factor < 1, "above 0 and below 1"),
+            "growth_interval": (growth_interval, growth_interval >= 1, ">= 1"),
+        }
+        for name, (value, allowed, words) in ranges.items():
+            if not allowed:
+                raise ValueError(f"LossScaler({name}={value}): {name} must be {words}, got {value}.")
+        self._growth_factor = growth_factor
+        self._backoff_factor = backoff_factor
+        self._growth_interval = growth_interval
+        self._scale = torch.tensor(init_scale, dtype=torch.float32)  # moves to where the first loss is
+        self._growth_tracker = torch.tensor(0, dtype=torch.int32)
+        self.used = False  # whether a loss was scaled since the last update
+
+    def scale(self, loss: torch.Tensor) -> torch.Tensor:
+        """The loss times the scale: what to call ``backward`` on."""
+        self.used = True
+        return loss * self.factor(loss.device)
+
+    def factor(self, device: torch.device) -> torch.Tensor:
+        """The scale, a tensor of one float32 number on ``device``."""
+        if self._scale.device != device:
+            self._scale = torch.full((), float(self._scale), dtype=torch.float32, device=device)
+            self._growth_tracker = torch.full((), int(self._growth_tracker), dtype=torch.int32, device=device)
+        return self._scale
+
+    @property
+    def factor_now(self) -> torch.Tensor:
+        """The scale where it is: a tensor that goes on changing."""
+        return self._scale
+
+    def update(self, found: Iterable[torch.Tensor | bool]) -> None:
+        """Adapt the scale to the updates of one window.
+
+        Args:
+            found: for each optimizer that was to be updated, whether its gradients had inf or nan: a bool, or a tensor
+                that is 1 or 0. None at all leaves the scale as it is.
+        """
+        self.used = False
+        device = self._scale.device
+        flags = [
+            flag.to(device) if isinstance(flag, torch.Tensor) else torch.full((), float(flag), device=device)
+            for flag in found
+        ]
+        if not flags:
+            return
+        # Torch's kernel takes anything but 0 for an overflow; a sum of flags is one.
+        found_inf = flags[0] if len(flags) == 1 else torch.stack(flags).sum()
+        torch._amp_update_scale_(  # pyright: ignore[reportPrivateImportUsage]
+            self._scale,
+            self._growth_tracker,
+            found_inf,
+            self._growth_factor,
+            self._backoff_factor,
+            self._growth_interval,
+        )
+
+    def get_scale(self) -> float:
+        """The scale as a number; the program waits for the device."""
+        return float(self._scale)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as :class:`torch.amp.GradScaler` writes it: plain numbers."""
+        return {
+            "scale": float(self._scale),
+            "growth_factor": self._growth_factor,
+            "backoff_factor": self._backoff_factor,
+            "growth_interval": self._growth_interval,
+            "_growth_tracker": int(self._growth_tracker),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a state, also one of :class:`torch.amp.GradScaler`.
+
+        Raises:
+            ValueError: a key is missing; nothing is changed then.
+        """
+        missing = [key for key in _KEYS if key not in state_dict]
+        if missing:
+            raise ValueError(f"the state of a loss scaler must have {', '.join(_KEYS)}; missing: {', '.join(missing)}")
+        scale, growth_factor, backoff_factor, interval, tracker = (state_dict[key] for key in _KEYS)
+        loaded = torch.full((), float(scale), dtype=torch.float32, device=self._scale.device)
+        tracked = torch.full((), int(tracker), dtype=torch.int32, device=self._scale.device)
+        self._scale, self._growth_tracker = loaded, tracked
+        self._growth_factor, self._backoff_factor = float(growth_factor), float(backoff_factor)
+        self._growth_interval = int(interval)
+
+    def __repr__(self) -> str:
+        return (
+            f"LossScaler(growth_factor={self._growth_factor}, backoff_factor={self._backoff_factor}, "
+            f"growth_interval={self._growth_interval})"
+        )

@@ -1,0 +1,60 @@
+"""A loaded rate that is not the plan's is reported once, with what has probably happened."""
+
+import logging
+
+import pytest
+import torch
+
+from optimsche import OptimScheduler, constant, cosine, linear
+from optimsche.training.resuming import likely_cause
+from tests.training.helpers import small_model, some_batches, train
+
+PLAN = cosine(start=1.0, steps=50).warmup(5)
+
+
+def built(plan=PLAN, **options):
+    model = small_model()
+    return model, OptimScheduler(torch.optim.SGD(model.parameters()), plan, **options)
+
+
+def resumed(saved, loaded, *, updates, start, caplog):
+    """What is said when a run of so many updates is resumed with other options at this micro-batch."""
+    model, optim = built(**saved)
+    train(optim, model, some_batches(updates))
+    again, other = built(**loaded)
+    other.load_state_dict(optim.state_dict())
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, logger="optimsche"):
+        train(other, again, some_batches(start + 2), start=start)
+    return [record.getMessage() for record in caplog.records if "loaded" in record.getMessage()]
+
+
+def test_a_right_resume_says_nothing(caplog):
+    assert resumed({}, {}, updates=12, start=13, caplog=caplog) == []
+    assert resumed({"accum_grad": 3}, {"accum_grad": 3}, updates=12, start=13, caplog=caplog) == []
+
+
+def test_a_counter_that_started_again(caplog):
+    (message,) = resumed({}, {}, updates=12, start=1, caplog=caplog)
+    assert "It is the rate of update 12: did the counter start again? Resume at counting.resume_step" in message
+
+
+def test_another_clock(caplog):
+    (message,) = resumed({"accum_grad": 1}, {"accum_grad": 2}, updates=12, start=13, caplog=caplog)
+    assert "It is the rate of update 12: is this another clock (accum_grad, steps_per_epoch, step_num)?" in message
+    assert "for update 6, the one before" in message
+
+
+@pytest.mark.parametrize("other", [{"plan": 7.0 * PLAN}, {"ft_factor": 3.0}])
+def test_another_plan(other, caplog):
+    (message,) = resumed({}, other, updates=12, start=13, caplog=caplog)
+    assert "The plan never has it: was it saved with another schedule, or another ft_factor?" in message
+
+
+def test_the_factor_of_the_first_group_is_allowed_for():
+    assert "update 5:" in likely_cause(0.05, 9, linear(start=1.0, steps=10), factor=0.1)
+
+
+@pytest.mark.parametrize("plan", [constant(value=0.0), linear(start=1.0, steps=10).by_epoch(), constant(value=0.5)])
+def test_no_plan_makes_it_fail(plan):
+    assert likely_cause(0.25, 3, plan)
