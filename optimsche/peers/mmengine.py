@@ -388,7 +388,7 @@ def ReduceOnPlateauLR(
     """
     _check_window("ReduceOnPlateauLR", begin, end)
     worst = float(INF) if rule == "less" else -float(INF)  # what the first report has to beat
-    factors = plateau.trace(
+    values = plateau.trace(
         (worst, *metrics[max(begin - 1, 0) : end - 1]),
         factor=factor,
         patience=patience,
@@ -396,10 +396,11 @@ def ReduceOnPlateauLR(
         rtol=threshold if threshold_rule == "rel" else 0.0,
         atol=threshold if threshold_rule == "abs" else 0.0,
         cooldown=cooldown,
-        floor=min_value / base_lr,
-        smallest_change=eps / base_lr,
+        start=base_lr,
+        floor=min_value,
+        smallest_change=eps,
     )[1:]
-    return stairs([base_lr * value for value in factors], range(max(begin, 1), max(begin, 1) + len(factors) - 1))
+    return stairs(values, range(max(begin, 1), max(begin, 1) + len(values) - 1))
 
 
 @peer("mmengine")
@@ -424,19 +425,21 @@ def ReduceOnPlateauMomentum(
 ) -> Schedule:
     """As :func:`ReduceOnPlateauLR`, for the momentum."""
     _check_window("ReduceOnPlateauMomentum", begin, end)
-    worst = float(INF) if rule == "less" else -float(INF)  # what the first report has to beat
-    factors = plateau.trace(
-        (worst, *metrics[max(begin - 1, 0) : end - 1]),
-        factor=factor,
-        patience=patience,
-        mode="min" if rule == "less" else "max",
-        rtol=threshold if threshold_rule == "rel" else 0.0,
-        atol=threshold if threshold_rule == "abs" else 0.0,
-        cooldown=cooldown,
-        floor=min_value / base_momentum,
-        smallest_change=eps / base_momentum,
-    )[1:]
-    return stairs([base_momentum * value for value in factors], range(max(begin, 1), max(begin, 1) + len(factors) - 1))
+    return ReduceOnPlateauLR(
+        monitor,
+        rule,
+        factor,
+        patience,
+        threshold,
+        threshold_rule,
+        cooldown,
+        min_value,
+        eps,
+        begin,
+        end,
+        metrics=metrics,
+        base_lr=base_momentum,
+    )
 
 
 def param_scheduler(
