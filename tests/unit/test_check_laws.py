@@ -101,18 +101,20 @@ def test_one_that_turns_negative():
 
 
 @lr_fn
-def branching(real_step, epoch, *, peak: Rate, steps: Steps):
+def branches_on_its_clock(real_step, epoch, *, peak: Rate, steps: Steps):
     return peak if real_step < steps else 0.0
 
 
 @pytest.mark.parametrize("backends", [["numpy"], ["torch"], ["jax"], None])
 def test_one_that_branches_on_an_array(backends):
-    with pytest.raises(AssertionError, match=r"^assert_same_on_every_backend: branching\(peak=0.0, steps=1\)\n +with"):
-        check(branching, backends=backends)
+    with pytest.raises(
+        AssertionError, match=r"^assert_same_on_every_backend: branches_on_its_clock\(peak=0.0, steps=1\)\n +with"
+    ):
+        check(branches_on_its_clock, backends=backends)
 
 
 def test_one_that_branches_may_take_numbers_only():
-    assert "assert_pure" in check(branching, backends=[])
+    assert "assert_pure" in check(branches_on_its_clock, backends=[])
 
 
 # -- segments ---------------------------------------------------------------------------------------------------------

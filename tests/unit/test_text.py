@@ -102,6 +102,8 @@ def test_parse_points_at_where_it_stopped(text, character):
 def test_parse_does_not_warn_as_if_text_were_a_program():
     with pytest.raises(ValueError, match="has no place in a schedule"):
         parse("9in (1,)")  # warnings are errors here: the parser's own would come first
+    with pytest.raises(ValueError, match="has no place in a formula"):
+        o.expression(text="9in (1,)")
 
 
 def test_parse_takes_text_only():
