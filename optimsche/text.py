@@ -11,6 +11,7 @@ import ast
 import inspect
 import itertools
 import operator
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -75,15 +76,28 @@ def parse(text: str) -> Schedule:
     if not text.strip():
         raise ValueError("parse: the text is empty, which is not an expression")
     try:
-        # In parentheses an expression may go over several lines and carry comments.
-        tree = ast.parse(f"(\n{text}\n)", mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = getattr(error, "msg", "") or "nested too deeply"
-        raise ValueError(f"parse: {_shortened(text)} is not an expression: {reason}") from None
+        with warnings.catch_warnings():
+            # "9in" makes Python's parser warn the reader of a program; the answer to a schedule is an error, or none.
+            warnings.simplefilter("ignore")
+            # In parentheses an expression may go over several lines and carry comments.
+            tree = ast.parse(f"(\n{text}\n)", mode="eval")
+    except SyntaxError as error:
+        where = f"at character {_character(text, error)} of {_shortened(text)}"
+        raise ValueError(f"parse: {where}: this is not an expression: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ValueError(f"parse: {_shortened(text)} is not an expression: nested too deeply, or no text") from None
     value = _Reader(text).read(tree.body, depth=0)
     if not isinstance(value, Schedule):
         raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
     return value
+
+
+def _character(text: str, error: SyntaxError) -> int:
+    """The place in the text where Python's parser stopped; the text stands on the second line of what it was given."""
+    if error.lineno == 1:  # the bracket before the text: what it lacks, it lacks at its end
+        return len(text) + 1
+    before = text.splitlines(keepends=True)[: max((error.lineno or 2) - 2, 0)]
+    return min(sum(map(len, before)) + max(error.offset or 1, 1), len(text) + 1)
 
 
 def _shortened(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import math
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -73,7 +74,9 @@ def _read(text: str) -> ast.expr:
     if len(text) > _LONGEST:
         raise ValueError(f"the text has {len(text)} characters; at most {_LONGEST} are read")
     try:
-        tree = ast.parse(f"(\n{text}\n)", mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's parser would warn as if the text were a program
+            tree = ast.parse(f"(\n{text}\n)", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text!r:.80} is not a formula: {getattr(error, 'msg', '') or 'nested too deeply'}") from None
     variable = "t"

@@ -1,6 +1,8 @@
 """One formula, every kind of number: NumPy, PyTorch and JAX agree with Python, compiled, vectorised, differentiated."""
 
+import functools
 import math
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -264,3 +266,21 @@ def test_gradients_of_every_parameter_are_finite_and_those_of_finite_differences
                 # A difference of rounded values: their last bits, magnified by the step.
                 noise = 4 * math.ulp(max(abs(high), abs(low))) / h
                 assert from_torch == pytest.approx((high - low) / (2 * h), rel=1e-3, abs=noise + 1e-12), (path, t)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
+def test_a_row_of_any_parameter_against_a_column_of_steps_is_a_table(lr_fn, kind):
+    s = _example(lr_fn)
+    if lr_fn is o.running_product:
+        pytest.skip("it looks at the number of its clock, so it takes no arrays")
+    make = {"numpy": np.asarray, "torch": torch.as_tensor, "jax": jnp.asarray}[kind]
+    for path in _numbers_in(s.params):
+        if lr_fn is o.over and path[-1] == "steps":
+            continue  # how many joints there are, and where, must be known before anything is computed
+        value = float(functools.reduce(operator.getitem, path, s.params))
+        row = [value, 0.75 * value]
+        table = s.apply(make(STEPS)[:, None], 1, _with(path, make(np.array(row))))
+        expected = [[s.apply(int(t), 1, _with(path, x)) for x in row] for t in STEPS]
+        assert np.shape(table) == (len(STEPS), 2), path
+        assert np.allclose(table, expected, rtol=1e-12, atol=1e-15), path

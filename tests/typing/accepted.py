@@ -3,10 +3,25 @@
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from typing_extensions import assert_type
 
-from optimsche import Rate, Schedule, Steps, constant, cosine, linear, lr_fn, noam, parse, warmup, warmup_cosine
+from optimsche import (
+    Rate,
+    Schedule,
+    Steps,
+    constant,
+    cosine,
+    linear,
+    lr_fn,
+    milestones,
+    noam,
+    parse,
+    warmup,
+    warmup_cosine,
+)
+from optimsche.testing import check_laws, params, schedules
 
 
 @lr_fn
@@ -33,4 +48,17 @@ assert_type(cosine(steps=9)(3), float)
 assert_type(cosine(steps=9)(3.5, 2), float)
 steps: NDArray[np.int64] = np.arange(9)
 assert_type(cosine(steps=9)(steps), NDArray[np.float64])
-params: dict[str, Any] = cosine(steps=9).params
+own: dict[str, Any] = cosine(steps=9).params
+
+
+rates: NDArray[np.float64] = cosine(steps=9).apply(steps, 1, {"start": np.array([0.1, 0.2])})
+assert_type(0.5 * parse("linear(steps=9)"), Schedule)
+assert_type(linear(steps=9).shift(-3).stretch(2).over(90).clamp(floor=0.1, ceiling=None), Schedule)
+assert_type(linear(steps=9).staircase(3, closed="left").jitter(0.1, seed=3).by_epoch(), Schedule)
+assert_type(cosine(steps=9).length, float)
+assert_type(cosine(steps=9).joints, tuple[float, ...])
+assert_type(milestones(at=(30, 60)), Schedule)
+assert_type(constant(steps=None), Schedule)
+assert_type(check_laws(sawtooth, backends=["numpy"], every=st.just(9)), tuple[str, ...])
+assert_type(schedules([cosine, sawtooth], depth=3), st.SearchStrategy[Schedule])
+assert_type(params(sawtooth), st.SearchStrategy[dict[str, Any]])

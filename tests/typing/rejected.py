@@ -1,6 +1,7 @@
 """What type checkers must reject: every marked line is an error, and no other. Checked, never run."""
 
-from optimsche import Rate, Schedule, Steps, constant, cosine, lr_fn, then, warmup, warmup_cosine
+from optimsche import Rate, Schedule, Steps, constant, cosine, lr_fn, milestones, parse, then, warmup, warmup_cosine
+from optimsche.testing import check_laws, schedules
 
 
 @lr_fn
@@ -23,3 +24,11 @@ cosine(steps=9) + constant()  # error: schedules are added by add()
 warmup_cosine(peak=0.1, warmup=2, total_steps=9)  # error: no such parameter
 wrong: int = cosine(steps=9)(3)  # error: a rate is a float
 schedule: Schedule = cosine  # error: the constructor is not the schedule
+cosine(steps=9).staircase(3, closed="up")  # error: an edge is "left" or "right"
+cosine(steps=9).repeat(times=1.5)  # error: cycles are counted
+milestones(at=(30, "60"))  # error: text is no number
+milestones(at=30)  # error: a row of updates
+parse(9)  # error: text is read
+cosine(steps=9)("3")  # error: a clock is a number
+check_laws(cosine(steps=9))  # error: a schedule is no lr function
+schedules(cosine)  # error: a list of them

@@ -84,6 +84,28 @@ def test_parse_refuses(text, message):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [
+        ("cosine(steps=9", 15),
+        ("cosine(steps=9) cosine(steps=9)", 1),
+        ("0.1 *\n cosine(steps=)", 21),
+        ("cosine(steps=9) >> )", 21),  # this bracket closes what is put around the text
+        ("cosine(steps=9) >>", 19),
+    ],
+)
+def test_parse_points_at_where_it_stopped(text, character):
+    with pytest.raises(ValueError, match=f"^parse: at character {character} of .*: this is not an expression: "):
+        parse(text)
+
+
+def test_parse_does_not_warn_as_if_text_were_a_program():
+    with pytest.raises(ValueError, match="has no place in a schedule"):
+        parse("9in (1,)")  # warnings are errors here: the parser's own would come first
+    with pytest.raises(ValueError, match="has no place in a formula"):
+        o.expression(text="9in (1,)")
+
+
 def test_parse_takes_text_only():
     with pytest.raises(TypeError, match="parse takes text, got dict; a dictionary is read by from_dict"):
         parse({"cosine": {}})

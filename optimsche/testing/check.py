@@ -1,0 +1,179 @@
+"""``check_laws``: every law that applies to an lr function, searched for a counter-example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import hypothesis
+from hypothesis import Phase, errors
+from hypothesis import strategies as st
+
+from optimsche.combinators import then
+from optimsche.schedule import LrFn, Schedule
+from optimsche.testing import algebra, backends, laws, segments
+from optimsche.testing.numbers import epochs, real_steps
+from optimsche.testing.strategies import EVERY_HEALTH_CHECK, params
+
+_FACTORS = st.sampled_from([0.5, 0.1, 3.0, 3e-4])
+_LENGTHS = st.integers(1, 1_000)
+
+
+class _Case(NamedTuple):
+    """One example: a schedule, clocks, and how to draw more."""
+
+    schedule: Schedule
+    steps: list[int]
+    epoch: float
+    draw: Callable[[st.SearchStrategy[Any]], Any]
+    options: dict[str, Any]
+
+
+_Law = Callable[[_Case], object]
+
+
+def check_laws(
+    lr_fn: LrFn[...],
+    *,
+    segment: bool | None = None,
+    continuous: bool = False,
+    backends: Sequence[str] | None = None,
+    ulps: float = 4,
+    examples: int = 100,
+    **strategies: st.SearchStrategy[Any],
+) -> tuple[str, ...]:
+    """Search for parameters and clocks for which an lr function breaks a law.
+
+    Every function is asked to be pure, finite, not negative, equal on arrays and numbers, to round-trip through text
+    and JSON, and to obey the laws of the combinators. A segment is asked for exact ends and a monotone way between
+    them; continuity is asked of those that are declared continuous.
+
+    Args:
+        lr_fn: a function made by ``@lr_fn``.
+        segment: whether the laws of segments apply. By default if its first parameters are start, end and steps.
+        continuous: whether its values must not jump.
+        backends: array libraries that it must work on, as for
+            :func:`~optimsche.testing.assert_same_on_every_backend`; an empty list for one that takes numbers only.
+        ulps: how far arrays and numbers may be apart, in units in the last place.
+        examples: how many examples each law is tried on.
+        strategies: hypothesis strategies for parameters whose annotation does not say enough, by name.
+
+    Returns:
+        The names of the laws that were tried.
+
+    Raises:
+        AssertionError: a law is broken; the message has the law, the smallest schedule found that breaks it, the
+            clock and the values.
+        TypeError: not an lr function, or an unknown parameter in ``strategies``.
+        ValueError: no parameters were found that the function takes.
+
+    >>> from optimsche import Rate, Steps, lr_fn
+    >>> @lr_fn
+    ... def sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
+    ...     return peak * (1 - (real_step % every) / every)
+    >>> "assert_pure" in check_laws(sawtooth, backends=["numpy"], examples=20)
+    True
+    """
+    drawn = params(lr_fn, **strategies)
+    options = {"backends": backends, "ulps": ulps}
+    tried = []
+    for name, law in _laws_for(lr_fn, segment, continuous).items():
+        _search(law, lr_fn, drawn, options, examples)
+        tried.append(name)
+    return tuple(tried)
+
+
+def _laws_for(lr_fn: LrFn[...], segment: bool | None, continuous: bool) -> dict[str, _Law]:
+    chosen = dict(_FOR_ALL)
+    if segments.is_segment(lr_fn) if segment is None else segment:
+        chosen |= _FOR_SEGMENTS
+    if continuous:
+        chosen["assert_continuous"] = lambda case: laws.assert_continuous(case.schedule, epoch=case.epoch)
+    return chosen | _COMBINED
+
+
+def _search(
+    law: _Law, lr_fn: LrFn[...], drawn: st.SearchStrategy[dict[str, Any]], options: dict[str, Any], examples: int
+) -> None:
+    @hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        suppress_health_check=EVERY_HEALTH_CHECK,
+        report_multiple_bugs=False,
+        print_blob=False,
+        verbosity=hypothesis.Verbosity.quiet,
+        phases=[Phase.generate, Phase.shrink],
+    )
+    @hypothesis.given(drawn, st.lists(real_steps(), max_size=4), epochs(), st.data())
+    def holds(arguments: dict[str, Any], steps: list[int], epoch: float, data: st.DataObject) -> None:
+        schedule = lr_fn(**arguments)
+        law(_Case(schedule, sorted({*laws.clocks(schedule), *steps}), epoch, data.draw, options))
+
+    try:
+        holds()
+    except AssertionError as error:  # without hypothesis' own notes: the message has all that they say
+        raise AssertionError(str(error)) from error.__cause__
+    except errors.Unsatisfiable:
+        raise ValueError(
+            f"check_laws: no parameters of {lr_fn.name} were found that it takes; say what they are drawn from: "
+            f"check_laws({lr_fn.name}, {next(iter(lr_fn.__signature__.parameters), 'name')}=strategy)"
+        ) from None
+    except errors.Flaky as error:
+        raise AssertionError(
+            f"assert_pure: {lr_fn.name} broke a law and kept it when asked again, so it depends on more than its "
+            f"clocks and parameters\n    {error}"
+        ) from None
+
+
+def _then(case: _Case) -> None:
+    s, at = case.schedule, case.draw(_LENGTHS)
+    algebra.assert_then_plays_both(s, s, at, epoch=case.epoch)
+    algebra.assert_then_associates(s, then(s, s, at=3), s, at=(at, case.draw(_LENGTHS)), epoch=case.epoch)
+
+
+def _scale(case: _Case) -> None:
+    by = case.draw(_FACTORS)
+    algebra.assert_scale_distributes(case.schedule, case.schedule, case.draw(_LENGTHS), by, epoch=case.epoch)
+    algebra.assert_scale_composes(case.schedule, (by, case.draw(_FACTORS)), epoch=case.epoch)
+
+
+def _shift(case: _Case) -> None:
+    by, sign = (case.draw(_LENGTHS), case.draw(_LENGTHS)), case.draw(st.sampled_from([1, -1]))
+    algebra.assert_shift_adds(case.schedule, (sign * by[0], sign * by[1]), epoch=case.epoch)
+
+
+def _clocks(law: Callable[..., object]) -> _Law:
+    return lambda case: law(case.schedule, case.steps, case.epoch)
+
+
+_FOR_ALL: dict[str, _Law] = {
+    # Whether it has a value at all comes first: without one no other law can be asked.
+    "assert_finite": _clocks(laws.assert_finite),
+    "assert_pure": _clocks(laws.assert_pure),
+    "assert_not_negative": _clocks(laws.assert_not_negative),
+    "assert_length_and_joints": lambda case: laws.assert_length_and_joints(case.schedule),
+    "assert_same_on_every_backend": lambda case: backends.assert_same_on_every_backend(
+        case.schedule, case.steps, case.epoch, **case.options
+    ),
+    "assert_apply": _clocks(laws.assert_apply),
+    "assert_round_trips": _clocks(laws.assert_round_trips),
+}
+_FOR_SEGMENTS: dict[str, _Law] = {
+    "assert_exact_ends": lambda case: segments.assert_exact_ends(case.schedule),
+    "assert_inside": lambda case: segments.assert_inside(case.schedule, case.steps),
+    "assert_one_way": lambda case: segments.assert_one_way(case.schedule, case.steps),
+}
+_COMBINED: dict[str, _Law] = {
+    "assert_then": _then,
+    "assert_scale": _scale,
+    "assert_shift_adds": _shift,
+    "assert_stretch_multiplies": lambda case: algebra.assert_stretch_multiplies(
+        case.schedule, (2 ** case.draw(st.integers(0, 3)), 4), epoch=case.epoch
+    ),
+    "assert_warmup_meets": lambda case: algebra.assert_warmup_meets(
+        case.schedule, case.draw(_LENGTHS), epoch=case.epoch
+    ),
+    "assert_repeats": lambda case: algebra.assert_repeats(case.schedule, case.draw(_LENGTHS), case.epoch),
+    "assert_clamps": lambda case: algebra.assert_clamps(case.schedule, 0.1, 0.1 + case.draw(_FACTORS), case.epoch),
+}

@@ -1,0 +1,130 @@
+"""Clocks and numbers to try a schedule with: whole-numbered lengths, and the magnitudes of real runs."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import annotated_types as at
+from hypothesis import strategies as st
+
+from optimsche import domains
+from optimsche.lr_fns.expression import Formula
+
+# Rates of real runs are 0 or in here: far from where a double's own range ends, as the laws have it.
+_SMALLEST, _LARGEST = 1e-30, 1e6
+
+_UPDATES = st.one_of(st.integers(1, 20), st.integers(1, 10**9), st.integers(1, 100).map(float))
+_RATES = st.one_of(st.just(0.0), st.sampled_from([1.0, 0.1, 3e-4]), st.floats(_SMALLEST, _LARGEST))
+_FORMULAS = st.builds(
+    str.format,
+    st.sampled_from(
+        [
+            "{0} / (1 + {1} * t)",
+            "{0} if t < {2} else {1}",
+            "min({0}, {1} * (t + 1) ** -0.5)",
+            "max({0} * cos(t / {2}), {1})",
+            "{0} + {1} * (t // {2})",
+        ]
+    ),
+    st.sampled_from([0.1, 1.0, 3e-4]),
+    st.floats(1e-6, 1.0),
+    st.integers(1, 1_000),
+)
+
+# A name says more than its range: lengths are whole numbers, a cycle is not a thousand times as long as the last.
+_BY_NAME: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (domains.Rate, _RATES),
+    (domains.Steps, _UPDATES),
+    (domains.Length, st.just(0) | _UPDATES),
+    (domains.Offset, st.integers(-1_000, 1_000)),
+    (domains.Ratio, st.integers(1, 100)),
+    (domains.Growth, st.sampled_from([1.0, 2.0, 3, 1.5])),
+    (domains.Factor, st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(1e-6, 100.0))),
+    (domains.PositiveFactor, st.one_of(st.sampled_from([1.0, 0.1]), st.floats(1e-6, 2.0))),
+    (domains.Fraction, st.one_of(st.sampled_from([1.0, 0.5]), st.floats(1e-6, 1.0))),
+    (domains.Power, st.one_of(st.sampled_from([1.0, 0.5, 2.0, 3]), st.floats(0.01, 50.0))),
+    (domains.Cycles, st.integers(1, 6)),
+    (domains.Count, st.integers(1, 6)),
+    (Formula, _FORMULAS),
+]
+
+
+def real_steps() -> st.SearchStrategy[int]:
+    """Numbers of updates: 0, a few, and as many as the longest runs have.
+
+    >>> from hypothesis import given
+    >>> @given(real_steps())
+    ... def test_whole(step):
+    ...     assert step == int(step) >= 0
+    >>> test_whole()
+    """
+    return st.one_of(st.integers(0, 60), st.integers(0, 10**10))
+
+
+def epochs() -> st.SearchStrategy[float]:
+    """Passes over the data: whole and fractional, from the instant before training.
+
+    >>> from hypothesis import given
+    >>> @given(epochs())
+    ... def test_a_clock(epoch):
+    ...     assert epoch >= 0
+    >>> test_a_clock()
+    """
+    return st.one_of(st.integers(1, 1_000), st.floats(0.0, 1e6))
+
+
+def named(annotation: Any) -> st.SearchStrategy[Any] | None:
+    """What an annotation with a name of its own (``Steps``, ``Rate``) is drawn from, or None."""
+    return next((strategy for known, strategy in _BY_NAME if known == annotation), None)
+
+
+def number(kind: type, metadata: Iterable[Any]) -> st.SearchStrategy[Any]:
+    """Numbers of a range in the terms of annotated-types; those that stay outside it are left to the caller."""
+    low, high = _bounds(metadata)
+    first: float
+    last: float
+    if kind is int:
+        first = math.ceil(low) if low > -math.inf else min(-1_000, math.floor(high) if high < math.inf else 0)
+        last = math.floor(high) if high < math.inf else max(first + 1_000_000, 0)
+        return st.integers(int(first), int(last))
+    first, last = max(low, -_LARGEST), min(high, _LARGEST)
+    if first > last:  # a range beyond the magnitudes of real runs
+        first, last = (low, high) if math.isfinite(low + high) else (low, 10 * low) if low > 0 else (10 * high, high)
+    return st.floats(first, last, allow_nan=False).map(lambda x: 0.0 if abs(x) < _SMALLEST else x)
+
+
+def _bounds(metadata: Iterable[Any]) -> tuple[float, float]:
+    low, high = -math.inf, math.inf
+    for item in _flat(metadata):
+        low = max(low, getattr(item, "gt", low), getattr(item, "ge", low))
+        high = min(high, getattr(item, "lt", high), getattr(item, "le", high))
+    return low, high
+
+
+def shortest(metadata: Iterable[Any]) -> int:
+    """The smallest number of elements that a tuple's annotation allows."""
+    return max((item.min_length for item in _flat(metadata) if isinstance(item, at.MinLen)), default=0)
+
+
+def increases(metadata: Iterable[Any]) -> bool:
+    """Whether a tuple's annotation says that its elements increase."""
+    return any(isinstance(item, domains.Meaning) and "increasing" in item.text for item in metadata)
+
+
+def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The type under ``Annotated``, and what stands beside it."""
+    if typing.get_origin(annotation) is Annotated:
+        base, *metadata = typing.get_args(annotation)
+        return base, tuple(metadata)
+    return annotation, ()
+
+
+def _flat(metadata: Iterable[Any]) -> Iterator[Any]:
+    for item in metadata:
+        if isinstance(item, at.GroupedMetadata):
+            yield from _flat(item)
+        else:
+            yield item

@@ -1,0 +1,231 @@
+"""Hypothesis strategies for schedules: drawn from the signatures of the lr functions, whoever wrote them."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from hypothesis import HealthCheck, reject
+from hypothesis import strategies as st
+
+from optimsche import domains
+from optimsche.schedule import LrFn, Schedule, known
+from optimsche.testing import numbers
+
+# Parameters that must fit each other are drawn again until `resolve` takes them, but not for ever.
+_TRIES = 12
+_DEEPEST = 8
+# Trees take long to draw, and some are drawn in vain: no reason to stop.
+EVERY_HEALTH_CHECK: tuple[HealthCheck, ...] = tuple(typing.cast("Iterable[HealthCheck]", HealthCheck))
+# Not inside what `params` draws: with these in it, no combinator could keep the laws.
+_ROUGH = ("running_product", "warp")
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+Inner = Callable[[Draw], Schedule]
+
+
+def params(lr_fn: LrFn[...], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Parameters of one lr function, by name, such that ``lr_fn(**params)`` is a schedule.
+
+    They are drawn from the ranges in the signature. Lists that must increase, numbers of values that must match, and
+    whatever else the function's ``resolve`` asks for are found by trying; parameters with a default are left out now
+    and then; inner schedules are the library's own, two deep, but for those that ask more of their clock than the
+    laws allow (``running_product`` takes no arrays, ``warp`` magnifies the last bit of its clock).
+
+    Args:
+        lr_fn: an lr function, also one of your own.
+        given: strategies for parameters whose annotation does not say enough, by name.
+
+    Returns:
+        A strategy of dictionaries.
+
+    Raises:
+        TypeError: not an lr function, or a strategy for a parameter that it does not have.
+
+    >>> from hypothesis import given
+    >>> from optimsche import piecewise_linear
+    >>> @given(params(piecewise_linear))
+    ... def test_as_many_values_as_points(drawn):
+    ...     assert len(drawn["values"]) == len(drawn["at"])
+    >>> test_as_many_values_as_points()
+    """
+    _check_lr_fn(lr_fn, "params")
+    for name, strategy in given.items():
+        if name not in lr_fn.__signature__.parameters:
+            hint = domains.did_you_mean(name, lr_fn.__signature__.parameters)
+            raise TypeError(f"params: {lr_fn.name} has no parameter {name!r}{hint}")
+        if not isinstance(strategy, st.SearchStrategy):
+            raise TypeError(
+                f"params({name}={strategy!r}): {name} must be a strategy, "
+                f"such as hypothesis.strategies.just({strategy!r})"
+            )
+    simple = _Forest([f for f in known().values() if isinstance(f, LrFn) and f.is_built_in and f.name not in _ROUGH])
+    return _params(lr_fn, given, lambda draw: simple.tree(draw, 2))
+
+
+@st.composite
+def _params(draw: Draw, lr_fn: LrFn[...], given: Mapping[str, st.SearchStrategy[Any]], inner: Inner) -> dict[str, Any]:
+    arguments, _ = _accepted(draw, lr_fn, given, inner)
+    return arguments
+
+
+def schedules(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4) -> st.SearchStrategy[Schedule]:
+    """Any schedule: every lr function that is known, users' own included, nested up to ``depth`` deep.
+
+    Args:
+        lr_fns: the functions to draw from. By default all that are known when an example is drawn.
+        depth: the deepest nesting, from 1 (shapes alone) to 8.
+
+    Returns:
+        A strategy of schedules.
+
+    Raises:
+        ValueError: ``depth`` is out of range, or every one of ``lr_fns`` needs a schedule inside it.
+        TypeError: one of ``lr_fns`` is not an lr function.
+
+    >>> from hypothesis import given
+    >>> from optimsche import parse
+    >>> @given(schedules())
+    ... def test_text(schedule):
+    ...     assert parse(repr(schedule)) == schedule
+    >>> test_text()
+    """
+    if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= _DEEPEST:
+        raise ValueError(f"schedules(depth={depth!r}): depth must be a whole number from 1 to {_DEEPEST}")
+    if lr_fns is None:
+        return _schedules(None, depth)
+    chosen = list(lr_fns)
+    for lr_fn in chosen:
+        _check_lr_fn(lr_fn, "schedules")
+    return _schedules(_Forest(chosen), depth)
+
+
+@st.composite
+def _schedules(draw: Draw, forest: _Forest | None, depth: int) -> Schedule:
+    if forest is None:
+        forest = _Forest([f for f in known().values() if isinstance(f, LrFn)])
+    return forest.tree(draw, depth)
+
+
+class _Forest:
+    """Lr functions to draw trees of: leaves, and those that need schedules inside."""
+
+    def __init__(self, lr_fns: list[LrFn[...]]) -> None:
+        # Simple ones first: hypothesis shrinks towards the first.
+        lr_fns = sorted(lr_fns, key=lambda f: (f.name != "constant", not f.is_built_in, f.name))
+        self.leaves = [f for f in lr_fns if not needs_schedule(f)]
+        self.branches = [f for f in lr_fns if needs_schedule(f)]
+        if not self.leaves:
+            names = ", ".join(f.name for f in self.branches) or "none"
+            raise ValueError(f"schedules: a tree needs a shape at its ends, and lr_fns has none: {names}")
+        # Three branches to a leaf: a tree is then about as wide below as above, and reaches its depth.
+        leaves, branches = st.sampled_from(self.leaves), st.sampled_from(self.branches or self.leaves)
+        self._any = st.one_of(leaves, branches, branches, branches)
+        self._leaf = leaves
+
+    def tree(self, draw: Draw, depth: int) -> Schedule:
+        lr_fn = draw(self._leaf if depth <= 1 else self._any)
+        return _accepted(draw, lr_fn, {}, lambda again: self.tree(again, depth - 1))[1]
+
+
+def needs_schedule(lr_fn: LrFn[...]) -> bool:
+    """Whether a schedule of this function cannot be without another inside it."""
+    parameters = lr_fn.__signature__.parameters.values()
+    return any(
+        p.default is p.empty and domains.takes_schedule(lr_fn.annotations[p.name]) and not _has_number(lr_fn, p.name)
+        for p in parameters
+    )
+
+
+def _has_number(lr_fn: LrFn[...], name: str) -> bool:
+    return domains.is_real(lr_fn.annotations[name])
+
+
+def _check_lr_fn(value: Any, call: str) -> None:
+    if not isinstance(value, LrFn):
+        kind = "a schedule: give its function, schedule.lr_fn" if isinstance(value, Schedule) else type(value).__name__
+        raise TypeError(f"{call} takes a function made by @lr_fn, got {kind}")
+
+
+def _accepted(
+    draw: Draw, lr_fn: LrFn[...], given: Mapping[str, st.SearchStrategy[Any]], inner: Inner
+) -> tuple[dict[str, Any], Schedule]:
+    """Parameters that the function takes, and the schedule that they make."""
+    for _ in range(_TRIES):
+        arguments = _arguments(draw, lr_fn, given, inner)
+        try:
+            return arguments, lr_fn(**arguments)
+        except ValueError:  # they do not fit each other
+            continue
+    reject()
+
+
+def _arguments(
+    draw: Draw, lr_fn: LrFn[...], given: Mapping[str, st.SearchStrategy[Any]], inner: Inner
+) -> dict[str, Any]:
+    drawing = _Drawing(draw, inner)
+    arguments = {}
+    for name, parameter in lr_fn.__signature__.parameters.items():
+        if parameter.default is not parameter.empty and draw(_ONE_IN_FOUR):
+            continue
+        arguments[name] = draw(given[name]) if name in given else drawing.value(lr_fn.annotations[name])
+    return arguments
+
+
+_ONE_IN_FOUR = st.sampled_from([False, False, False, True])
+_KNOWN_VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    bool: st.booleans(),
+    str: st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8),
+    None: st.none(),
+    type(None): st.none(),
+    Any: st.one_of(st.integers(1, 100), st.floats(1e-3, 1e3)),
+}
+
+
+class _Drawing:
+    """One set of parameters: its lists are about equally long, because those of one function often must be."""
+
+    def __init__(self, draw: Draw, inner: Inner) -> None:
+        self._draw, self._inner = draw, inner
+        self._count: int | None = None
+
+    def value(self, annotation: Any) -> Any:
+        """A value of this annotation."""
+        strategy = numbers.named(annotation)
+        if strategy is not None:
+            return self._draw(strategy)
+        base, metadata = numbers.split(annotation)
+        origin, items = typing.get_origin(base), typing.get_args(base)
+        if origin in (typing.Union, types.UnionType):
+            return self.value(self._draw(st.sampled_from(items)))
+        if origin is Literal:
+            return self._draw(st.sampled_from(items))
+        if origin in (tuple, list) or base in (tuple, list):
+            return self._row(items, metadata)
+        if base is float or base is int:
+            in_range = numbers.number(base, metadata).filter(lambda x: _is_admitted(annotation, x))
+            return self._draw(in_range)
+        if base in _KNOWN_VALUES:
+            return self._draw(_KNOWN_VALUES[base].filter(lambda x: _is_admitted(annotation, x)))
+        return self._inner(self._draw)
+
+    def _row(self, items: tuple[Any, ...], metadata: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(items) > 1 and items[-1] is not Ellipsis:
+            return tuple(map(self.value, items))
+        if self._count is None:
+            self._count = self._draw(st.integers(1, 4))
+        count = max(self._count + self._draw(st.integers(0, 1)), numbers.shortest(metadata))
+        row = [self.value(items[0] if items else Any) for _ in range(count)]
+        if numbers.increases(metadata) or (all(isinstance(x, int | float) for x in row) and self._draw(st.booleans())):
+            row = sorted(set(row))
+        return tuple(row)
+
+
+def _is_admitted(annotation: Any, value: Any) -> bool:
+    try:
+        domains.admit("", "", annotation, value)
+    except (ValueError, TypeError):
+        return False
+    return True

@@ -1,0 +1,320 @@
+"""check_laws catches what is broken, by name and with the smallest counter-example, and passes what is not."""
+
+import math
+import random
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
+
+import optimsche as o
+from optimsche import Fraction, Rate, Steps, lr_fn, ops
+from optimsche.testing import check_laws, impurities, params
+
+rate = 0.1
+settings = {"rate": 0.1}
+RATE, RATES, TABLE = 0.1, (0.1, 0.2), {"rate": 0.1}
+REASSIGNED = 0.1
+FROZEN = np.array([0.1])
+FROZEN.flags.writeable = False
+
+
+def check(lr_fn, **options):
+    return check_laws(lr_fn, **({"backends": ["numpy"], "examples": 30} | options))
+
+
+# -- the six kinds ----------------------------------------------------------------------------------------------------
+
+
+def test_one_that_reads_global_state_which_does_not_change_meanwhile():
+    @lr_fn
+    def reads_a_variable(real_step, epoch, *, peak: Rate):
+        return peak * settings["rate"]
+
+    with pytest.raises(AssertionError) as caught:
+        check(reads_a_variable)
+    assert str(caught.value) == (
+        "assert_pure: reads_a_variable(peak=0.0)\n"
+        "    at real_step=0 it is 0.0, but\n"
+        "    it reads the variable 'settings', a dict, which can change: make it a parameter, or a tuple in capitals"
+    )
+
+
+def test_one_that_reads_global_state_which_changes():
+    calls = iter(range(10**9))
+
+    @lr_fn
+    def counts_its_calls(real_step, epoch, *, peak: Rate):
+        return peak + next(calls)
+
+    with pytest.raises(AssertionError, match=r"^assert_pure: counts_its_calls\(peak=0.0\)\n +at real_step=0, epoch=1 "):
+        check(counts_its_calls)
+
+
+def test_one_that_uses_pythons_random():
+    @lr_fn
+    def noisy(real_step, epoch, *, peak: Rate):
+        return peak * random.random()
+
+    with pytest.raises(AssertionError, match=r"assert_pure: noisy\((.|\n)*it uses random.random, whose answers change"):
+        check(noisy)
+
+
+def test_one_that_compounds_on_its_own_output():
+    last = {"rate": 1.0}
+
+    @lr_fn
+    def compounding(real_step, epoch, *, factor: Fraction):
+        last["rate"] = last["rate"] * factor if real_step > 0 else 1.0
+        return last["rate"]
+
+    with pytest.raises(AssertionError, match=r"^assert_pure: compounding\((.|\n)*it reads the variable 'last', a dict"):
+        check(compounding)
+
+
+def test_one_that_jumps_at_a_joint_though_it_is_declared_continuous():
+    @lr_fn
+    def halved_at_the_end(real_step, epoch, *, peak: Rate, steps: Steps):
+        return ops.switch(real_step, steps, lambda t: peak + 0.0 * t, lambda t: peak / 2 + 0.0 * t)
+
+    assert "assert_continuous" not in check(halved_at_the_end)
+    with pytest.raises(AssertionError) as caught:
+        check(halved_at_the_end, continuous=True)
+    assert str(caught.value) == (
+        "assert_continuous: halved_at_the_end(peak=1.0, steps=1)\n    at real_step=1 it jumps from 1.0 to 0.5"
+    )
+
+
+def test_one_that_turns_negative():
+    @lr_fn
+    def falls_for_ever(real_step, epoch, *, peak: Rate, every: Steps):
+        return peak * (1 - real_step / every)
+
+    with pytest.raises(AssertionError) as caught:
+        check(falls_for_ever)
+    assert str(caught.value) == (
+        "assert_not_negative: falls_for_ever(peak=1.0, every=1)\n    at real_step=2, epoch=1 it is -1.0"
+    )
+
+
+@lr_fn
+def branches_on_its_clock(real_step, epoch, *, peak: Rate, steps: Steps):
+    return peak if real_step < steps else 0.0
+
+
+@pytest.mark.parametrize("backends", [["numpy"], ["torch"], ["jax"], None])
+def test_one_that_branches_on_an_array(backends):
+    with pytest.raises(
+        AssertionError, match=r"^assert_same_on_every_backend: branches_on_its_clock\(peak=0.0, steps=1\)\n +with"
+    ):
+        check(branches_on_its_clock, backends=backends)
+
+
+def test_one_that_branches_may_take_numbers_only():
+    assert "assert_pure" in check(branches_on_its_clock, backends=[])
+
+
+# -- segments ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_is_known_by_its_signature_and_must_meet_its_ends_exactly():
+    @lr_fn
+    def misses_its_end(real_step, epoch, *, start: Rate = 1.0, end: Rate = 0.0, steps: Steps):
+        return start + (end - start) * ops.progress(real_step, steps)
+
+    with pytest.raises(AssertionError, match=r"assert_exact_ends: misses_its_end\(.*\n.*, not end="):
+        check(misses_its_end, examples=300)
+    assert "assert_exact_ends" not in check(misses_its_end, segment=False)
+
+
+def test_a_segment_must_not_turn_back():
+    @lr_fn
+    def swings(real_step, epoch, *, start: Rate = 1.0, end: Rate = 0.0, steps: Steps):
+        done = ops.progress(real_step, steps)
+        return ops.segment(start, end, 0.5 - 0.5 * ops.cos(3 * math.pi * done))
+
+    with pytest.raises(AssertionError, match=r"assert_one_way: swings\(.*\n +from real_step=.* to .* it (rises|falls)"):
+        check(swings)
+
+
+def test_a_segment_must_stay_inside():
+    @lr_fn
+    def overshoots(real_step, epoch, *, start: Rate = 1.0, end: Rate = 0.0, steps: Steps):
+        done = ops.progress(real_step, steps)
+        return ops.where(done >= 1, end, start + (end - start) * done + done * (1 - done) * (start + end))
+
+    with pytest.raises(AssertionError, match=r"assert_inside: overshoots\(.*\n.* outside "):
+        check(overshoots)
+
+
+def test_one_with_other_names_is_a_segment_when_it_is_declared():
+    @lr_fn
+    def no_segment(real_step, epoch, *, peak: Rate):
+        return peak
+
+    with pytest.raises(ValueError, match="assert_exact_ends is a law of segments, with start, end and steps"):
+        check(no_segment, segment=True)
+
+
+# -- what is not broken -----------------------------------------------------------------------------------------------
+
+
+def _helper(x):
+    return x * RATE + RATES[1] + math.pi * float(FROZEN[0])
+
+
+def test_constants_and_pure_helpers_are_no_state():
+    @lr_fn
+    def reads_constants(real_step, epoch, *, peak: Rate):
+        return peak * _helper(RATE) + 0.0 * real_step
+
+    assert impurities(reads_constants) == []
+    tried = check(reads_constants)
+    assert tried[:3] == ("assert_finite", "assert_pure", "assert_not_negative")
+    assert not {"assert_continuous", "assert_exact_ends"} & set(tried)
+
+
+def test_a_combinator_of_ones_own_is_tried_over_schedules():
+    @lr_fn(length=lambda schedule, by: schedule.length + by, joints=lambda schedule, by: [by])
+    def delayed(real_step, epoch, schedule: o.Schedule, by: Steps):
+        return schedule(ops.maximum(real_step - by, 0.0), epoch)
+
+    with pytest.raises(AssertionError, match=r"assert_length_and_joints: delayed\(.*\n +the last joint must be"):
+        check(delayed)
+
+
+def test_every_lr_function_of_the_library_keeps_the_laws():
+    for name in ("cosine", "milestones", "repeat", "scale"):
+        check(getattr(o, name), examples=15)
+
+
+# -- the code is read, too --------------------------------------------------------------------------------------------
+
+
+def _reassigns():
+    global REASSIGNED
+    REASSIGNED = 0.2
+
+
+def _reads_in_a_helper():
+    return settings["rate"]
+
+
+def _closure(value):
+    @lr_fn
+    def over_a_closure(real_step, epoch, *, peak: Rate):
+        return peak * value
+
+    return over_a_closure
+
+
+def _closure_that_changes():
+    best = 1.0
+
+    @lr_fn
+    def over_a_changing_closure(real_step, epoch, *, peak: Rate):
+        return peak * best
+
+    for _ in range(2):
+        best = best / 2
+    return over_a_changing_closure
+
+
+def _marked_with_state():
+    @lr_fn
+    def keeps_state(real_step, epoch, *, peak: Rate):
+        keeps_state.last = peak
+        return keeps_state.last
+
+    keeps_state.last = 0.0
+    return keeps_state
+
+
+@pytest.mark.parametrize(
+    ("formula", "found"),
+    [
+        (lambda real_step, epoch: rate, "it reads the variable 'rate', which can be given another value"),
+        (lambda real_step, epoch: REASSIGNED, "it reads the variable 'REASSIGNED', which can be given another value"),
+        (lambda real_step, epoch: TABLE["rate"], "it reads the variable 'TABLE', a dict, which can change"),
+        (lambda real_step, epoch: next(settings["rate"] for _ in "1"), "it reads the variable 'settings', a dict"),
+        (lambda real_step, epoch: _reads_in_a_helper(), "it reads the variable 'settings', a dict"),
+        (lambda real_step, epoch: np.random.rand(), "it uses np.random.rand, whose answers change"),
+        (lambda real_step, epoch: time.time(), "it uses time.time, whose answers change"),
+        (_closure([0.1]).formula, "it reads the variable 'value', a list, which can change"),
+        (_closure_that_changes().formula, "it reads the variable 'best', which can be given another value"),
+        (_marked_with_state().formula, "it reads keeps_state.last, an attribute that can change"),
+        (_closure(0.1).formula, None),
+        (lambda real_step, epoch: RATE + RATES[0] + np.pi + float(np.float64(2)), None),
+        (lambda real_step, epoch: max(real_step, len((1, 2))) + math.e, None),
+    ],
+)
+def test_what_a_formula_reads_is_found_in_its_code(formula, found):
+    formula.__name__ = "formula"
+    sentences = impurities(o.schedule.LrFn(formula))
+    assert bool(sentences) == (found is not None)
+    assert found is None or sentences[0].startswith(found)
+
+
+def test_imports_and_assignments_are_found():
+    @lr_fn
+    def imports(real_step, epoch, *, peak: Rate):
+        import random
+
+        return peak * random.random()
+
+    @lr_fn
+    def assigns(real_step, epoch, *, peak: Rate):
+        global rate
+        rate = peak
+        return peak
+
+    assert impurities(imports)[0].startswith("it imports random, whose answers change: for noise")
+    assert impurities(assigns) == ["it changes the global variable 'rate': what it needs are its clocks and parameters"]
+
+
+# -- wrong calls ------------------------------------------------------------------------------------------------------
+
+
+def _unknown(word):
+    raise ValueError(f"unknown word {word!r}")
+
+
+@lr_fn(resolve=_unknown)
+def of_a_known_word(real_step, epoch, *, word: str):
+    return 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: check_laws(o.cosine(steps=9)), TypeError, "made by @lr_fn, got a schedule: give its function, sched"),
+        (lambda: check_laws(math.cos), TypeError, "takes a function made by @lr_fn, got builtin_function_or_method"),
+        (lambda: check_laws(o.cosine, step=st.just(9)), TypeError, "cosine has no parameter 'step'; did you mean 'ste"),
+        (lambda: check_laws(o.cosine, steps=9), TypeError, r"steps must be a strategy, such as .*just\(9\)"),
+        (lambda: check(o.cosine, backends=["tensorflow"]), ValueError, "'tensorflow' is none of numpy, torch, jax"),
+        (lambda: check(of_a_known_word), ValueError, r"no parameters of of_a_known_word were found .*word=strategy\)"),
+    ],
+)
+def test_a_wrong_call_is_answered(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_parameters_may_be_given_strategies_of_their_own():
+    seen = set()
+
+    @lr_fn
+    def listening(real_step, epoch, *, word: str):
+        seen.add(word)
+        return 1.0
+
+    @settings_of_hypothesis(max_examples=20, database=None)
+    @given(params(listening, word=st.sampled_from(["up", "down"])))
+    def draw(drawn):
+        listening(**drawn)(1)
+
+    draw()
+    assert seen == {"up", "down"}
