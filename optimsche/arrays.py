@@ -35,8 +35,13 @@ def evaluate(formula: Any, real_step: Any, epoch: Any) -> Any:
 
     steps_differ = ops.is_numpy(real_step) and real_step.dtype.kind in "iuf"
     if not steps_differ or np.ndim(epoch) > 0 or real_step.size <= _FEW:
-        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
-        return _whole(formula, real_step, epoch)
+        steps, epochs = (
+            # A copy: a formula that works in its own place must not alter what it was given.
+            clock.copy() if ops.is_array(clock) else clock
+            for clock in (ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch"))
+        )
+        arrays = [clock for clock in (steps, epochs) if ops.is_numpy(clock)]
+        return _whole(formula, steps, epochs).astype(np.result_type(*arrays), copy=False)
     epoch = ops.clock(epoch, "epoch")
     flat = real_step.ravel()
     curve = np.empty(flat.size, dtype=flat.dtype if flat.dtype.kind == "f" else float)
@@ -82,5 +87,6 @@ def _by_element(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any) 
     import numpy as np
 
     steps, epochs = np.broadcast_arrays(real_step, epoch)
-    values = [float(formula(t, e)) for t, e in zip(steps.ravel().tolist(), epochs.ravel().tolist(), strict=True)]
+    value = getattr(formula, "value", formula)  # a node says whose formula returned no number
+    values = [float(value(t, e)) for t, e in zip(steps.ravel().tolist(), epochs.ravel().tolist(), strict=True)]
     return np.array(values, dtype=float).reshape(steps.shape)

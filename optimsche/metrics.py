@@ -16,7 +16,7 @@ import functools
 import inspect
 import math
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Generic, Literal, ParamSpec, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
@@ -55,11 +55,17 @@ class FactorOfHistory(Generic[P]):
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> list[float]:
         """The factors before the first report and after each: one more than there are reports."""
         given = domains.by_name(self._name, self.__signature__.parameters, args, kwargs)
-        history = [self._metric(place, value) for place, value in enumerate(given.pop("history"), start=1)]
+        reports = given.pop("history")
+        if isinstance(reports, str | bytes | Mapping) or not hasattr(reports, "__iter__") or _ndim(reports) == 0:
+            raise TypeError(f"{self._name}: history must be a list of the metrics reported so far, got {reports!r:.60}")
+        history = [self._metric(place, value) for place, value in enumerate(reports, start=1)]
         settings: dict[str, Any] = {
             name: domains.admit(self._name, name, self._annotations[name], value) for name, value in given.items()
         }
         return list(self._factors(history, **settings))  # type: ignore[arg-type]
+
+    def __reduce__(self) -> str:
+        return self._name  # found by its name, as a function is
 
     def _metric(self, place: int, value: Any) -> float:
         try:
@@ -69,6 +75,10 @@ class FactorOfHistory(Generic[P]):
                 f"{self._name}: history must hold the metrics as numbers, got {value!r:.60} as report {place}. "
                 "For a tensor append loss.item()"
             ) from None
+
+
+def _ndim(value: Any) -> int:
+    return getattr(value, "ndim", 1)
 
 
 def _of_history(factors: Callable[P, Iterator[float]]) -> FactorOfHistory[P]:
@@ -106,7 +116,7 @@ def plateau(
         atol: the same as a difference; >= 0.
         cooldown: reports after each fall in which none is counted against it; >= 0.
         start: the factor before the first report; >= 0. A rate makes the result a rate.
-        floor: the lowest factor; >= 0.
+        floor: no fall leads below it; >= 0.
         smallest_change: a fall by no more than this is not made; >= 0.
         average: so many reports are averaged to one; >= 1.
 
@@ -175,8 +185,8 @@ def greedy(
         cooldown: reports after a fall in which nothing is counted; >= 0.
         warmup: the same after a rise; >= 0.
         start: the factor before the first report; >= 0. A rate makes the result a rate.
-        floor: the lowest factor; >= 0.
-        ceiling: the highest factor; >= 0.
+        floor: no fall leads below it; >= 0.
+        ceiling: no rise leads above it; >= 0.
         smallest_change: a change by no more than this is not made; >= 0.
         window: each report counts as the mean of the last so many; >= 1.
         restart_after: so many falls at the floor begin everything anew; >= 1.

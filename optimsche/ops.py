@@ -77,7 +77,9 @@ def nearest(x: float) -> float:
     """The nearest whole number as a float; from the middle between two, the even one."""
     if is_symbol(x):
         return written("round", x)
-    return float(round(x)) if is_number(x) else _namespace(x).round(x)
+    if is_number(x):
+        return float(round(x)) if abs(x) < math.inf else x
+    return _namespace(x).round(x)
 
 
 def _elementary(name: str, x: float) -> float:
@@ -289,6 +291,11 @@ def words(*values: float) -> tuple[Any, ...]:
     return tuple(int(value) if is_number(value) else _namespace(value).word(value) for value in values)
 
 
+def wide(clock: float) -> float:
+    """A clock in the widest type of its library, so that whole steps and words are exact."""
+    return clock if is_number(clock) else _namespace(clock).wide(clock)
+
+
 def word(constant: int, like: Any) -> Any:
     """A constant word of the kind of another."""
     return constant if is_number(like) else _namespace(like).word(constant, like)
@@ -413,6 +420,7 @@ class _ArrayModule:
 
     def __init__(self, module: Any) -> None:
         self._module = module
+        self._is_numpy = module.__name__ == "numpy"
         for name in (*_ELEMENTARY, "minimum", "maximum", "where"):
             setattr(self, name, getattr(module, name))
 
@@ -425,10 +433,14 @@ class _ArrayModule:
         return self._module.asarray(values, dtype=float)[index]
 
     def word(self, value: Any, like: Any = None) -> Any:
-        return self._module.asarray(value).astype("uint32")
+        # JAX has no 64 bits by default, and its 32 wrap; NumPy warns when a single one does.
+        return self._module.asarray(value).astype("int64" if self._is_numpy else "uint32")
 
     def wrapped(self, value: Any) -> Any:
-        return value  # the type wraps by itself
+        return value & _MASK if self._is_numpy else value
+
+    def wide(self, clock: Any) -> Any:
+        return clock.astype(float)
 
     def real_like(self, value: Any, clock: Any) -> Any:
         return value.astype(clock.dtype)
@@ -488,6 +500,9 @@ class _Torch:
             return values
         dtype = like.dtype if like.is_floating_point() else self._widest(like)
         return torch.stack([torch.as_tensor(value, dtype=dtype, device=like.device) for value in values])
+
+    def wide(self, clock: Any) -> Any:
+        return clock.to(self._widest(clock))
 
     def word(self, value: Any, like: Any = None) -> Any:
         return value if like is not None else value.to(self._torch.int64)

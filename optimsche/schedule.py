@@ -113,13 +113,14 @@ class Node:
     def outcome(self) -> Any:
         """What the formula comes to, or None if that is too much to write out; found once."""
         if self._outcome is _NOT_TRIED:
-            self._outcome = None
+            found = None
             for heaviest in _HEAVIEST:
                 try:
-                    self._outcome = symbols.outcome(self._follow, "t", "e", heaviest=heaviest)
+                    found = symbols.outcome(self._follow, "t", "e", heaviest=heaviest)
                     break
                 except (symbols.Untraceable, RecursionError):
                     continue
+            self._outcome = found  # at once, for other threads
         return self._outcome
 
     def for_numbers(self) -> Callable[..., Any]:
@@ -306,7 +307,7 @@ class Schedule:
             whole numbers.
 
         Raises:
-            ValueError: a clock below 0 or not finite.
+            ValueError: a clock below 0 or not finite; on a device it is not looked at.
             TypeError: a clock that is not a number or an array of numbers.
         """
         # The call of a training loop comes first: a whole number that a float holds, and no epoch.

@@ -43,9 +43,10 @@ def uniform(seed: int, real_step: float) -> float:
     >>> uniform(0, 1.0) == uniform(0, 1.5) != uniform(0, 2.0)
     True
     """
-    step = ops.floor(real_step)
+    step = ops.floor(ops.wide(real_step))
     high = ops.floor(step / _WORD)
     counter = ops.words(high % _WORD, step - high * _WORD)
     word, _ = threefry_2x32((0, seed), counter)
-    share: float = (ops.real_like(word, real_step) + 0.5) / _WORD
-    return 2.0 * share - 1.0
+    share: float = (ops.real_like(word, step) + 0.5) / _WORD
+    noise: float = ops.real_like(2.0 * share - 1.0, real_step)
+    return noise

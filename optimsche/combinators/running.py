@@ -11,7 +11,7 @@ from optimsche.schedule import Schedule, lr_fn
 
 # Each product is computed once and kept; so many of them are a run that a closed form should describe.
 _MOST_FACTORS = 10_000_000
-_KEEPING = threading.Lock()
+_KEEPING = threading.RLock()  # a product inside a product takes it twice
 
 
 @lr_fn(length=facts.length_inside, joints=facts.joints_inside)

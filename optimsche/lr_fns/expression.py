@@ -17,7 +17,10 @@ Formula = Annotated[str, Meaning("a formula in t, the real step")]
 
 
 def _normalised(text: str) -> dict[str, Any]:
-    return {"text": ast.unparse(_read(text))}
+    try:
+        return {"text": ast.unparse(_read(text))}
+    except RecursionError:
+        raise ValueError("the text is nested too deeply to be a formula") from None
 
 
 @lr_fn(resolve=_normalised)
@@ -28,9 +31,9 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
 
     with :math:`t` real step. The text is arithmetic in ``t``: numbers, ``+ - * / // % **``, comparisons, ``and``,
     ``or``, ``not``, ``a if condition else b``, and the functions and constants of :mod:`math` that formulas use
-    (``min max abs int floor ceil round sqrt exp log cos sin tanh pi e``, with or without ``math.``). It may also be a
-    whole lambda of one argument. Nothing else is understood, so text from a file can do no harm. A function of your
-    own under :func:`~optimsche.lr_fn` reads better where you can write one.
+    (``min max abs float int floor ceil round sqrt exp log cos sin tanh pi e``, with or without ``math.``). It may also
+    be a whole lambda of one argument. Nothing else is understood, so text from a file can do no harm. A function of
+    your own under :func:`~optimsche.lr_fn` reads better where you can write one.
 
     Args:
         text: the formula.
@@ -39,7 +42,8 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
         A schedule without a length. It prints the formula in Python's own form.
 
     Raises:
-        ValueError: the text is not such a formula; when called: the formula has no value there.
+        ValueError: the text is not such a formula; when called with a number: the formula has no value there. An array
+            has inf or nan at such a place.
         TypeError: not text.
 
     >>> expression(text="0.1 / (1 + 0.1*t)")
@@ -100,16 +104,18 @@ def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
             return ast.Constant(value)
         case ast.Name(id=name) if name == variable:
             return ast.Name("t", ast.Load())
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not() as sign, operand=operand):
+        case ast.UnaryOp(op=ast.Not() as sign, operand=operand):
+            return ast.UnaryOp(sign, _truth(inner(operand)))
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
             return ast.UnaryOp(sign, inner(operand))
         case ast.BinOp(left=left, op=sign, right=right) if isinstance(sign, _OPERATORS):
             return ast.BinOp(inner(left), sign, inner(right))
         case ast.BoolOp(op=sign, values=values):
-            return ast.BoolOp(sign, [inner(value) for value in values])
+            return ast.BoolOp(sign, [_truth(inner(value)) for value in values])
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if isinstance(sign, _COMPARISONS):
             return ast.Compare(inner(left), [sign], [inner(right)])
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return ast.IfExp(inner(test), inner(body), inner(orelse))
+            return ast.IfExp(_truth(inner(test)), inner(body), inner(orelse))
         case ast.Call(func=ast.Name() | ast.Attribute() as function, args=args, keywords=[]) if args:
             return ast.Call(
                 ast.Name(_function(function, len(args)), ast.Load()), [inner(argument) for argument in args], []
@@ -119,6 +125,17 @@ def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
     known = f"numbers, {variable}, arithmetic, comparisons, a if b else c, {', '.join((*_ARITY, *_CONSTANTS))}"
     hint = did_you_mean(node.id, [variable, *_ARITY, *_CONSTANTS]) if isinstance(node, ast.Name) else ""
     raise ValueError(f"{ast.unparse(node)!r:.60} has no place in a formula{hint}; known are {known}")
+
+
+def _truth(node: ast.expr) -> ast.expr:
+    """A condition; a number that stands for one is written as a comparison with 0."""
+    return node if _is_truth(node) else ast.Compare(node, [ast.NotEq()], [ast.Constant(0)])
+
+
+def _is_truth(node: ast.expr) -> bool:
+    return isinstance(node, ast.Compare | ast.BoolOp) or (
+        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    )
 
 
 def _bare(node: ast.expr) -> str:
@@ -150,13 +167,13 @@ def _function(node: ast.expr, given: int) -> str:
 def _compiled(text: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     tree = _RealNumbers().visit(_read(text))
     for_numbers = _function_of_t(tree, _FOR_NUMBERS)
-    return for_numbers, _function_of_t(_WithoutBranches().visit(tree), _FOR_ARRAYS)
+    return for_numbers, _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
 
 
 def _function_of_t(tree: ast.expr, functions: dict[str, Any]) -> Callable[[Any], Any]:
     arguments = ast.arguments(posonlyargs=[], args=[ast.arg("t")], kwonlyargs=[], kw_defaults=[], defaults=[])
     whole = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
-    return eval(compile(whole, "<formula>", "eval"), {"__builtins__": {}, **functions})
+    return eval(compile(whole, "<formula>", "eval"), {"__builtins__": {"__import__": __import__}, **functions})
 
 
 class _RealNumbers(ast.NodeTransformer):
@@ -167,20 +184,36 @@ class _RealNumbers(ast.NodeTransformer):
 
 
 class _WithoutBranches(ast.NodeTransformer):
-    """Choices as functions, for arrays that have both sides."""
+    """Choices as functions, for arrays that have both sides; a condition that is used as a number as 1.0 or 0.0."""
+
+    def number(self, node: ast.expr) -> ast.expr:
+        found: ast.expr = self.visit(node)
+        return _where(found, ast.Constant(1.0), ast.Constant(0.0)) if _is_truth(node) else found
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        return ast.Call(ast.Name("where", ast.Load()), [self.visit(x) for x in (node.test, node.body, node.orelse)], [])
+        return _where(self.visit(node.test), self.number(node.body), self.number(node.orelse))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        return ast.BinOp(self.number(node.left), node.op, self.number(node.right))
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        return ast.Call(node.func, [self.number(argument) for argument in node.args], [])
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        return ast.Compare(self.number(node.left), node.ops, [self.number(node.comparators[0])])
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         sign = ast.BitAnd() if isinstance(node.op, ast.And) else ast.BitOr()
         return functools.reduce(lambda a, b: ast.BinOp(a, sign, b), [self.visit(value) for value in node.values])
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        operand = self.visit(node.operand)
         if isinstance(node.op, ast.Not):
-            return ast.Compare(operand, [ast.Eq()], [ast.Constant(False)])
-        return ast.UnaryOp(node.op, operand)
+            return ast.Compare(self.visit(node.operand), [ast.Eq()], [ast.Constant(False)])
+        return ast.UnaryOp(node.op, self.number(node.operand))
+
+
+def _where(condition: ast.expr, when: ast.expr, otherwise: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name("where", ast.Load()), [condition, when, otherwise], [])
 
 
 def _fold(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -193,14 +226,16 @@ def _as_floats(function: Callable[[Any], Any]) -> Callable[[Any], float]:
 
 _ARITY = {
     **dict.fromkeys(("min", "max"), (2, 100)),
-    **dict.fromkeys(("abs", "int", "floor", "ceil", "round", "sqrt", "exp", "log", "cos", "sin", "tanh"), (1, 1)),
+    **dict.fromkeys(
+        ("abs", "float", "int", "floor", "ceil", "round", "sqrt", "exp", "log", "cos", "sin", "tanh"), (1, 1)
+    ),
     "pow": (2, 2),
 }
 _FOR_NUMBERS: dict[str, Any] = {
     **_CONSTANTS,
     **{name: getattr(math, name) for name in ("sqrt", "exp", "log", "cos", "sin", "tanh", "pow")},
     **{function.__name__: _as_floats(function) for function in (int, math.floor, math.ceil, round)},
-    **{"min": min, "max": max, "abs": abs},
+    **{"min": min, "max": max, "abs": abs, "float": float},
 }
 _FOR_ARRAYS: dict[str, Any] = {
     **_CONSTANTS,
@@ -211,5 +246,6 @@ _FOR_ARRAYS: dict[str, Any] = {
     "min": _fold(ops.minimum),
     "max": _fold(ops.maximum),
     "abs": lambda x: ops.maximum(x, -x),
+    "float": lambda x: x,
     "pow": lambda x, y: x**y,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Annotated, Literal, ParamSpec, TypeAlias, TypeVar
@@ -37,4 +38,19 @@ Ease: TypeAlias = Literal["cos", "linear"]
 
 def peer(system: str) -> Callable[[Callable[P, ScheduleT]], Callable[P, ScheduleT]]:
     """Check a function's arguments by their annotations; errors call it by the system's name and its own."""
-    return lambda function: domains.checked(f"{system}.{function.__name__}", function)
+
+    def checked(function: Callable[P, ScheduleT]) -> Callable[P, ScheduleT]:
+        call = f"{system}.{function.__name__}"
+        inner = domains.checked(call, function)
+
+        @functools.wraps(function)
+        def without_optimizer(*args: P.args, **kwargs: P.kwargs) -> ScheduleT:
+            if "optimizer" in kwargs or any(hasattr(argument, "param_groups") for argument in args):
+                raise TypeError(f"{call}() takes no optimizer: leave it out, and give its rate as base_lr=")
+            if "last_epoch" in kwargs:
+                raise TypeError(f"{call}() takes no last_epoch: a schedule is called with the number of the update")
+            return inner(*args, **kwargs)
+
+        return without_optimizer
+
+    return checked

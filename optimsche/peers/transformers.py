@@ -6,7 +6,7 @@ Each ``get_..._schedule`` has its own name here; :func:`get_scheduler` takes the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Lt
@@ -283,13 +283,14 @@ _WITHOUT_A_LENGTH = ("constant", "constant_with_warmup", "inverse_sqrt", "reduce
 _WITHOUT_WARMUP = ("constant", "reduce_lr_on_plateau", "greedy")
 
 
+@peer("transformers")
 def get_scheduler(
     name: str,
-    num_warmup_steps: int | None = None,
-    num_training_steps: int | None = None,
-    scheduler_specific_kwargs: dict[str, Any] | None = None,
+    num_warmup_steps: Steps | None = None,
+    num_training_steps: Steps | None = None,
+    scheduler_specific_kwargs: object = None,
     *,
-    base_lr: float,
+    base_lr: Lr,
 ) -> Schedule:
     """The schedule of this short name, as ``TrainingArguments`` takes it.
 
@@ -299,7 +300,12 @@ def get_scheduler(
     if name not in _BY_NAME:
         hint = did_you_mean(name, _BY_NAME) or f"; known are {', '.join(_BY_NAME)}"
         raise ValueError(f"transformers.get_scheduler: unknown name {name!r}{hint}")
-    arguments: dict[str, Any] = dict(scheduler_specific_kwargs or {})
+    given = {} if scheduler_specific_kwargs is None else scheduler_specific_kwargs
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"transformers.get_scheduler: scheduler_specific_kwargs must be a dictionary, got {given!r:.60}"
+        )
+    arguments: dict[str, Any] = dict(given)
     if name not in _WITHOUT_WARMUP:
         arguments["num_warmup_steps"] = num_warmup_steps
     if name not in _WITHOUT_A_LENGTH:

@@ -341,6 +341,10 @@ class TestRunningProduct:
         plan = o.by_epoch(o.linear(start=1.0, steps=10)).running_product()
         assert [plan(t, epoch) for t, epoch in ((3, 6), (1, 6), (2, 1), (3, 6))] == [0.125, 0.5, 1.0, 0.125]
 
+    def test_of_a_product(self):
+        plan = o.piecewise_constant(values=(1.0, 0.5), at=(2,)).running_product().running_product()
+        assert [plan(t) for t in range(5)] == [1.0, 1.0, 1.0, 0.5, 0.125]
+
     def test_longer_than_it_is_made_for(self):
         with pytest.raises(ValueError, match="made for up to 10,000,000 updates, got 10,000,001"):
             o.constant(value=1.0).running_product()(10_000_001)

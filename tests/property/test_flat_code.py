@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn, symbols
-from optimsche.schedule import LrFn, known
-from tests.property.strategies import any_schedule, epochs, plans, real_steps
+from tests.property.strategies import any_schedule, built_in, epochs, plans, real_steps
 from tests.property.test_backends import _example
 from tests.property.test_values import largest_value
 
@@ -55,7 +54,7 @@ def test_flat_code_for_arrays_agrees_with_numbers(s, epoch, order):
         assert abs(s(t, epoch) - value) <= bound, t
 
 
-@pytest.mark.parametrize("lr_fn", [f for f in known().values() if isinstance(f, LrFn)], ids=lambda f: f.name)
+@pytest.mark.parametrize("lr_fn", sorted(built_in, key=lambda f: f.name), ids=lambda f: f.name)
 def test_every_lr_function_of_ours_is_written_out_whole(lr_fn):
     """No silent way back to the tree: where a call is left over, the list above says so."""
     found = _example(lr_fn)._node.outcome()
@@ -195,3 +194,51 @@ def test_shapes_and_types_of_long_arrays_are_kept():
     assert plan(steps[::-3]).tolist() == plan(steps)[::-3].tolist()
     rng = random.Random(0)
     assert plan(np.array([rng.randrange(10**15) for _ in range(1_000)])).tolist() == [0.0] * 1_000
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("count", [3, 300])
+def test_the_type_of_an_array_does_not_depend_on_its_length(dtype, count):
+    steps = np.arange(count, dtype=dtype)
+    for s in (o.piecewise_linear(values=(0.1, 0.5), at=(10, 50)), o.linear(steps=9), o.constant(value=0.1)):
+        assert s(steps).dtype == steps.dtype
+        assert s(np.arange(count)).dtype == np.float64
+
+
+@lr_fn
+def in_its_own_place(real_step, epoch, *, a: Rate):
+    real_step *= 2.0
+    return real_step * a
+
+
+def test_a_formula_that_works_in_place_leaves_the_callers_array_as_it_is():
+    for count in (6, 600):
+        steps = np.arange(count, dtype=float)
+        assert in_its_own_place(a=1.0)(steps).tolist() == [2.0 * t for t in range(count)]
+        assert steps.tolist() == list(range(count))
+
+
+@lr_fn
+def of_nothing(real_step, epoch):
+    return None
+
+
+def test_a_formula_that_returns_nothing_is_named_for_an_array_too():
+    with pytest.raises(TypeError, match="an lr function returns a number; of_nothing returned None"):
+        of_nothing()(np.arange(3))
+
+
+def test_threads_that_play_one_schedule_at_once_all_get_flat_code():
+    for _ in range(20):
+        plan = o.cosine(start=1.0, steps=500).repeat(3).warmup(10)
+        threads = [
+            threading.Thread(target=call, args=(plan,))
+            for call in [lambda s: [s(t) for t in range(60)], lambda s: s(np.arange(1_000))] * 2
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert plan._node.outcome() is not None
+        assert plan._node.for_blocks() is not None
+        assert plan._play.__code__.co_filename == "<schedule>"

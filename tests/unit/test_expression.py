@@ -1,6 +1,8 @@
 """Formulas as text: what is read, what is computed, and that nothing else can be."""
 
 import math
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +35,12 @@ MEANT = {
         - math.e / math.pi
         + 1
     ),
+    "0.1 * ((t > 5) + (t > 10)) + cos(t > 5) + (t > 5 and t < 20 or not t > 50)": lambda t: (
+        0.1 * ((t > 5) + (t > 10)) + math.cos(t > 5) + ((t > 5 and t < 20) or not t > 50)
+    ),
+    "0.1 if t - 5 else 0.2": lambda t: 0.1 if t - 5 else 0.2,
+    "0.5 if t % 2 and t else float(t) / 7": lambda t: 0.5 if t % 2 and t else t / 7,
+    "(t > 7) ** (t > 5) - (t > 9)": lambda t: (t > 7) ** (t > 5) - (t > 9),
     "0.1 if t <= 0 else 1 / t": lambda t: 0.1 if t <= 0 else 1 / t,
 }
 
@@ -40,10 +48,11 @@ MEANT = {
 @pytest.mark.parametrize("text", MEANT)
 def test_means_what_python_means(text):
     s = o.expression(text=text)
-    steps = np.arange(0, 120)
+    steps = np.arange(0, 320)
     expected = [MEANT[text](t) for t in steps.tolist()]
     assert [s(t) for t in steps.tolist()] == pytest.approx(expected, rel=1e-14)
     assert s(steps) == pytest.approx(np.array(expected, dtype=float), rel=1e-13)
+    assert s(steps[:40]) == pytest.approx(np.array(expected[:40], dtype=float), rel=1e-13)
     assert s(torch.as_tensor(steps)).tolist() == pytest.approx(expected, rel=1e-13)
     with jax.enable_x64(True):
         assert s(jnp.asarray(steps)).tolist() == pytest.approx(expected, rel=1e-13)
@@ -85,6 +94,7 @@ def test_the_same_formula_is_equal_however_it_was_typed():
         ("t + " * 5_000 + "t", "characters; at most 10000 are read"),
         ("0 < t < 5", "has no place in a formula"),
         ("(t := 5)", "has no place in a formula"),
+        ("t" + ".a" * 1_500, "nested too deeply"),
     ],
 )
 def test_refuses_what_is_no_formula(text, message):
@@ -109,3 +119,10 @@ def test_says_where_a_formula_has_no_value(text, message):
 def test_is_text():
     with pytest.raises(TypeError, match="text must be a str"):
         o.expression(text=3)
+
+
+def test_a_fresh_process_computes_a_condition_on_a_tensor():
+    """PyTorch imports itself inside a comparison, by the names of the function that compares."""
+    code = "import torch, optimsche as o; print(o.expression(text='0.1 if t < 2 else 0.2')(torch.arange(4)).tolist())"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[0.1, 0.1, 0.2, 0.2]"

@@ -79,3 +79,11 @@ def test_noise_is_bounded_centred_and_even():
 def test_other_seeds_are_other_noise_and_none_is_none():
     assert PLAN(5) != o.constant(value=1.0).jitter(0.1, seed=8)(5)
     assert o.constant(value=0.3).jitter(0.0)(5) == 0.3
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.uint64])
+def test_every_type_of_array_draws_the_same_noise(dtype):
+    steps = np.arange(100).astype(dtype)
+    expected = [PLAN(t) for t in range(100)]
+    assert np.allclose(PLAN(steps).astype(float), expected, rtol=0, atol=1e-3 if dtype == np.float16 else 1e-7)
+    assert float(PLAN(np.array(3, dtype=dtype))) == pytest.approx(expected[3], rel=1e-3)

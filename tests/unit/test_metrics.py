@@ -1,7 +1,9 @@
 """Factors that follow a metric: what makes them fall and rise, and that nothing is remembered."""
 
 import math
+import pickle
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -93,3 +95,12 @@ class TestWrongCalls:
     def test_no_history(self):
         with pytest.raises(TypeError, match=r"plateau\(\) needs history="):
             o.plateau(patience=3)
+
+    @pytest.mark.parametrize("history", [None, 1.0, np.array(1.0), "12", {1: 2}])
+    def test_a_history_that_is_no_list(self, history):
+        with pytest.raises(TypeError, match="history must be a list of the metrics reported so far"):
+            o.plateau(history)
+
+
+def test_they_travel_by_their_name():
+    assert pickle.loads(pickle.dumps(o.plateau)) is o.plateau
