@@ -87,7 +87,7 @@ def restarts_by_optax() -> Curve:
 
 def by_lrsched() -> Curve:
     """Lrsched's own way to a curve: a call for each step."""
-    import lrsched
+    import lrsched  # pyright: ignore[reportMissingImports]
 
     schedule = lrsched.warmup_stable_decay(
         base_lr=PEAK,

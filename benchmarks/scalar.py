@@ -32,7 +32,7 @@ def by_hand() -> Rate:
 
 def by_lrsched() -> Rate:
     """Lrsched's functions of a step."""
-    import lrsched
+    import lrsched  # pyright: ignore[reportMissingImports]
 
     fall = lrsched.cosine(base_lr=PEAK, min_lr=0.0, total_steps=DECAY_STEPS)
     rate: Rate = lrsched.with_warmup(fall, warmup_steps=WARMUP_STEPS, start_lr=0.0)
@@ -41,7 +41,7 @@ def by_lrsched() -> Rate:
 
 def by_fvcore() -> Rate:
     """Fvcore's schedulers of a fraction of the run."""
-    from fvcore.common import param_scheduler as fvcore
+    from fvcore.common import param_scheduler as fvcore  # pyright: ignore[reportMissingImports]
 
     total = WARMUP_STEPS + DECAY_STEPS
     rate = fvcore.CompositeParamScheduler(
