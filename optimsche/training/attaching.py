@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from optimsche.schedule import LrFn, Schedule
-from optimsche.training import norms, parameters
+from optimsche.training import norms
 from optimsche.training.loss_scaler import LossScaler
 
 _ROUNDING = 1e-9
@@ -56,13 +56,12 @@ def _refuse_a_broken_kernel(optimizer: torch.optim.Optimizer) -> None:
                     )
 
 
-def check_synchronising(model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: LossScaler | None) -> None:
+def check_synchronising(model: torch.nn.Module, scaler: LossScaler | None) -> None:
     """Refuse what cannot be kept equal in all processes, where ``model`` sums its gradients over them.
 
     Raises:
-        ValueError: the optimizer owns only a part of the model; fp16 with FSDP's first version.
+        ValueError: fp16 with FSDP's first version.
     """
-    parameters.refuse_a_part(model, parameters.owned(optimizer))
     if scaler is not None and norms.sums_norms_itself(model):
         raise ValueError(
             "fp16 needs a loss scale that FSDP's first version cannot share: use_amp='bf16', or fully_shard"

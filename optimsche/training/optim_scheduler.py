@@ -145,6 +145,7 @@ class OptimScheduler(Stepping):
         self._told_of_no_gradients = False
         self._epochs_from_caller = False
         self._scaler_is_shared = False
+        self._foreign: list[str] = []  # names of the parameters that others must update
         self._seen_together: object = None  # the optimizers that this one was last stepped with
         self._schedule: Schedule | None = None
         self._counts_epochs = False
@@ -152,7 +153,8 @@ class OptimScheduler(Stepping):
         self._last_turn: tuple[object, Turn | None] = (None, None)
         self._last_values: tuple[object, Values | None] = (None, None)
         if self._synchronising is not None:
-            attaching.check_synchronising(self._synchronising, optimizer, self.scaler)
+            attaching.check_synchronising(self._synchronising, self.scaler)
+            self._foreign = parameters.foreign(self._synchronising, self._owned.all())
         epochs_known = self.steps_per_epoch is not None
         self._followed = Followed(optimizer, model, schedules, relative=relative, epochs_known=epochs_known)
         if schedule is not None or not self._followed.all_have_rates:
@@ -274,7 +276,7 @@ class OptimScheduler(Stepping):
         if simple and self._clock.goes_on(step_num):
             # Most micro-batches are such; what they are spared is measured by the benchmark loop/hand.
             return self._go_on(losses, step_num, self._epoch(step_num, epoch_num), logger)
-        self._refuse_a_shared_scaler()
+        self._refuse_alone()
         # All that can be refused comes first: the call may be corrected and made again.
         if weight is not None:
             weight = admitted_weight(weight)
@@ -308,7 +310,7 @@ class OptimScheduler(Stepping):
             ValueError, TypeError: no such loss, or not a tensor of one number; ``step_num`` did not rise, or left a
                 window open.
         """
-        self._refuse_a_shared_scaler()
+        self._refuse_alone()
         weight = admitted_weight(weight)
         turn = self._turn(step_num, last=last)
         loss = self._loss(turn, losses, weight)
@@ -341,7 +343,7 @@ class OptimScheduler(Stepping):
             ValueError, TypeError: ``step_num`` did not rise, or left a window open; a rate is negative or not finite.
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
-        self._refuse_a_shared_scaler()
+        self._refuse_alone()
         planned = self._planned(step_num, epoch_num, last=last)
         return self._timed_update(planned, None, time_func, optim_name, logger)
 

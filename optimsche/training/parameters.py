@@ -99,21 +99,27 @@ def refuse_shared(owners: Mapping[str, Sequence[torch.Tensor]], models: Iterable
         raise ValueError(f"{first!r} and {second!r} would both update {listed}. {cure}")
 
 
-def refuse_a_part(model: nn.Module, own: Iterable[torch.Tensor]) -> None:
-    """Refuse an optimizer that owns only a part of a model whose gradients are summed over processes.
+def refuse_a_part(model: nn.Module, *foreign_to_each: Sequence[str]) -> None:
+    """Refuse to update only a part of a model whose gradients are summed over processes.
 
     Those wrappers wait for a gradient of every trainable parameter.
 
+    Args:
+        model: the wrapped model.
+        foreign_to_each: for each optimizer, what :func:`foreign` said when it was built: between the passes,
+            ``fully_shard`` puts other parameters into the model.
+
     Raises:
-        ValueError: with the names of some parameters that it does not own.
+        ValueError: with the names of some parameters that are foreign to all.
     """
-    others = foreign(model, own)
+    first, *more = foreign_to_each
+    others = [name for name in first if all(name in each for each in more)]
     if others:
         shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise ValueError(
-            f"the optimizer owns only a part of a {type(model).__name__} model; not among its parameters are {shown}. "
-            "Processes are kept in step only for whole models so far. Freeze the rest with requires_grad_(False), "
-            "give it to this optimizer, or wrap each part by itself."
+            f"only a part of a {type(model).__name__} model would be updated, and not {shown}. Processes are kept in "
+            "step only for whole models. Freeze the rest with requires_grad_(False), wrap each part by itself, or give "
+            "the rest to another optimizer and step them together: step_all(optims, losses, step_num=...)"
         )
 
 

@@ -85,6 +85,8 @@ def build_optim_sches(
     owners = {name: parameters.owned(optim.optimizer) for name, optim in optims.items()}
     try:
         parameters.refuse_shared(owners, [model], "Say with updated_modules which parts belong to which.")
+        if any(optim._synchronising is not None for optim in optims.values()):
+            parameters.refuse_a_part(model, *(optim._foreign for optim in optims.values()))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if len({optim.precision.dtype for optim in optims.values()}) == 1:

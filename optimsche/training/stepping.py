@@ -16,7 +16,7 @@ from torch import nn
 from optimsche import counting
 from optimsche.counting import AccumGrad
 from optimsche.schedule import Schedule
-from optimsche.training import resuming
+from optimsche.training import parameters, resuming
 from optimsche.training.applying import Applied, Clips, apply
 from optimsche.training.arguments import admitted
 from optimsche.training.clipping import Clip
@@ -51,6 +51,7 @@ class Stepping:
     _clip: Clip | None
     _scaler: LossScaler | None
     _scaler_is_shared: bool
+    _foreign: list[str]
     _owned: Owned
     _synchronising: nn.Module | None
     _clock: Clock
@@ -149,7 +150,10 @@ class Stepping:
         update, rate = self._window_has
         return StepResult(False, update, epoch, rate)
 
-    def _refuse_a_shared_scaler(self) -> None:
+    def _refuse_alone(self) -> None:
+        """Refuse a step of this optimizer by itself, where others must be stepped with it."""
+        if self._synchronising is not None and self._foreign:
+            parameters.refuse_a_part(self._synchronising, self._foreign)
         if self._scaler_is_shared:
             raise ValueError(
                 "this OptimScheduler shares its loss scaler with others, which must be stepped together: "

@@ -8,12 +8,13 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from optimsche.training import parameters
+from optimsche.training import norms, parameters
 from optimsche.training.gathered import Weight, admitted_weight
-from optimsche.training.losses import Losses, run_backward
+from optimsche.training.losses import Losses, pick, run_backward
 from optimsche.training.optim_scheduler import OptimScheduler
 from optimsche.training.result import StepResult
 from optimsche.training.stepping import LOG
+from optimsche.training.synchronisation import synchronised
 from optimsche.training.timing import TimeFunc, timed
 from optimsche.training.turn import Planned
 
@@ -32,9 +33,8 @@ def micro_batch_all(optims: Mapping[str, OptimScheduler], step_num: int, *, last
     """
     _refuse_strangers(optims)
     prepare(optims)
-    with ExitStack() as contexts:
-        for optim in optims.values():
-            contexts.enter_context(optim.micro_batch(step_num, last=last))
+    due = any(optim._turn(step_num, last=last).due for optim in optims.values())
+    with next(iter(optims.values()))._synchronised_forward(due):
         yield
 
 
@@ -103,6 +103,8 @@ def step_all(
     weight = admitted_weight(weight)
     planned = {name: optim._planned(step_num, epoch_num, last=last) for name, optim in optims.items()}
     chosen = {name: optim._loss(planned[name].turn, losses, weight) for name, optim in optims.items()}
+    if any(optim._synchronising is not None for optim in optims.values()):
+        chosen = _one_loss(optims, losses, chosen)
     for name, optim in optims.items():
         optim._clock.check(planned[name].turn, updating=False)
 
@@ -140,6 +142,7 @@ def prepare(optims: Mapping[str, OptimScheduler]) -> None:
             [optim.model for optim in optims.values()],
             "Give it to one of them.",
         )
+        _refuse_apart(optims)
         first._seen_together = together
     if any(optim.scaler is not first.scaler for optim in others):
         share_scaler(optims)
@@ -180,6 +183,7 @@ def _backward_all(
             followers.setdefault(id(loss), {})[name] = optim
             loss_of[id(loss)] = loss
             shares[id(loss)] = share
+    due = any(plan.turn.due for plan in planned.values())
     with ExitStack() as on_failure:
         for optim in optims.values():
             on_failure.enter_context(optim._dropped_on_failure(logger, "a backward pass of its window"))
@@ -190,11 +194,33 @@ def _backward_all(
                     clocks.enter_context(timed(time_func, "loss_backward_time", name))
                 first = next(iter(group.values()))
                 inputs = _inputs(optims, group)
+                clocks.enter_context(synchronised(first._synchronising, due))
                 run_backward(loss_of[key], shares[key], first.scaler, inputs, retain_graph=passes_left > 0)
+
+
+def _one_loss(
+    optims: Mapping[str, OptimScheduler], losses: Losses, chosen: Mapping[str, torch.Tensor | None]
+) -> dict[str, torch.Tensor | None]:
+    """The loss that processes meet over in one backward pass; nan for all if this one has dropped its window.
+
+    Raises:
+        ValueError: there are several.
+    """
+    picked = {name: pick(losses, optims[name].optim_loss) for name, loss in chosen.items() if loss is not None}
+    if len({id(loss) for loss in picked.values()}) > 1:
+        names = ", ".join(f"{name!r} follows {optims[name].optim_loss or 'loss'!r}" for name in picked)
+        raise ValueError(
+            f"optimizers on a model that is synchronised over processes must follow the same loss: {names}. "
+            "Wrappers allow one backward pass after each forward pass: follow the sum of the losses."
+        )
+    dropped = [loss for name, loss in chosen.items() if loss is not None and loss is not picked[name]]
+    return {name: None if loss is None else (dropped[0] if dropped else picked[name]) for name, loss in chosen.items()}
 
 
 def _inputs(optims: Mapping[str, OptimScheduler], group: Mapping[str, OptimScheduler]) -> list[torch.Tensor] | None:
     """The only parameters that get a gradient from a loss; None if all of the model's follow it."""
+    if next(iter(group.values()))._synchronising is not None:
+        return None  # processes synchronise in hooks that a restricted backward pass does not run
     own = [parameter for optim in group.values() for parameter in optim._owned.all()]
     ids = {id(parameter) for parameter in own}
     foreign = (parameter for optim in group.values() for parameter in optim._owned.foreign())
@@ -211,6 +237,25 @@ def _refuse_strangers(optims: Mapping[str, OptimScheduler]) -> None:
             raise TypeError(f"optims[{name!r}] must be an OptimScheduler, got {type(optim).__name__}.")
 
 
+def _refuse_apart(optims: Mapping[str, OptimScheduler]) -> None:
+    """Refuse optimizers that do not make up one whole model, where gradients are summed over processes."""
+    models = [optim._synchronising for optim in optims.values()]
+    first = next((model for model in models if model is not None), None)
+    if first is None:
+        return
+    if any(model is not first for model in models):
+        kinds = {name: type(optim.model).__name__ for name, optim in optims.items()}
+        raise ValueError(
+            "optimizers that step together where gradients are summed over processes need one model, which is wrapped "
+            f"as a whole and given to each as model=, got {kinds}"
+        )
+    if norms.sums_norms_itself(first):
+        raise ValueError(
+            "FSDP's first version knows the norm of the whole model only, not of each optimizer's part: use fully_shard"
+        )
+    parameters.refuse_a_part(first, *(optim._foreign for optim in optims.values()))
+
+
 def _refuse_misfits(optims: Mapping[str, OptimScheduler]) -> None:
     in_common: dict[str, Callable[[OptimScheduler], object]] = {
         "accum_grad": lambda optim: optim.accum_grad,
@@ -223,8 +268,3 @@ def _refuse_misfits(optims: Mapping[str, OptimScheduler]) -> None:
             one = next(value for value in values.values() if value is not None)
             cure = f"\n    Build them all with {what}={one}." if what != "use_amp" else ""
             raise ValueError(f"optimizers that step together need the same {what}, got {values}{cure}")
-    if len(optims) > 1 and any(optim._synchronising is not None for optim in optims.values()):
-        raise ValueError(
-            "several optimizers on a model whose gradients are summed over processes: not supported so far. "
-            "Use one optimizer with parameter groups."
-        )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from optimsche import OptimScheduler, build_optim_sches, cosine, step_all
+from optimsche import OptimScheduler, build_optim_sches, cosine, micro_batch_all, step_all
 from optimsche.training import LossScaler
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches
 
@@ -117,23 +118,67 @@ def fail(gradient: torch.Tensor) -> None:
     raise RuntimeError("boom")
 
 
+def several(model: nn.Module, use_amp: Any = False, distributed: bool | None = None) -> dict[str, OptimScheduler]:
+    """One optimizer for the weights, and one for the biases that takes part in every second window."""
+    weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    biases = [parameter for parameter in model.parameters() if parameter.ndim == 1]
+    common: dict[str, Any] = {"model": model, "accum_grad": 3, "use_amp": use_amp, "distributed": distributed}
+    optims = {
+        "weights": OptimScheduler(torch.optim.SGD(weights), PLAN, grad_clip=0.05, **common),
+        "biases": OptimScheduler(torch.optim.AdamW(biases, lr=0.1), PLAN, step_per_update=2, **common),
+    }
+    if use_amp:
+        optims["weights"].scaler = LossScaler(init_scale=1024.0)
+    return optims
+
+
+def train_several(rank: int, use_amp: Any = False, *, drop: bool = False, shards: bool = False) -> dict[str, Any]:
+    """Four windows of two optimizers on one model; in the second, one process may drop its part."""
+    model = sharded(2) if shards else DistributedDataParallel(small_model())
+    calls = [] if shards else counted(model)
+    optims = several(model, use_amp)
+    reduced, norms, skipped = [], [], []
+    for step_num, batch in enumerate(batches_of(rank)[:12], 1):
+        before = len(calls)
+        with micro_batch_all(optims, step_num):
+            loss = loss_of(model, batch)
+        results = step_all(optims, loss, step_num=step_num)
+        if drop and rank == 1 and step_num == 4:
+            optims["weights"].discard()
+        reduced.append(len(calls) - before)
+        norms += [result.grad_norm for result in results.values() if result.updated]
+        skipped += [result.skipped for result in results.values() if result.updated or result.skipped]
+    return {"reduced": reduced, "norms": norms, "skipped": skipped, "weights": [] if shards else flat(model)}
+
+
 def refusals() -> dict[str, str]:
     model = DistributedDataParallel(EncoderDecoder())
     conf = {"optim_type": "SGD", "updated_modules": "decoder"}
     messages = {}
-    try:
-        build_optim_sches({"schedule": "constant(value=0.1)", "conf": conf}, model)
-    except ValueError as error:
-        messages["part"] = str(error)
-    parts = {name: DistributedDataParallel(part) for name, part in model.module.named_children()}
-    optims = {
-        name: OptimScheduler(torch.optim.SGD(part.parameters(), lr=0.1), PLAN, model=part)
-        for name, part in parts.items()
-    }
-    try:
-        step_all(optims, torch.ones((), requires_grad=True), step_num=1)
-    except ValueError as error:
-        messages["several"] = str(error)
+
+    def refused(name: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except ValueError as error:
+            messages[name] = str(error)
+
+    def optims_of(model: nn.Module, parts: Mapping[str, nn.Module], **options: Any) -> dict[str, OptimScheduler]:
+        return {
+            name: OptimScheduler(torch.optim.SGD(part.parameters()), PLAN, model=model, optim_loss=options.get(name))
+            for name, part in parts.items()
+        }
+
+    parts = dict(model.module.named_children())
+    loss = torch.ones((), requires_grad=True)
+    losses = {"ctc": loss, "att": loss.clone()}
+    refused("part", lambda: build_optim_sches({"schedule": "constant(value=0.1)", "conf": conf}, model))
+    refused("alone", lambda: optims_of(model, parts)["decoder"].step(loss, step_num=1))
+    refused("two losses", lambda: step_all(optims_of(model, parts, encoder="ctc", decoder="att"), losses, step_num=1))
+    wrapped = {name: DistributedDataParallel(part) for name, part in parts.items()}
+    apart = {name: optims_of(part, {name: part})[name] for name, part in wrapped.items()}
+    refused("apart", lambda: step_all(apart, loss, step_num=1))
+    fsdp = FullyShardedDataParallel(EncoderDecoder(), device_id=torch.device("cpu"), use_orig_params=True)
+    refused("fsdp", lambda: step_all(optims_of(fsdp, dict(fsdp.module.named_children())), loss, step_num=1))
     return messages
 
 
@@ -188,6 +233,10 @@ def main(rank: int, folder: Path) -> None:
         "weighted tensor": train_weighted(rank, "tensor"),
         "weighted dropped": train_weighted(rank, "dropped"),
         "weighted fully_shard": train_weighted(rank, "number", sharded(2)),
+        "several": train_several(rank),
+        "several fp16": train_several(rank, "fp16"),
+        "several dropped": train_several(rank, drop=True),
+        "several fully_shard": train_several(rank, shards=True),
         "refusals": refusals(),
     }
     (folder / f"{rank}.json").write_text(json.dumps(found))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from optimsche import OptimScheduler
-from tests.distributed.ddp_worker import OPTIONS, PLAN, WORLD, batches_of, flat, parts_of
+from optimsche import OptimScheduler, step_all
+from tests.distributed.ddp_worker import OPTIONS, PLAN, WORLD, batches_of, flat, parts_of, several
 from tests.training.helpers import loss_of, small_model
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,12 @@ DROPPED = ["discard", "discard fp16", "discard before", "fail"]
 WEIGHTED = ["weighted number", "weighted tensor"]
 
 
-@pytest.mark.parametrize("case", ["plain", "fp16", "nan", *DROPPED, *WEIGHTED, "weighted dropped"])
+SEVERAL = ["several", "several fp16"]
+
+
+@pytest.mark.parametrize(
+    "case", ["plain", "fp16", "nan", *DROPPED, *WEIGHTED, "weighted dropped", *SEVERAL, "several dropped"]
+)
 def test_processes_stay_equal(ranks, case):
     assert ranks[0][case]["weights"] == ranks[1][case]["weights"]
 
@@ -104,8 +109,44 @@ def test_a_window_dropped_by_one_is_skipped_by_all(ranks, case):
     assert [rank[case]["skipped"] for rank in ranks] == [[True, False, False]] * WORLD
 
 
-def test_a_part_of_a_distributed_model_is_refused(ranks):
-    """Rows 7 and 12: by name, and found through the wrapper."""
-    assert "owns only a part of a DistributedDataParallel model" in ranks[0]["refusals"]["part"]
-    assert "encoder.0.weight" in ranks[0]["refusals"]["part"]
-    assert "several optimizers on a model whose gradients are summed" in ranks[0]["refusals"]["several"]
+@pytest.mark.parametrize(
+    ("case", "tolerance"), [("several", 1e-5), ("several fp16", 1e-2), ("several fully_shard", 1e-5)]
+)
+def test_several_optimizers_as_in_a_single_process(ranks, case, tolerance):
+    model = small_model()
+    optims = several(model)
+    norms = []
+    pairs = zip(*(batches_of(rank)[:12] for rank in range(WORLD)), strict=True)
+    for step_num, pair in enumerate(pairs, 1):
+        batch = tuple(torch.cat(parts) for parts in zip(*pair, strict=True))
+        results = step_all(optims, loss_of(model, batch), step_num=step_num)
+        norms += [result.grad_norm for result in results.values() if result.updated]
+    assert len(norms) == 4 + 2
+    for rank in ranks:
+        assert rank[case]["norms"] == pytest.approx(norms, rel=tolerance)
+        assert not any(rank[case]["skipped"])
+    if case in SEVERAL:
+        weights = torch.tensor(ranks[0][case]["weights"])
+        torch.testing.assert_close(weights, torch.tensor(flat(model)), rtol=tolerance, atol=tolerance)
+        closing = [n % 3 == 0 for n in range(1, 13)]  # also in the windows of which only one makes an update
+        assert [rank[case]["reduced"] for rank in ranks] == [closing] * WORLD
+
+
+def test_a_window_dropped_by_one_optimizer_is_skipped_by_all(ranks):
+    """In order: the weights; weights and biases; the weights; weights and biases."""
+    skipped = [False, True, True, False, False, False]
+    assert [rank["several dropped"]["skipped"] for rank in ranks] == [skipped] * WORLD
+
+
+@pytest.mark.parametrize(
+    ("case", "part_of_message"),
+    [
+        ("part", "only a part of a DistributedDataParallel model would be updated, and not encoder.0.weight"),
+        ("alone", "only a part of a DistributedDataParallel model would be updated, and not encoder.0.weight"),
+        ("two losses", "must follow the same loss: 'encoder' follows 'ctc', 'decoder' follows 'att'"),
+        ("apart", "need one model, which is wrapped as a whole"),
+        ("fsdp", "use fully_shard"),
+    ],
+)
+def test_what_processes_cannot_keep_equal_is_refused(ranks, case, part_of_message):
+    assert part_of_message in ranks[0]["refusals"][case]
