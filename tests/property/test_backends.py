@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optimsche as o
+from tests.property.examples import PLAN, example
 from tests.property.strategies import any_schedule, epochs, every_lr_fn, plans, real_steps
 from tests.property.test_values import largest_value
 
-PLAN = o.cosine(start=3e-4, steps=9_000).warmup(1_000)
 STEPS = np.array([0, 1, 500, 999, 1_000, 1_001, 5_000, 9_999, 10_000, 10_001, 12_345])
 EXPECTED = [PLAN(int(t)) for t in STEPS]
 schedules_and_plans = st.one_of(any_schedule, plans())
@@ -53,7 +53,7 @@ def test_jax_agrees(s, steps, epoch):
 @pytest.mark.parametrize("kind", ["numpy", "torch", "torch 0-d", "jax", "jax 0-d"])
 @pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
 def test_every_lr_function_takes_every_kind(lr_fn, kind):
-    s = _example(lr_fn)
+    s = example(lr_fn)
     make = {
         "numpy": np.asarray,
         "torch": torch.as_tensor,
@@ -71,43 +71,6 @@ def test_every_lr_function_takes_every_kind(lr_fn, kind):
     assert curve.shape == array.shape
     expected = np.array([s(int(t)) for t in STEPS])
     assert np.allclose(curve, expected if array.shape else expected[4], rtol=1e-13, atol=0)
-
-
-def _example(lr_fn):
-    return {
-        o.linear: o.linear(steps=9),
-        o.cosine: o.cosine(steps=9),
-        o.polynomial: o.polynomial(steps=9),
-        o.one_minus_power: o.one_minus_power(steps=9),
-        o.geometric: o.geometric(end=0.1, steps=9),
-        o.tanh: o.tanh(steps=9_000),
-        o.rex: o.rex(steps=9_000),
-        o.hyperbolic: o.hyperbolic(steps=9_000, upper_bound=20_000),
-        o.expression: o.expression(text="0.1 if t < 5 else min(0.2, 1 / sqrt(t - 4.5), 3 - 2 * cos(t // 7))"),
-        o.piecewise_linear: o.piecewise_linear(at=(0, 900, 5_000), values=(0.1, 0.2, 0.0)),
-        o.constant: o.constant(value=0.1),
-        o.exponential: o.exponential(factor=0.9, every=700),
-        o.inverse_sqrt: o.inverse_sqrt(timescale=500),
-        o.power_law: o.power_law(timescale=500, power=2),
-        o.step_decay: o.step_decay(factor=0.9, every=700),
-        o.milestones: o.milestones(at=(999, 5_000)),
-        o.piecewise_constant: o.piecewise_constant(at=(999, 5_000), values=(0.1, 0.2, 0.3)),
-        o.then: PLAN >> PLAN,
-        o.warmup: PLAN,
-        o.cooldown: PLAN.cooldown(at=4_000, steps=500),
-        o.scale: PLAN * PLAN,
-        o.add: PLAN.add(PLAN),
-        o.clamp: PLAN.clamp(floor=1e-5, ceiling=2e-4),
-        o.shift: PLAN.shift(-7),
-        o.stretch: PLAN.stretch(3),
-        o.over: PLAN.over(4_321),
-        o.staircase: PLAN.staircase(100),
-        o.warp: o.cosine(steps=1).warp(o.one_minus_power(start=0.0, end=1.0, steps=9_000)),
-        o.jitter: PLAN.jitter(0.5, seed=3),
-        o.running_product: o.milestones(factor=0.5, at=(990, 995)).running_product(),
-        o.by_epoch: PLAN.by_epoch(),
-        o.repeat: PLAN.repeat(4, every=500, stretch=2, scale=0.5),
-    }[lr_fn]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +202,7 @@ def _with(path, value):
 
 @pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
 def test_gradients_of_every_parameter_are_finite_and_those_of_finite_differences(lr_fn):
-    s = _example(lr_fn)
+    s = example(lr_fn)
     if lr_fn is o.running_product:
         pytest.skip("it looks at the number of its clock, so it takes no tensors")
     for path in _numbers_in(s.params):
@@ -271,7 +234,7 @@ def test_gradients_of_every_parameter_are_finite_and_those_of_finite_differences
 @pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
 @pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
 def test_a_row_of_any_parameter_against_a_column_of_steps_is_a_table(lr_fn, kind):
-    s = _example(lr_fn)
+    s = example(lr_fn)
     if lr_fn is o.running_product:
         pytest.skip("it looks at the number of its clock, so it takes no arrays")
     make = {"numpy": np.asarray, "torch": torch.as_tensor, "jax": jnp.asarray}[kind]

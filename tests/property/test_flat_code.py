@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn, symbols
+from tests.property.examples import example
 from tests.property.strategies import any_schedule, built_in, epochs, plans, real_steps
-from tests.property.test_backends import _example
 from tests.property.test_values import largest_value
 
 schedules_and_plans = st.one_of(any_schedule, plans())
@@ -57,7 +57,7 @@ def test_flat_code_for_arrays_agrees_with_numbers(s, epoch, order):
 @pytest.mark.parametrize("lr_fn", sorted(built_in, key=lambda f: f.name), ids=lambda f: f.name)
 def test_every_lr_function_of_ours_is_written_out_whole(lr_fn):
     """No silent way back to the tree: where a call is left over, the list above says so."""
-    found = _example(lr_fn)._node.outcome()
+    found = example(lr_fn)._node.outcome()
     assert ("call" in _operations(found)) == (lr_fn in BY_NUMBER_ONLY)
 
 

@@ -4,11 +4,8 @@ import math
 import subprocess
 import sys
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
 import optimsche as o
 
@@ -53,6 +50,17 @@ def test_means_what_python_means(text):
     assert [s(t) for t in steps.tolist()] == pytest.approx(expected, rel=1e-14)
     assert s(steps) == pytest.approx(np.array(expected, dtype=float), rel=1e-13)
     assert s(steps[:40]) == pytest.approx(np.array(expected[:40], dtype=float), rel=1e-13)
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_means_the_same_on_tensors_and_traced(text):
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    s = o.expression(text=text)
+    steps = np.arange(0, 320)
+    expected = [MEANT[text](t) for t in steps.tolist()]
     assert s(torch.as_tensor(steps)).tolist() == pytest.approx(expected, rel=1e-13)
     with jax.enable_x64(True):
         assert s(jnp.asarray(steps)).tolist() == pytest.approx(expected, rel=1e-13)

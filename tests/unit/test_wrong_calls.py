@@ -6,7 +6,6 @@ import operator
 
 import numpy as np
 import pytest
-import torch
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn
@@ -84,7 +83,7 @@ WRONG_CALLS = {
     "a truth value": (lambda: o.cosine(steps=True), TypeError, r"steps must be a number .*got True \(bool\)"),
     "None": (lambda: o.cosine(steps=None), TypeError, r"steps must be a number .*got None \(NoneType\)"),
     "a tensor": (
-        lambda: o.cosine(steps=torch.tensor(9.0)),
+        lambda: o.cosine(steps=pytest.importorskip("torch").tensor(9.0)),
         TypeError,
         r"A schedule holds plain numbers; arrays and tensors go through schedule\.apply",
     ),

@@ -1,0 +1,333 @@
+"""The arithmetic under all formulas: the same values from numbers, whole or not, and from NumPy arrays."""
+
+import math
+
+import numpy as np
+import pytest
+
+from optimsche import ops
+
+INF = math.inf
+
+
+def _kinds(arguments):
+    """The arguments as floats, as whole numbers where they are, as arrays, and each of them alone as an array."""
+    floats = [float(x) for x in arguments]
+    yield floats
+    yield [int(x) if x == int(x) else x for x in floats] if all(map(math.isfinite, floats)) else floats
+    yield [np.array([x, x]) for x in floats]
+    for chosen in range(len(floats)):
+        yield [np.array([x, x]) if place == chosen else x for place, x in enumerate(floats)]
+
+
+def _check(function, arguments, expected):
+    for kind in _kinds(arguments):
+        found = function(*kind)
+        found = found if isinstance(found, tuple) else (found,)
+        wanted = expected if isinstance(expected, tuple) else (expected,)
+        for value, right in zip(found, wanted, strict=True):
+            assert np.all(np.asarray(value) == right), (kind, value, right)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "expected"),
+    [
+        (ops.cos, [math.pi], -1.0),
+        (ops.sin, [0.5], math.sin(0.5)),
+        (ops.tanh, [0.5], math.tanh(0.5)),
+        (ops.exp, [1.0], math.e),
+        (ops.log, [math.e], 1.0),
+        (ops.sqrt, [2.25], 1.5),
+        (ops.floor, [2.75], 2.0),
+        (ops.floor, [-0.25], -1.0),
+        (ops.nearest, [2.5], 2.0),
+        (ops.nearest, [3.5], 4.0),
+        (ops.nearest, [2.4], 2.0),
+        (ops.power, [3.0, 2.0], 9.0),
+        (ops.power, [0.0, 0.5], 0.0),
+        (ops.power, [4.0, 0.5], 2.0),
+        (ops.minimum, [1.0, 2.0], 1.0),
+        (ops.minimum, [2.0, 1.0], 1.0),
+        (ops.maximum, [1.0, 2.0], 2.0),
+        (ops.maximum, [2.0, 1.0], 2.0),
+    ],
+)
+def test_elementary(function, arguments, expected):
+    _check(function, arguments, expected)
+
+
+@pytest.mark.parametrize("function", [ops.floor, ops.nearest])
+def test_rounding_keeps_what_is_not_finite(function):
+    assert (function(INF), function(-INF)) == (INF, -INF)
+    assert math.isnan(function(math.nan))
+    assert [type(function(value)) for value in (2, 2.5)] == [float, float]
+
+
+def test_real():
+    assert (ops.real(3), type(ops.real(3))) == (3.0, float)
+    whole = ops.real(np.array([2**24 + 1, 3], dtype=np.int32))
+    assert (whole.tolist(), whole.dtype) == ([2**24 + 1, 3], np.float64)
+
+
+def test_where_chooses_numbers_and_elements():
+    assert (ops.where(True, 1.0, 2.0), ops.where(False, 1.0, 2.0)) == (1.0, 2.0)
+    assert ops.where(np.array([True, False]), 1.0, np.array([5.0, 6.0])).tolist() == [1.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("real_step", "steps", "expected"),
+    [
+        (0.0, 100.0, 0.0),
+        (25.0, 100.0, 0.25),
+        (99.0, 100.0, 0.99),
+        (100.0, 100.0, 1.0),
+        (101.0, 100.0, 1.0),
+        (0.0, 0.0, 1.0),
+        (3.0, 0.0, 1.0),
+        (0.125, 0.5, 0.25),
+        (1.0, 4.0, 0.25),
+        # Within 2**-32 of the piece, and never a quarter of an update, the end counts as met ...
+        (100.0 - 100.0 * 2.0**-32, 100.0, 1.0),
+        (2.0**40 - 0.25, 2.0**40, 1.0),
+        # ... and a little farther away it does not.
+        (100.0 - 100.0 * 2.0**-31, 100.0, 1.0 - 2.0**-31),
+        (2.0**40 - 0.5, 2.0**40, 1.0 - 2.0**-41),
+        (2.0**50 - 1.0, 2.0**50, 1.0 - 2.0**-50),
+    ],
+)
+def test_progress(real_step, steps, expected):
+    _check(ops.progress, [real_step, steps], expected)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(1.0, 2.0**-32), (2.0**20, 2.0**-12), (2.0**30, 0.25), (2.0**40, 0.25), (0.0, 0.0)]
+)
+def test_slack(steps, expected):
+    _check(ops.slack, [steps], expected)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "weight", "expected"),
+    [
+        (0.1, 0.3, 0.0, 0.1),
+        (0.1, 0.3, 0.5, 0.2),
+        (0.1, 0.3, 1.0, 0.3),
+        (0.1, 0.3, 2.0, 0.3),
+        (4.0, 2.0, 0.25, 3.5),
+        (4.0, 2.0, 1.0, 2.0),
+        (4.0, 2.0, 1.5, 2.0),
+        (2.0, 2.0, 0.5, 2.0),
+        (3.0, 1e-17, 1.0, 1e-17),  # 3 + (1e-17 - 3) is 0
+    ],
+)
+def test_segment(start, end, weight, expected):
+    _check(ops.segment, [start, end, weight], expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "start", "end", "weight", "expected"),
+    [
+        (0.5, 0.0, 1.0, 0.5, 0.5),
+        (1.5, 0.0, 1.0, 0.5, 1.0),  # beyond the end
+        (0.5, 0.0, 1.0, 1.0, 1.0),  # there
+        (0.5, 1.0, 0.0, 0.5, 0.5),
+        (-0.5, 1.0, 0.0, 0.5, 0.0),
+        (0.5, 1.0, 0.0, 1.0, 0.0),
+        (0.5, 1.0, 1.0, 0.25, 0.5),
+        (1.5, 1.0, 1.0, 0.25, 1.0),
+    ],
+)
+def test_landing(value, start, end, weight, expected):
+    def landing(value, start, end):  # both come from the clock: a number, or an array like it
+        return ops.landing(value, start, end, 0.0 * value + weight)
+
+    _check(landing, [value, start, end], expected)
+
+
+@pytest.mark.parametrize(
+    ("real_step", "at", "expected"),
+    [
+        (0.0, 10.0, -0.0),
+        (9.0, 10.0, -9.0),
+        (10.0, 10.0, -10.0),
+        (11.0, 10.0, 1.0),
+        (10.0 + 2.0**-29, 10.0, -10.0 - 2.0**-29),  # nearly on the joint
+        (10.0 + 2.0**-28, 10.0, 2.0**-28),
+        (10.5, 10.0, 0.5),
+        (2.0**40 + 0.25, 2.0**40, -(2.0**40) - 0.25),
+        (2.0**40 + 0.5, 2.0**40, 0.5),
+        (0.0, 0.0, 0.0),
+        (1.0, 0.0, 1.0),
+    ],
+)
+def test_switch(real_step, at, expected):
+    _check(lambda t, joint: ops.switch(t, joint, before=lambda x: -x, after=lambda x: x), [real_step, at], expected)
+
+
+def test_switch_shows_neither_side_a_clock_of_the_other():
+    seen = {}
+    steps = np.array([1.0, 9.0, 10.0, 11.0, 30.0])
+
+    def before(t):
+        seen["before"] = np.max(t)
+        return 0.0 * t
+
+    def after(t):
+        seen["after"] = np.min(t)
+        return 0.0 * t + 1.0
+
+    for at in (10.0, np.array(10.0)):
+        assert ops.switch(steps, at, before, after).tolist() == [0, 0, 0, 1, 1]
+        assert seen == {"before": 10.0, "after": 0.0}
+
+
+def test_switch_does_not_compute_the_side_that_no_element_is_on():
+    def never(t):
+        raise AssertionError("computed for nothing")
+
+    assert ops.switch(np.array([1.0, 10.0]), 10.0, before=lambda t: t, after=never).tolist() == [1, 10]
+    assert ops.switch(np.array([11.0, 15.0]), 10.0, before=never, after=lambda t: t).tolist() == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("real_step", "every", "closed", "expected"),
+    [
+        (0.0, 10.0, "right", (0.0, 0.0)),
+        (1.0, 10.0, "right", (0.0, 1.0)),
+        (10.0, 10.0, "right", (0.0, 10.0)),
+        (11.0, 10.0, "right", (1.0, 1.0)),
+        (30.0, 10.0, "right", (2.0, 10.0)),
+        (0.0, 10.0, "left", (0.0, 0.0)),
+        (9.0, 10.0, "left", (0.0, 9.0)),
+        (10.0, 10.0, "left", (1.0, 0.0)),
+        (29.0, 10.0, "left", (2.0, 9.0)),
+        (0.75, 0.5, "right", (1.0, 0.25)),
+        (0.75, 0.5, "left", (1.0, 0.25)),
+        (2.0**53 - 1, 2.0**52, "right", (1.0, 2.0**52 - 1)),
+        # A sum of fractions that misses an edge by a rounding error is on it.
+        (10.0 + 2.0**-30, 10.0, "right", (0.0, 10.0 + 2.0**-30)),
+        (10.0 + 2.0**-28, 10.0, "right", (1.0, 2.0**-28)),
+        (10.0 - 2.0**-30, 10.0, "left", (1.0, 0.0)),
+        (10.0 - 2.0**-28, 10.0, "left", (0.0, 10.0 - 2.0**-28)),
+        # However far the clock is, by no more than a 1,024th of a block, and no more than a quarter of an update.
+        (2.0**42 + 2.0**-10, 1.0, "right", (2.0**42 - 1, 1.0 + 2.0**-10)),
+        (2.0**42 + 2.0**-9, 1.0, "right", (2.0**42, 2.0**-9)),
+        (2.0**42 + 0.25, 2.0**20, "right", (2.0**22 - 1, 2.0**20 + 0.25)),
+        (2.0**42 + 0.5, 2.0**20, "right", (2.0**22, 0.5)),
+    ],
+)
+def test_block(real_step, every, closed, expected):
+    _check(lambda t, n: ops.block(t, n, closed), [real_step, every], expected)
+
+
+POINTS = (10, 20.5, 30)
+
+
+@pytest.mark.parametrize(
+    ("real_step", "expected"),
+    [
+        (0.0, 0),
+        (10.0, 0),
+        (10.0 + 2.0**-30, 0),
+        (10.0 + 2.0**-28, 1),
+        (11.0, 1),
+        (20.5, 1),
+        (21.0, 2),
+        (30.0, 2),
+        (31.0, 3),
+        (1e9, 3),
+    ],
+)
+def test_count_below(real_step, expected):
+    _check(lambda t: ops.count_below(POINTS, t), [real_step], expected)
+    assert ops.count_below(np.array(POINTS), np.array([real_step])).tolist() == [expected]
+    assert ops.count_below((), real_step) == 0
+
+
+def test_take():
+    assert ops.take((0.5, 0.25), 1) == 0.25
+    assert ops.take((1, 0.25), np.array([1, 0, 1])).tolist() == [0.25, 1.0, 0.25]
+    assert ops.take(np.array([1.0, 0.25]), 0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("real_step", "expected"),
+    [(0.0, 1.0), (2.0, 1.0), (4.0, 2.0), (6.0, 3.0), (7.0, 2.0), (9.0, 0.0), (10.0, 0.0), (1e9, 0.0)],
+)
+def test_interpolate(real_step, expected):
+    _check(lambda t: ops.interpolate(t, (2, 6.0, 9.0), (1, 3.0, 0.0)), [real_step], expected)
+
+
+@pytest.mark.parametrize("value", [0, 1, 7.5, 1e300, 2**53 + 1, np.float32(0.5), np.int64(3)])
+def test_a_clock_is_a_float(value):
+    found = ops.clock(value, "epoch")
+    assert (found, type(found)) == (float(value), float)
+
+
+@pytest.mark.parametrize("value", [-1, -1e-300, 1.1e300, INF, math.nan, 10**400, np.float64(-1.0)])
+def test_a_clock_out_of_range_is_refused(value):
+    with pytest.raises(ValueError, match=r"epoch must be a finite number >= 0, got .*Clocks count from 1; 0 is the"):
+        ops.clock(value, "epoch")
+
+
+@pytest.mark.parametrize("value", [True, "3", None, 1j, [1, 2], (1, 2)])
+def test_what_is_no_clock_is_refused(value):
+    with pytest.raises(TypeError, match=rf"real_step must be a number, or .* \({type(value).__name__}\)\. For many"):
+        ops.clock(value, "real_step")
+
+
+def test_clocks_in_arrays():
+    floats = np.array([0.0, 0.5], dtype=np.float32)
+    assert ops.clock(floats, "epoch") is floats
+    assert ops.clock(np.array([2**24 + 1], dtype=np.int32), "epoch").dtype == np.float64
+    assert ops.clock(np.array([]), "epoch").size == 0
+    with pytest.raises(TypeError, match="epoch must hold whole or real numbers, got an array of bool"):
+        ops.clock(np.array([True]), "epoch")
+    for bad in ([0.0, -1.0], [0.0, INF], [math.nan, 1.0]):
+        with pytest.raises(ValueError, match="epoch must be finite and >= 0, got values from"):
+            ops.clock(np.array(bad), "epoch")
+
+
+def test_spread_gives_a_value_the_shape_of_its_clocks():
+    steps = np.zeros(3, dtype=np.float32)
+    assert ops.spread(0.5, 1.0, 1.0) == 0.5
+    assert type(ops.spread(2, 1.0, 1.0)) is float
+    assert (ops.spread(0.5, steps, 1.0).tolist(), ops.spread(0.5, 1.0, steps).tolist()) == ([0.5] * 3, [0.5] * 3)
+    assert ops.spread(0.5, np.zeros((2, 1)), np.zeros(3)).shape == (2, 3)
+    value = np.ones(3, dtype=np.float32)
+    assert ops.spread(value, steps, 1.0) is value
+    assert ops.spread(value, np.zeros(3), 1.0).dtype == np.float64  # the wider type wins
+
+
+def test_what_counts_as_a_number():
+    assert [ops.is_number(x) for x in (1, 1.0, True, "1", np.float64(1.0), np.ones(1))] == [True, True, *[False] * 4]
+    assert [ops.is_array(x) for x in (np.ones(1), np.float64(1.0), [1.0])] == [True, False, False]
+    assert [ops.is_numpy_scalar(x) for x in (np.ones(1), np.float64(1.0), 1.0)] == [False, True, False]
+
+
+def test_what_has_no_arithmetic_is_refused():
+    with pytest.raises(TypeError, match="no arithmetic for str; use a number, or a NumPy, PyTorch or JAX array"):
+        ops.cos("x")
+
+
+def test_a_number_too_long_to_print_is_shown_by_its_size():
+    assert ops.shown(10**10_000) == "a number of 33220 bits"
+    assert ops.shown([1] * 100) == "[1, 1, 1, 1, 1, 1, ...]"
+
+
+def test_words_are_32_bits():
+    assert ops.words(3.0, 2.0**32 - 1) == (3, 2**32 - 1)
+    (array,) = ops.words(np.array([3.0, 2.0**32 - 1]))
+    assert (array.dtype, array.tolist()) == (np.int64, [3, 2**32 - 1])
+    assert ops.wrapped(2**32 + 5) == 5
+    assert ops.wrapped(np.array([2**32 + 5, 7])).tolist() == [5, 7]
+    assert (ops.word(7, 3), ops.word(7, array).tolist()) == (7, 7)
+    assert (ops.wide(2.5), ops.wide(np.ones(1, dtype=np.float32)).dtype) == (2.5, np.float64)
+    assert type(ops.real_like(3, 1.0)) is float
+    assert ops.real_like(array, np.ones(1, dtype=np.float32)).dtype == np.float32
+
+
+def test_values_that_a_choice_drops_make_no_warning():
+    steps = np.array([0.0, 1.0])
+    assert ops.silently(lambda t: 1.0 / t, steps).tolist() == [INF, 1.0]
+    assert ops.silently(lambda t: 1.0 / t, 2.0) == 0.5
