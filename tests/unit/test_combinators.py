@@ -1,0 +1,294 @@
+"""Exact values, lengths and joints of every combinator, on numbers, on arrays, and with arrays as parameters."""
+
+import math
+
+import numpy as np
+import pytest
+
+import optimsche as o
+
+INF = math.inf
+# A schedule whose value is its clock: what a combinator does to the clock can be read off.
+CLOCK = o.linear(start=0.0, end=1_000.0, steps=1_000)
+DOWN = o.linear(start=1.0, steps=10)
+
+
+def _check(schedule, values):
+    steps, rates = np.array(list(values), dtype=float), list(values.values())
+    assert [schedule(t) for t in values] == rates
+    assert schedule(steps).tolist() == rates
+    assert schedule(steps[:, None]).ravel().tolist() == rates
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values", "length", "joints"),
+    [
+        (o.constant(steps=10) >> DOWN, {0: 1.0, 10: 1.0, 15: 0.5, 20: 0.0, 21: 0.0}, 20, (10, 20)),
+        (DOWN.then(DOWN, at=5), {0: 1.0, 5: 0.5, 10: 0.5, 15: 0.0}, 15, (5, 15)),
+        (DOWN.then(o.constant(value=0.25)), {10: 0.0, 11: 0.25, 10**6: 0.25}, INF, (10,)),
+        (DOWN.then(o.constant(value=0.25), at=20), {10: 0.0, 20: 0.0, 21: 0.25}, INF, (10, 20)),
+        (DOWN.warmup(4), {0: 0.0, 1: 0.25, 4: 1.0, 5: 0.9, 14: 0.0}, 14, (4, 14)),
+        (DOWN.warmup(4, start=0.5), {0: 0.5, 2: 0.75, 4: 1.0}, 14, (4, 14)),
+        (DOWN.warmup(0), {0: 1.0, 5: 0.5, 10: 0.0}, 10, (10,)),
+        (DOWN.warmup(0.5), {0: 0.0, 0.25: 0.5, 0.5: 1.0, 5.5: 0.5}, 10.5, (0.5, 10.5)),
+        (DOWN.cooldown(at=5, steps=2), {0: 1.0, 5: 0.5, 6: 0.25, 7: 0.0, 8: 0.0}, 7, (5, 7)),
+        (DOWN.cooldown(at=10, steps=4, end=1.0), {10: 0.0, 11: 0.25, 14: 1.0, 99: 1.0}, 14, (10, 14)),
+        (DOWN * 0.5, {0: 0.5, 5: 0.25}, 10, (10,)),
+        (DOWN * DOWN.stretch(2), {0: 1.0, 10: 0.0, 5: 0.375}, 20, (10, 20)),
+        (DOWN * o.constant(value=0.5), {0: 0.5, 5: 0.25}, 10, (10,)),
+        (o.constant(value=0.5) * 0.5, {0: 0.25}, INF, ()),
+        (o.constant(value=0.5, steps=7) * DOWN, {0: 0.5, 10: 0.0}, 10, (7, 10)),
+        (DOWN.add(o.constant(value=0.5)), {0: 1.5, 10: 0.5}, 10, (10,)),
+        (DOWN.add(o.exponential(factor=0.5)), {0: 2.0, 1: 1.4}, INF, (10,)),
+        (DOWN.clamp(floor=0.25, ceiling=0.75), {0: 0.75, 5: 0.5, 10: 0.25}, 10, (10,)),
+        (DOWN.clamp(ceiling=0.25), {0: 0.25, 10: 0.0}, 10, (10,)),
+        (DOWN.clamp(floor=0.5, ceiling=0.5), {0: 0.5, 10: 0.5}, 10, (10,)),
+        (DOWN.shift(3), {0: 1.0, 3: 1.0, 8: 0.5, 13: 0.0}, 13, (13,)),
+        (DOWN.shift(-5), {0: 0.5, 5: 0.0}, 5, (5,)),
+        (DOWN.shift(-9.5), {0.5: 0.0}, 0.5, (0.5,)),
+        (DOWN.shift(-20), {0: 0.0}, 0, ()),
+        (DOWN.shift(-20).shift(4), {0: 0.0, 9: 0.0}, 4, (4,)),
+        ((DOWN >> DOWN).shift(-10), {0: 0.0, 1: 0.9, 10: 0.0}, 10, (10,)),
+        (DOWN.stretch(3), {0: 1.0, 15: 0.5, 30: 0.0}, 30, (30,)),
+        (DOWN.stretch(0.5), {0: 1.0, 2.5: 0.5, 5: 0.0}, 5, (5,)),
+        (DOWN.over(100), {0: 1.0, 50: 0.5, 100: 0.0, 200: 0.0}, 100, (100,)),
+        ((DOWN >> DOWN).over(5), {0: 1.0, 3: 0.0, 4: 0.5, 5: 0.0}, 5, (3, 5)),
+        ((o.constant(steps=0.25) >> o.linear(steps=0.75)).over(40), {10: 1.0, 25: 0.5, 40: 0.0}, 40, (10, 40)),
+        (DOWN.staircase(5), {0: 1.0, 1: 1.0, 5: 1.0, 6: 0.5, 10: 0.5, 11: 0.0}, 10, (10,)),
+        (DOWN.staircase(5, closed="left"), {0: 1.0, 4: 1.0, 5: 0.5, 9: 0.5, 10: 0.0}, 10, (10,)),
+        (DOWN.warp(CLOCK), {0: 1.0, 5: 0.5, 10: 0.0}, 1_000, (1_000,)),
+        (o.piecewise_constant(values=(1.0, 0.5), at=(2,)).running_product(), {0: 1, 2: 1, 3: 0.5, 5: 0.125}, INF, (2,)),
+    ],
+    ids=repr,
+)
+def test_values_length_and_joints(schedule, values, length, joints):
+    _check(schedule, values)
+    assert schedule.length == length
+    assert schedule.joints == joints
+
+
+def test_epochs_count_from_one_and_finished_ones_are_the_clock():
+    plan = DOWN.by_epoch()
+    assert [plan(99, epoch) for epoch in (0, 0.5, 1, 1.5, 2, 6, 11, 12)] == [1, 1, 1, 0.95, 0.9, 0.5, 0.0, 0.0]
+    assert plan(np.array([7, 7]), np.array([1.0, 6.0])).tolist() == [1.0, 0.5]
+    assert (plan.length, plan.joints, plan.counts_epochs) == (INF, (), True)
+    assert plan(3) == 1.0  # without an epoch it is the first
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Cycles, against counting
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _counted(t, times, every, stretch, closed):
+    """The cycle that an update lies in, and its place on the first cycle's clock, by going through them."""
+    cycle, begin, length = 0, 0.0, every
+    while times is None or cycle < times - 1:
+        end = begin + length
+        if t < end or (closed == "right" and t == end):
+            break
+        cycle, begin, length = cycle + 1, end, length * stretch
+    return cycle, (t - begin) / stretch**cycle
+
+
+STEPS = np.arange(0, 60, 0.5)
+
+
+@pytest.mark.parametrize("closed", ["right", "left"])
+@pytest.mark.parametrize("times", [None, 1, 3])
+@pytest.mark.parametrize("stretch", [1, 1.0, 2, 3.0, 1.5])
+@pytest.mark.parametrize("every", [4, 1, 2.5])
+def test_a_repetition_is_where_counting_cycles_says(every, stretch, times, closed):
+    plan = CLOCK.repeat(times, every=every, stretch=stretch, closed=closed)
+    falling = o.constant(value=1.0).repeat(times, every=every, stretch=stretch, scale=0.5, closed=closed)
+    counted = [_counted(t, times, every, stretch, closed) for t in STEPS.tolist()]
+    places = pytest.approx([place for _, place in counted], abs=1e-12)
+    assert [plan(t) for t in STEPS.tolist()] == places
+    assert plan(STEPS).tolist() == places
+    assert plan(STEPS[::-1])[::-1].tolist() == places
+    factors = [0.5**cycle for cycle, _ in counted]
+    assert [falling(t) for t in STEPS.tolist()] == factors
+    assert falling(STEPS).tolist() == factors
+    # The same with parameters that are arrays: a row of growths against a column of steps.
+    row = np.array([1.0, stretch])
+    table = plan.apply(STEPS[:, None], 1, {"stretch": row})
+    equal = [_counted(t, times, every, 1, closed)[1] for t in STEPS.tolist()]
+    assert table[:, 0].tolist() == pytest.approx(equal, abs=1e-12)
+    assert table[:, 1].tolist() == places
+    halved = falling.apply(STEPS[:, None], 1, {"stretch": row, "scale": np.array([1.0, 0.5])})
+    assert halved[:, 0].tolist() == [1.0] * len(STEPS)
+    assert halved[:, 1].tolist() == factors
+
+
+def test_lengths_and_joints_of_cycles():
+    assert (DOWN.repeat(3).length, DOWN.repeat(3).joints) == (30, (10, 20, 30))
+    assert (DOWN.repeat(3, stretch=2).length, DOWN.repeat(3, stretch=2).joints) == (70, (10, 30, 70))
+    assert DOWN.repeat(2, every=25).joints == (10, 25, 35, 50)
+    assert DOWN.repeat(2, every=5).joints == (5, 10)
+    assert DOWN.repeat().length == INF
+    assert DOWN.repeat().joints == tuple(range(10, 1_001, 10))  # the first hundred cycles
+    pieces = o.sequence([DOWN] * 300)
+    assert len(pieces.repeat().joints) == 33 * 300  # no more than ten thousand
+    assert len(o.sequence([DOWN] * 10_001).repeat().joints) == 10_001  # but one whole cycle
+    assert len(pieces.repeat(33).joints) == 9_900
+
+
+def test_more_than_ten_thousand_joints_are_refused():
+    pieces = o.sequence([DOWN] * 100)
+    assert len(pieces.repeat(100).joints) == 10_000
+    with pytest.raises(ValueError, match=r"101 cycles of 100 pieces are more than 10000 pieces; take fewer"):
+        pieces.repeat(101)
+    assert len(o.sequence([DOWN] * 10_001).repeat(1).joints) == 10_001
+
+
+@pytest.mark.parametrize("stretch", [1.0, 2.0, 3.0, 10.0])
+def test_cycles_at_their_joints_far_out(stretch):
+    """Where the logarithm that guesses the cycle is off by a rounding error."""
+    begins = [100.0 * (k if stretch == 1 else (stretch**k - 1) / (stretch - 1)) for k in range(1, 30)]
+    begins = [begin for begin in begins if begin < 1e12]
+    once = o.constant(value=1.0)
+    right = once.repeat(every=100, stretch=stretch, scale=0.5)
+    left = once.repeat(every=100, stretch=stretch, scale=0.5, closed="left")
+    for cycle, begin in enumerate(begins, 1):
+        steps, before, after = np.array([begin - 1, begin, begin + 1]), 0.5 ** (cycle - 1), 0.5**cycle
+        assert [right(t) for t in steps.tolist()] == right(steps).tolist() == [before, before, after]
+        assert [left(t) for t in steps.tolist()] == left(steps).tolist() == [before, after, after]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Many pieces, and the clocks inside
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_a_sequence_is_its_pieces_one_after_the_other(count):
+    pieces = [o.linear(start=k + 1.0, end=k + 0.5, steps=k + 1) for k in range(count)]
+    plan, chain = o.sequence(pieces), pieces[0]
+    for piece in pieces[1:]:
+        chain = chain >> piece
+    assert [plan(t) for t in range(50)] == [chain(t) for t in range(50)]
+    assert plan.joints == chain.joints
+    edges = [10 * k for k in range(1, count)]
+    spaced = o.sequence(pieces, at=edges)
+    assert [spaced(t) for t in edges] == [k + 0.5 for k in range(count - 1)]
+    assert [spaced(t + k + 2) for k, t in enumerate(edges)] == [k + 1.5 for k in range(count - 1)]
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        ((10,), r"at needs one update less than there are schedules \(3\)"),
+        ((10, 20, 30), r"at needs one update less than there are schedules \(3\)"),
+        ((10, 10), r"at must increase from above 0, got 10 after 10"),
+        ((20, 10), r"at must increase from above 0, got 10 after 20"),
+        ((0, 10), r"at must increase from above 0, got 0 after 0"),
+        ((10, INF), r"piece 1 never ends"),
+    ],
+)
+def test_a_sequence_whose_ends_do_not_fit_is_refused(at, message):
+    with pytest.raises(ValueError, match=message):
+        o.sequence([DOWN, DOWN, DOWN], at=at)
+
+
+def test_a_sequence_with_a_piece_that_never_ends_is_refused_by_its_number():
+    with pytest.raises(ValueError, match="piece 1 never ends"):
+        o.sequence([DOWN, o.constant(value=0.1), DOWN])
+    with pytest.raises(TypeError, match=r"sequence takes schedules, got 0.1 \(float\)"):
+        o.sequence([DOWN, 0.1])
+
+
+def test_over_with_lengths_as_an_array_fits_each():
+    plan = (o.constant(steps=0.5) >> o.linear(steps=0.5)).over(100)
+    table = plan.apply(np.array([[0.0], [50.0], [75.0], [100.0], [200.0]]), 1, {"steps": np.array(200.0)})
+    assert table.ravel().tolist() == [1.0, 1.0, 1.0, 1.0, 0.0]
+    assert plan.apply(150, 1, {"steps": 200}) == 0.5
+    assert [plan.apply(t, 1, {"steps": 200.0}) for t in (0, 100, 150, 200)] == [1.0, 1.0, 0.5, 0.0]
+
+
+def test_over_refuses_a_piece_of_less_than_one_update():
+    with pytest.raises(ValueError, match="over 4 updates the piece that ends at 0.1 has less than one update"):
+        (o.constant(steps=0.1) >> o.linear(steps=0.9)).over(4)
+    assert (o.constant(steps=0.1) >> o.linear(steps=0.9)).over(5).joints == (1, 5)
+
+
+def test_jitter_moves_a_value_by_a_share_of_itself():
+    plan = o.constant(value=2.0).jitter(0.25, seed=3)
+    values = [plan(t) for t in range(1, 400)]
+    assert all(1.5 < value < 2.5 for value in values)
+    assert min(values) < 1.55 and max(values) > 2.45
+    assert plan(np.arange(1, 400)).tolist() == values
+    assert DOWN.jitter(0.0)(5) == 0.5
+
+
+def test_a_running_product_ends_at_ten_million_updates():
+    plan = o.constant(value=1.0).running_product()
+    with pytest.raises(ValueError, match="is made for up to 10,000,000 updates, got 10,000,001"):
+        plan(10_000_001)
+    epochs = o.linear(start=1.0, steps=2).by_epoch().running_product()
+    assert [epochs(3, epoch) for epoch in (1, 2, 1)] == [1.0, 0.125, 1.0]  # nothing of one epoch is kept for another
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is written
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schedule", "written"),
+    [
+        (o.constant(), "constant(value=1.0, steps=None)"),
+        (o.linear(steps=9), "linear(start=1.0, end=0.0, steps=9)"),
+        (o.cosine(steps=9), "cosine(start=1.0, end=0.0, steps=9)"),
+        (o.polynomial(steps=9), "polynomial(start=1.0, end=0.0, steps=9, power=2.0)"),
+        (o.one_minus_power(steps=9), "one_minus_power(start=1.0, end=0.0, steps=9, power=0.5)"),
+        (o.geometric(end=0.1, steps=9), "geometric(start=1.0, end=0.1, steps=9)"),
+        (o.tanh(steps=9), "tanh(start=1.0, end=0.0, steps=9, lower=-7.0, upper=3.0)"),
+        (o.rex(steps=9), "rex(start=1.0, end=0.0, steps=9, beta=0.5)"),
+        (o.hyperbolic(steps=9, upper_bound=9), "hyperbolic(start=1.0, end=0.0, steps=9, upper_bound=9)"),
+        (o.exponential(factor=0.5), "exponential(start=1.0, factor=0.5, every=1.0)"),
+        (o.inverse_sqrt(timescale=9), "inverse_sqrt(start=1.0, timescale=9)"),
+        (o.power_law(timescale=9, power=1.0), "power_law(start=1.0, timescale=9, power=1.0)"),
+        (o.step_decay(factor=0.5, every=9), "step_decay(start=1.0, factor=0.5, every=9)"),
+        (o.milestones(at=(9,)), "milestones(start=1.0, factor=0.1, at=(9,))"),
+        (o.constant(value=0.5).warmup(9), "warmup(constant(value=0.5, steps=None), steps=9, start=0.0)"),
+        (DOWN.cooldown(at=5, steps=2), "cooldown(linear(start=1.0, end=0.0, steps=10), at=5, steps=2, end=0.0)"),
+        (DOWN.clamp(), "clamp(linear(start=1.0, end=0.0, steps=10), floor=0.0, ceiling=None)"),
+        (DOWN.staircase(5), "staircase(linear(start=1.0, end=0.0, steps=10), every=5, closed='right')"),
+        (DOWN.jitter(0.5), "jitter(linear(start=1.0, end=0.0, steps=10), amount=0.5, seed=0)"),
+        (
+            DOWN.repeat(),
+            "repeat(linear(start=1.0, end=0.0, steps=10), times=None, every=10, stretch=1.0, scale=1.0, closed='right')",
+        ),
+    ],
+    ids=lambda value: value.lr_fn.name if isinstance(value, o.Schedule) else "",
+)
+def test_what_is_left_out_is_written_with_its_default(schedule, written):
+    assert repr(schedule) == written
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: DOWN.warmup(1, 0.5),
+        lambda: DOWN.then(DOWN, 5),
+        lambda: DOWN.cooldown(5, 2),
+        lambda: DOWN.clamp(0.5),
+        lambda: DOWN.repeat(2, 5),
+        lambda: DOWN.staircase(5, "left"),
+        lambda: DOWN.jitter(0.5, 3),
+        lambda: DOWN.plot(100),
+        lambda: DOWN.table(100),
+        lambda: o.warmup(DOWN, 1, 0.5),
+        lambda: o.then(DOWN, DOWN, 5),
+        lambda: o.repeat(DOWN, 2, 5),
+    ],
+)
+def test_options_are_given_by_name(call):
+    with pytest.raises(TypeError, match=r"positional argument|by position"):
+        call()
+
+
+def test_products_and_joined_pieces_of_something_else_are_refused():
+    for call in (lambda: DOWN * "2", lambda: "2" * DOWN, lambda: DOWN >> 0.5, lambda: 0.5 >> DOWN, lambda: DOWN * None):
+        with pytest.raises(TypeError, match="unsupported operand|can't multiply"):
+            call()
