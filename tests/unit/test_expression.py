@@ -91,7 +91,25 @@ def test_the_same_formula_is_equal_however_it_was_typed():
         ("math.factorial(t)", "unknown function 'math.factorial'"),
         ("sqrt(t, 2)", "sqrt takes 1, got 2 arguments"),
         ("min(t)", "min takes at least 2, got 1 arguments"),
-        ("lambda a, b: a", "a lambda of one argument is read"),
+        *(
+            (text, "a lambda of one argument is read")
+            for text in (
+                "lambda: 1",
+                "lambda a, b: a",
+                "lambda *a: 1",
+                "lambda **a: 1",
+                "lambda *, t: t",
+                "lambda a=1: a",
+                "lambda a, *b: a",
+                "lambda a, **b: a",
+                "lambda a, *, b: a",
+            )
+        ),
+        ("pow(t)", "pow takes 2, got 1 arguments"),
+        ("pow(t, 2, 3)", "pow takes 2, got 3 arguments"),
+        ("abs(t, 2)", "abs takes 1, got 2 arguments"),
+        ("floor()", "has no place in a formula"),
+        (f"max({', '.join(['t'] * 101)})", "max takes at least 2, got 101 arguments"),
         ("step * 2", "'step' has no place in a formula"),
         ("t if", "is not a formula: invalid syntax"),
         ("", "has no place in a formula"),
@@ -122,6 +140,33 @@ def test_refuses_what_is_no_formula(text, message):
 def test_says_where_a_formula_has_no_value(text, message):
     with pytest.raises(ValueError, match=message):
         o.expression(text=text)(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("-" * 60 + "t", 3.0),  # as deep as can be, and as long
+        ("t + " * 2 + " " * 9_991 + "t", 9.0),
+        (f"max({', '.join(['t'] * 100)})", 3.0),
+        ("lambda t, /: t", 3.0),
+        ("+t", 3.0),
+        ("numpy.sqrt(t * 12)", 6.0),
+        ("torch.exp(t - t) + np.cos(0) + jnp.sin(0)", 2.0),
+        ("not t", 0.0),
+        ("t > 2", 1.0),
+        ("t // 2 + t % 2", 2.0),
+        ("t == 3", 1.0),
+        ("t != 3", 0.0),
+        ("t >= 3 and t <= 3", 1.0),
+        ("1e300 + 0 * t", 1e300),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_is_read_has_a_value_for_numbers_and_arrays(text, value):
+    s = o.expression(text=text)
+    assert s(3) == value
+    assert type(s(3)) is float
+    assert s(np.array([3.0, 3.0])).tolist() == [value, value]
 
 
 def test_is_text():

@@ -252,7 +252,18 @@ def test_take():
 
 @pytest.mark.parametrize(
     ("real_step", "expected"),
-    [(0.0, 1.0), (2.0, 1.0), (4.0, 2.0), (6.0, 3.0), (7.0, 2.0), (9.0, 0.0), (10.0, 0.0), (1e9, 0.0)],
+    [
+        (0.0, 1.0),
+        (2.0, 1.0),
+        (2.5, 1.25),
+        (4.0, 2.0),
+        (6.0, 3.0),
+        (6.25, 2.75),
+        (7.0, 2.0),
+        (9.0, 0.0),
+        (10.0, 0.0),
+        (1e9, 0.0),
+    ],
 )
 def test_interpolate(real_step, expected):
     _check(lambda t: ops.interpolate(t, (2, 6.0, 9.0), (1, 3.0, 0.0)), [real_step], expected)

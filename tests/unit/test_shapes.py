@@ -127,3 +127,21 @@ def test_an_endless_repetition_lists_its_first_cycles():
     joints = o.cosine(steps=7).repeat().joints
     assert joints[:3] == (7.0, 14.0, 21.0)
     assert len(joints) == 100
+
+
+def test_stairs_without_an_end_list_a_hundred_edges():
+    assert o.step_decay(factor=0.5, every=10).joints == tuple(range(10, 1_001, 10))
+
+
+def test_joints_of_tables_are_their_updates_but_not_the_instant_before_the_first():
+    assert o.piecewise_linear(at=(0, 1, 5), values=(0.1, 0.2, 0.3)).joints == (1, 5)
+    assert o.milestones(at=(0.5, 7)).joints == (0.5, 7)
+
+
+@pytest.mark.parametrize(("factor", "count"), [(math.e, 700), (10.0, 304)])
+def test_milestones_whose_rate_would_overflow_are_refused(factor, count):
+    assert o.milestones(factor=factor, at=range(1, count + 1))(10**6) == pytest.approx(factor**count)
+    with pytest.raises(ValueError, match="the rate would overflow"):
+        o.milestones(factor=factor, at=range(1, count + 10))
+    with pytest.raises(ValueError, match="the rate would overflow"):
+        o.milestones(start=1e9, factor=factor, at=range(1, count))

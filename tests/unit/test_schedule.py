@@ -1,0 +1,159 @@
+"""What every schedule does, whatever its formula: clocks, types, nesting, other parameters, facts, equality."""
+
+import math
+
+import numpy as np
+import pytest
+
+import optimsche as o
+from optimsche import Rate, lr_fn
+
+PLAN = o.linear(start=1.0, steps=10)
+
+
+@lr_fn
+def of_numpy(real_step, epoch, *, peak: Rate):
+    return np.float64(peak) * epoch
+
+
+@lr_fn
+def whole(real_step, epoch):
+    return 3
+
+
+@lr_fn
+def nothing(real_step, epoch):
+    return None
+
+
+@pytest.mark.parametrize("clocks", [(2,), (2.5,), (2, 1.0), (2, 1), (2.5, 1.5), (np.int64(2),), (np.float32(2),)])
+def test_a_number_for_numbers_is_a_float(clocks):
+    for plan in (PLAN, of_numpy(peak=0.1), whole()):
+        assert type(plan(*clocks)) is float
+
+
+@pytest.mark.parametrize("clocks", [(2,), (2.5,), (2, 1.5)])
+def test_a_formula_that_returns_no_number_is_named(clocks):
+    with pytest.raises(
+        TypeError, match=rf"an lr function returns a number; nothing returned None for real_step={clocks[0]}"
+    ):
+        nothing()(*clocks)
+
+
+@pytest.mark.parametrize("bad", [-1, -0.5, math.nan, math.inf, -math.inf, 1e301, 10**400])
+@pytest.mark.parametrize("calls", [0, 100])
+def test_a_clock_out_of_range_is_refused_however_often_the_plan_was_called(bad, calls):
+    plan = o.cosine(steps=10).warmup(2)
+    for t in range(calls):
+        plan(t)
+    for clocks in ((bad,), (bad, 1.0), (bad, 2)):
+        with pytest.raises(ValueError, match="real_step must be a finite number >= 0"):
+            plan(*clocks)
+    for clocks in ((3, bad), (3.5, bad), (np.array([1, 2]), bad)):
+        with pytest.raises(ValueError, match="epoch must be"):
+            plan(*clocks)
+
+
+@pytest.mark.parametrize("t", [0, 1, 2**53 - 1, 2**53, 2**53 + 1, 2**60, 10**18])
+def test_a_whole_number_is_the_float_nearest_to_it(t):
+    far = o.inverse_sqrt(timescale=10**6)
+    assert far(t) == far(float(t)) == far(t, 1.0) == far(t, 1) == far(np.array([float(t)]))[0]
+
+
+@pytest.mark.parametrize("epoch", [0, 0.0, 0.5, 1, 1.0, 7, 2.0**53, 2.0**54, 1e300])
+def test_epochs_are_numbers_from_zero(epoch):
+    plan = o.inverse_sqrt(timescale=10.0).by_epoch()
+    expected = (1 + max(epoch - 1.0, 0.0) / 10.0) ** -0.5
+    assert plan(3, epoch) == plan(3.0, epoch) == pytest.approx(expected, rel=1e-15)
+    assert plan(np.array([3, 4]), epoch).tolist() == pytest.approx([expected] * 2, rel=1e-15)
+    assert plan(3, np.array([epoch, epoch], dtype=float)).tolist() == pytest.approx([expected] * 2, rel=1e-15)
+
+
+def test_schedules_are_nested_a_hundred_deep_and_no_more():
+    plan = PLAN
+    for _ in range(99):
+        plan = plan * 1.0
+    assert plan(5) == 0.5
+    with pytest.raises(ValueError, match="scale: schedules can be nested 100 deep, and this would be one more"):
+        plan * 1.0
+    with pytest.raises(ValueError, match="then: schedules can be nested 100 deep"):
+        PLAN >> plan
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"strat": 0.5}, r"apply: linear has no parameter 'strat'; did you mean 'start'\?"),
+        ({"start": 0.5, "wibble": 1}, r"apply: linear has no parameter 'wibble'"),
+    ],
+)
+def test_apply_refuses_a_parameter_that_is_not_there(params, message):
+    with pytest.raises(TypeError, match=message):
+        PLAN.apply(1, 1, params)
+
+
+def test_apply_goes_into_schedules_inside():
+    plan = PLAN.warmup(4) * 0.5
+    assert plan.apply(14, 1, {}) == plan(14)
+    assert plan.apply(2, 1, {"schedule": {"steps": 2, "schedule": {"start": 3.0}}}) == 1.5
+    with pytest.raises(TypeError, match=r"scale's schedule takes a dictionary of the parameters of warmup, got 0\.5"):
+        plan.apply(2, 1, {"schedule": 0.5})
+    table = o.piecewise_constant(values=(0.1, 0.2), at=(5,))
+    assert table.apply(9, 1, {"values": [0.3, 0.4]}) == 0.4
+    growing = o.constant().repeat(every=2)
+    assert growing.apply(5, 1, {"scale": 2.0}) == 4.0  # ranges are not checked
+
+
+def test_facts():
+    plan = PLAN.warmup(4) * 0.5
+    assert plan.lr_fn is o.scale
+    assert list(plan.arguments) == ["schedule", "factor"]
+    assert plan.lr_fn(**plan.arguments) == plan
+    assert plan.params["schedule"]["schedule"] == {"start": 1.0, "end": 0.0, "steps": 10}
+    assert [p.counts_epochs for p in (plan, PLAN.by_epoch(), PLAN * PLAN.by_epoch())] == [False, True, True]
+    assert (whole().length, whole().joints) == (math.inf, ())
+    assert (o.constant(steps=5).length, o.constant(steps=5).joints) == (5.0, (5.0,))
+    assert repr(o.cosine) == "<lr function cosine(start, end, steps)>"
+
+
+def test_what_is_equal_and_what_is_not():
+    assert o.linear(start=1, steps=10.0) == PLAN
+    assert hash(PLAN) == hash(o.linear(start=1.0, steps=10))
+    assert o.linear(start=0.5, steps=10) != PLAN
+    assert o.cosine(start=1.0, steps=10) != PLAN
+    assert PLAN != "linear(start=1.0, end=0.0, steps=10)"
+    assert len({PLAN, o.linear(start=1.0, steps=10), o.cosine(steps=10)}) == 2
+    assert o.linear == o.linear
+    assert o.linear != o.cosine
+
+
+def test_annotations_as_text_find_what_is_defined_around_the_function():
+    Mine = Rate
+    namespace = {"lr_fn": lr_fn}
+    code = "def around(Mine):\n @lr_fn\n def f(real_step, epoch, *, peak: 'Mine'):\n  Mine; return peak\n return f"
+    exec(code, namespace)
+    made = namespace["around"](Mine)
+    assert made(peak=0.5)(1) == 0.5
+    with pytest.raises(ValueError, match="peak"):
+        made(peak=-1.0)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda: None,
+        "def f(real_step): pass",
+        "def f(epoch, real_step): pass",
+        "def f(epoch, t, *, peak=0.1): pass",
+        "def f(real_step, epoch=1): pass",
+        "def f(real_step, *, epoch): pass",
+        "def f(*clocks): pass",
+    ],
+)
+def test_the_clocks_come_first(formula):
+    if isinstance(formula, str):
+        namespace = {}
+        exec(formula, namespace)
+        formula = namespace["f"]
+    with pytest.raises(TypeError, match=r"@lr_fn: .*(must begin with the clocks|define it with def)"):
+        lr_fn(formula)
