@@ -1,5 +1,6 @@
 """Exact values, lengths and joints of every combinator, on numbers, on arrays, and with arrays as parameters."""
 
+import inspect
 import math
 
 import numpy as np
@@ -48,6 +49,8 @@ def _check(schedule, values):
         (DOWN.shift(-9.5), {0.5: 0.0}, 0.5, (0.5,)),
         (DOWN.shift(-20), {0: 0.0}, 0, ()),
         (DOWN.shift(-20).shift(4), {0: 0.0, 9: 0.0}, 4, (4,)),
+        (DOWN.shift(-20).shift(0.5), {0: 0.0, 9: 0.0}, 0.5, (0.5,)),
+        (DOWN.shift(-20).shift(-1), {0: 0.0, 9: 0.0}, 0, ()),
         ((DOWN >> DOWN).shift(-10), {0: 0.0, 1: 0.9, 10: 0.0}, 10, (10,)),
         (DOWN.stretch(3), {0: 1.0, 15: 0.5, 30: 0.0}, 30, (30,)),
         (DOWN.stretch(0.5), {0: 1.0, 2.5: 0.5, 5: 0.0}, 5, (5,)),
@@ -118,6 +121,12 @@ def test_a_repetition_is_where_counting_cycles_says(every, stretch, times, close
     halved = falling.apply(STEPS[:, None], 1, {"stretch": row, "scale": np.array([1.0, 0.5])})
     assert halved[:, 0].tolist() == [1.0] * len(STEPS)
     assert halved[:, 1].tolist() == factors
+
+
+def test_a_clock_just_before_a_cycle_that_counts_as_its_beginning_is_no_negative_one():
+    plan = CLOCK.repeat(every=10, stretch=2, closed="left")
+    nearly = 30 - 2.0**-30
+    assert [plan(nearly), *plan(np.array([nearly]))] == [0.0, 0.0]
 
 
 def test_lengths_and_joints_of_cycles():
@@ -287,6 +296,14 @@ def test_what_is_left_out_is_written_with_its_default(schedule, written):
 def test_options_are_given_by_name(call):
     with pytest.raises(TypeError, match=r"positional argument|by position"):
         call()
+
+
+@pytest.mark.parametrize("name", ["plot", "table", *(f for f in o.combinators.__all__ if f != "sequence")])
+def test_a_method_has_the_defaults_of_its_function(name):
+    def options(function):
+        return {p.name: p.default for p in inspect.signature(function).parameters.values() if p.default is not p.empty}
+
+    assert options(getattr(o.Schedule, name)) == options(getattr(o, name))
 
 
 def test_products_and_joined_pieces_of_something_else_are_refused():
