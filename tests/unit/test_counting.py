@@ -54,6 +54,43 @@ def test_a_resumed_run_plays_no_closed_window_again_and_no_open_one_in_part(step
         )
 
 
+def _growing(update, stages):
+    return next(size for first, size in reversed(stages.items()) if first <= update)
+
+
+@given(
+    sizes=st.lists(small, min_size=1, max_size=4),
+    lengths=st.lists(small, min_size=3, max_size=3),
+    epochs=small,
+    steps_per_epoch=small,
+    cut=st.booleans(),
+)
+def test_windows_that_grow_are_those_that_a_loop_counts(sizes, lengths, epochs, steps_per_epoch, cut):
+    firsts = [1, *(1 + sum(lengths[:k]) for k in range(1, len(sizes)))]
+    stages = dict(zip(firsts, sizes, strict=True))
+    windows = [[]]
+    for step_num in range(1, epochs * steps_per_epoch + 1):
+        windows[-1].append(step_num)
+        if len(windows[-1]) == _growing(len(windows), stages) or (cut and step_num % steps_per_epoch == 0):
+            windows.append([])
+    *whole, _ = windows  # the last one is empty, or the run ends inside it
+    per_epoch = steps_per_epoch if cut else None
+    for number, window in enumerate(whole, 1):
+        expected = (number, window[0], window[-1])
+        assert [counting.window_of(step_num, stages, per_epoch) for step_num in window] == [expected] * len(window)
+        assert counting.window_of_update(number, stages, per_epoch) == expected
+        assert counting.next_window(window[0], stages, per_epoch) == window[-1] + 1
+        assert counting.resume_step(window[-1], stages, per_epoch) == window[-1] + 1
+    if cut:
+        assert counting.total_updates(epochs, steps_per_epoch, stages) == len(whole)
+
+
+def test_a_run_without_epochs_has_no_updates():
+    assert counting.total_updates(0, 10) == 0
+    assert counting.window_of_update(1) == (1, 1, 1)
+    assert counting.window_of(7) == (7, 7, 7)
+
+
 def test_speechains_numbers():
     """Without epochs: real_step = (step_num - 1) // accum_grad + 1, as SpeeChain counts."""
     assert all(counting.real_step(n, accum_grad=8) == (n - 1) // 8 + 1 for n in range(1, 100))
@@ -63,6 +100,8 @@ def test_numpy_integers_count_too():
     window = counting.window_of(np.int64(9), np.int32(4), np.int64(10))
     assert window == (3, 9, 10)
     assert type(window.real_step) is int
+    assert counting.real_step(np.array(9), 4) == 3
+    assert counting.real_step(9, {np.int64(1): np.int32(4)}) == 3
 
 
 @pytest.mark.parametrize(
@@ -79,6 +118,26 @@ def test_numpy_integers_count_too():
         (lambda: counting.epoch_of(1, None), TypeError, "steps_per_epoch must be a whole number"),
         (lambda: counting.resume_step(-1), ValueError, r"step_num must be >= 0 .*0 if there was none"),
         (lambda: counting.total_updates(-1, 10), ValueError, "epochs must be >= 0"),
+        (lambda: counting.window_of_update(0), ValueError, r"real_step=0: real_step must be >= 1 .*got 0"),
+        (lambda: counting.window_of_update(1, 1, 0), ValueError, "steps_per_epoch must be >= 1"),
+        (lambda: counting.total_updates(0, 10, 0), ValueError, "accum_grad must be >= 1"),
+        (
+            lambda: counting.real_step(1, {}),
+            ValueError,
+            r"accum_grad=\{\}: the stages must begin with update 1 and rise",
+        ),
+        (lambda: counting.real_step(1, {2: 1}), ValueError, r"accum_grad=\{2: 1\}: the stages must begin with"),
+        (lambda: counting.real_step(1, {1: 1, 5: 2, 3: 4}), ValueError, "the stages must begin with update 1 and rise"),
+        (lambda: counting.real_step(1, {1: 1, 0: 4}), ValueError, "accum_grad must be >= 1"),
+        (lambda: counting.real_step(1, {1: 0}), ValueError, r"accum_grad\[1\] must be >= 1"),
+        (lambda: counting.real_step(1, {1: 1.5}), TypeError, r"accum_grad\[1\] must be a whole number"),
+        (lambda: counting.real_step(1, {"1": 1}), TypeError, "accum_grad must be a whole number"),
+        (lambda: counting.real_step(np.bool_(True)), TypeError, "step_num must be a whole number .*got bool"),
+        (lambda: counting.real_step(np.array(True)), TypeError, "step_num must be a whole number .*got ndarray"),
+        (lambda: counting.real_step(np.array([1, 2])), TypeError, r"Write step_num=len\(\.\.\.\)"),
+        (lambda: counting.total_updates(1, ["a", "b"]), TypeError, r"list\.\n    Write steps_per_epoch=len\(\.\.\.\)"),
+        (lambda: counting.real_step({1}), TypeError, r"Write step_num=len\(\.\.\.\)"),
+        (lambda: counting.real_step(iter([1])), TypeError, r"got list_iterator\.$"),
         (lambda: counting.total_updates(1, 0), ValueError, r"steps_per_epoch must be >= 1 .*len\(loader\)"),
     ],
 )
