@@ -60,13 +60,13 @@ def test_a_whole_number_is_the_float_nearest_to_it(t):
     assert far(t) == far(float(t)) == far(t, 1.0) == far(t, 1) == far(np.array([float(t)]))[0]
 
 
-@pytest.mark.parametrize("epoch", [0, 0.0, 0.5, 1, 1.0, 7, 2.0**53, 2.0**54, 1e300])
 def test_whole_numbers_too_large_for_a_float_are_rounded_first():
     plan = o.linear(start=1.0, steps=2**54) * o.linear(start=3.0, steps=10**17)
     steps = [2**53 + k for k in range(101)]
     assert [plan(t) for t in steps] == [plan(float(t)) for t in steps]
 
 
+@pytest.mark.parametrize("epoch", [0, 0.0, 0.5, 1, 1.0, 7, 2.0**53, 2.0**54, 1e300])
 def test_epochs_are_numbers_from_zero(epoch):
     plan = o.inverse_sqrt(timescale=10.0).by_epoch()
     expected = (1 + max(epoch - 1.0, 0.0) / 10.0) ** -0.5
