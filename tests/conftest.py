@@ -2,12 +2,20 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
-# A mutant is judged by the same examples each time, and many are judged.
-settings.register_profile("mutation", settings.get_profile("quick"), max_examples=8, derandomize=True, database=None)
+# Many mutants are judged, by the same examples each time; that one fails is all that matters.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("quick"),
+    max_examples=8,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    report_multiple_bugs=False,
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 # Read by type checkers, never run.
