@@ -1,10 +1,22 @@
 #!/usr/bin/env bash
-# Do the tests of the core notice? The quick ones first; PyTorch and JAX are loaded only for what survives those.
+# Do the tests of the core notice? Those of the changed file first; PyTorch and JAX are loaded only for what survives.
 set -euo pipefail
 export HYPOTHESIS_PROFILE=mutation OMP_NUM_THREADS=1 # several judges may share the machine
-judge() { timeout 40 python -m pytest -x -q -p no:cacheprovider "$@"; }
+judge() { timeout 100 python -m pytest -x -q --tb=no -p no:cacheprovider "$@"; }
 
-judge tests/unit/test_{ops,shapes,schedule,combinators,counting,text,own_lr_fn,json_schema,wrong_calls,expression,jitter}.py \
-    tests/parity/test_curves.py tests/property/test_{segments,values,laws,combinators,flat_code}.py \
+changed=$(ls -t optimsche/*.py optimsche/*/*.py | head -1)
+rm -rf "$(dirname "$changed")/__pycache__" # Python may take code of the same second and size for unchanged
+case $changed in
+    *ops.py) judge tests/unit/test_ops.py ;;
+    *schedule.py) judge tests/unit/test_{schedule,own_lr_fn}.py ;;
+    *text.py) judge tests/unit/test_text.py ;;
+    *counting.py) judge tests/unit/test_counting.py ;;
+    *combinators/*) judge tests/unit/test_combinators.py ;;
+    *expression.py) judge tests/unit/test_expression.py -k "not tensor" ;;
+    *lr_fns/*) judge tests/unit/test_shapes.py tests/parity/test_curves.py ;;
+esac
+judge tests/unit/test_{ops,shapes,schedule,combinators,counting,text,own_lr_fn,json_schema,wrong_calls,expression}.py \
+    tests/unit/test_jitter.py tests/parity/test_curves.py \
+    tests/property/test_{segments,values,laws,combinators,flat_code}.py \
     -k "not jax and not tensor and not drawn_at_every_depth and not fresh_process"
-judge tests/property/test_backends.py -k "not compiled"
+judge tests/property/test_backends.py tests/unit/test_{jitter,expression}.py -k "not compiled"

@@ -85,6 +85,16 @@ def test_windows_that_grow_are_those_that_a_loop_counts(sizes, lengths, epochs, 
         assert counting.total_updates(epochs, steps_per_epoch, stages) == len(whole)
 
 
+def test_without_accumulation_every_micro_batch_is_an_update():
+    assert counting.real_step(7) == 7
+    assert counting.closes_window(7)
+    assert counting.window_size(7) == 1
+    assert counting.resume_step(7) == 8
+    assert counting.next_window(7) == 8
+    assert counting.window_of(7, 1) == counting.window_of_update(7, 1) == (7, 7, 7)
+    assert counting.total_updates(2, 10) == 20
+
+
 def test_a_run_without_epochs_has_no_updates():
     assert counting.total_updates(0, 10) == 0
     assert counting.window_of_update(1) == (1, 1, 1)

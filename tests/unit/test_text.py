@@ -99,6 +99,72 @@ def test_parse_points_at_where_it_stopped(text, character):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "deepest"),
+    [
+        ("linear(steps=", ")", 249),
+        ("linear(steps=1 + (1 + (1 + (2 * (", "))))) ", 245),
+        ("shift(" * 99 + "linear(steps=", ")" + ", 1)" * 99, 150),
+        ("shift(schedule=" * 99 + "linear(steps=", ")" + ", by=1)" * 99, 150),
+        ("linear(steps=", ")" + ".shift(1)" * 99, 150),
+        ("0.5 * " * 1 + "linear(steps=", ")" + " * 1.0" * 98, 150),
+        ("milestones(at=[", "])", 248),
+    ],
+)
+def test_parse_reads_250_levels_and_no_more(before, after, deepest):
+    assert isinstance(parse(before + "+" * deepest + "9" + after), o.Schedule)
+    with pytest.raises(ValueError, match="nested more than 250 deep"):
+        parse(before + "+" * (deepest + 1) + "9" + after)
+
+
+def test_texts_are_shown_up_to_80_characters():
+    with pytest.raises(ValueError, match=f"at character 1 of '{'x' * 80}': unknown lr function"):
+        parse("x" * 80)
+    with pytest.raises(ValueError, match=rf"at character 1 of '{'x' * 77}\.\.\.': unknown lr function"):
+        parse("x" * 81)
+    with pytest.raises(ValueError, match=f"'{{{'1, ' * 13}' has no place in a schedule; known are numbers"):
+        parse("{" + "1, " * 40 + "1}")  # the part that has no place, up to 40
+
+
+def test_the_longest_text():
+    assert parse("constant()" + " " * 999_990) == o.constant()
+    with pytest.raises(ValueError, match="the text has 1000001 characters; at most 1000000 are read"):
+        parse("constant()" + " " * 999_991)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("linear(steps=9)\n  .shift(\n  cosin(steps=3))", "at character 29 of"),
+        ("é(steps=9)", "at character 1 of .*unknown lr function or plan 'é'"),
+        ("constant(value=1) * 2 * é", "at character 25 of .*unknown lr function or plan 'é'"),
+        ("   cosin(steps=3)", "at character 4 of"),
+        ("cosine(steps=9).shift(True)", "by must be a number .*got True"),
+        ("+True", "a sign stands before a number, not before True"),
+        ("True * linear(steps=9)", "numbers take"),
+        ("linear(steps=9) * None", "numbers take"),
+        ("1 - 2", "is a int, not a schedule"),
+        ("(1, 2)", "is a tuple, not a schedule"),
+        ("linear(steps=9) - linear(steps=9)", "schedules are joined by >>"),
+        ("2 >> linear(steps=9)", "schedules are joined by >>"),
+        ("linear(steps=9) / 2", "schedules are joined by >>"),
+        ("linear(steps=9) * -1", "at character 1 of .*factor must be"),
+        ("   ", "the text is empty, which is not an expression"),
+    ],
+)
+def test_parse_says_what_and_where(text, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        parse(text)
+
+
+def test_signs_and_lists_are_those_of_the_text():
+    assert parse("linear(steps=10).shift(-3)").params["by"] == -3
+    assert parse("linear(steps=10).shift(+3)").params["by"] == 3
+    assert parse("linear(steps=10 - 3)").params["steps"] == 7
+    assert parse("linear(steps=7 / 2)").params["steps"] == 3.5
+    assert parse("milestones(at=[1, 2 * 3])").params["at"] == (1, 6)
+
+
 def test_parse_does_not_warn_as_if_text_were_a_program():
     with pytest.raises(ValueError, match="has no place in a schedule"):
         parse("9in (1,)")  # warnings are errors here: the parser's own would come first
@@ -144,6 +210,13 @@ def test_to_dict_is_plain_data():
         ({"constant": None}, o.constant()),
         ({"noam": {"peak": "2e-3", "warmup_steps": 16_000}}, o.noam(peak=2e-3, warmup_steps=16_000)),
         ({"milestones": {"at": ["30", 60]}}, o.milestones(at=(30, 60))),
+        ({"scale": {"schedule": {"linear": {"steps": 9}}, "factor": "0.5"}}, o.linear(steps=9) * 0.5),
+        (
+            {"scale": {"schedule": "linear(steps=9)", "factor": "linear(steps=9)"}},
+            o.linear(steps=9) * o.linear(steps=9),
+        ),
+        ({"expression": {"text": "1 / (t + 1)"}}, o.expression(text="1 / (t + 1)")),
+        ({"expression": {"text": "3"}}, o.expression(text="3")),
     ],
 )
 def test_from_dict_reads_what_a_person_writes(data, expected):
@@ -170,6 +243,9 @@ def test_from_dict_reads_what_a_person_writes(data, expected):
         ),
         ({"warmup": {"schedule": "many", "steps": 1}}, "at warmup.schedule: parse: "),
         ({3: {}}, "unknown lr function or plan 3"),
+        ("cosine(steps=9)", "a schedule is one name .*got \"'cosine.*; text is read by parse"),
+        ({"repeat": {"schedule": {"linear": {"steps": 9}}, "closed": "up"}}, "at repeat: .*closed must be"),
+        ({"scale": {"schedule": {"linear": {"steps": 9}}, "factor": "-1"}}, "at scale: .*factor must be .*-1"),
     ],
 )
 def test_from_dict_refuses(data, message):
@@ -183,6 +259,32 @@ def test_from_dict_refuses_a_tree_made_huge_by_aliases():
         data = {"add": {"first": data, "second": data}}
     with pytest.raises(ValueError, match="more than 10000 schedules in one"):
         from_dict(data)
+
+
+def test_from_dict_reads_ten_thousand_schedules():
+    def tree(leaves):
+        if leaves == 1:
+            return {"constant": {"value": 0.0}}
+        return {"add": {"first": tree(leaves // 2), "second": tree(leaves - leaves // 2)}}
+
+    data = {"shift": {"schedule": tree(5_000), "by": 1}}  # 1 + 4,999 + 5,000
+    assert from_dict(data)(1) == 0.0
+    with pytest.raises(ValueError, match="more than 10000 schedules in one"):
+        from_dict({"shift": {"schedule": data, "by": 1}})
+
+
+def test_from_dict_counts_levels():
+    def nested(levels):
+        data = {"constant": {}}
+        for _ in range(levels):
+            data = {"shift": {"schedule": data, "by": 1}}
+        return data
+
+    assert from_dict(nested(99))(1) == 1.0
+    with pytest.raises(ValueError, match="schedules can be nested 100 deep"):
+        from_dict(nested(250))
+    with pytest.raises(ValueError, match="nested more than 250 deep"):
+        from_dict(nested(251))
 
 
 def test_from_dict_refuses_hostile_nesting():
