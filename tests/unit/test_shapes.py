@@ -145,3 +145,29 @@ def test_milestones_whose_rate_would_overflow_are_refused(factor, count):
         o.milestones(factor=factor, at=range(1, count + 10))
     with pytest.raises(ValueError, match="the rate would overflow"):
         o.milestones(start=1e9, factor=factor, at=range(1, count))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: o.milestones(at=(5, 5)), "at must increase, got 5 after 5"),
+        (lambda: o.piecewise_constant(at=(5, 3), values=(0.1, 0.2, 0.3)), "at must increase, got 3 after 5"),
+        (lambda: o.piecewise_linear(at=(5, 5), values=(0.1, 0.2)), "at must increase, got 5 after 5"),
+        (lambda: o.piecewise_linear(at=(5,), values=(0.1, 0.2)), "one rate for each update in at, got 2 for 1"),
+        (lambda: o.piecewise_constant(at=(5,), values=(0.1,)), "one rate more than at has updates, got 1 for 1"),
+        (lambda: o.rex(steps=9, beta=1), "beta must be finite and < 1"),
+        (lambda: o.hyperbolic(steps=9, upper_bound=8), "upper_bound must be >= steps, got upper_bound=8 and steps=9"),
+        (lambda: o.tanh(steps=9, lower=1, upper=1), "lower must be below upper, .* got lower=1 and upper=1"),
+        (lambda: o.tanh(steps=9, lower=100, upper=200), "tanh must rise between them"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_bend_may_be_anything_below_one():
+    assert o.rex(steps=9, beta=0.999)(0) == 1.0
+    assert o.rex(steps=4, beta=-3)(1) == pytest.approx((1 - 0.25) / (1 + 0.75))
+    assert o.rex(steps=4, beta=0)(1) == 0.75
+    assert o.hyperbolic(steps=9, upper_bound=9)(3) == pytest.approx(2 / 3)
