@@ -89,6 +89,16 @@ def _ends(found):
     return _ends(found.when) + _ends(found.otherwise) if isinstance(found, symbols.Choice) else 1
 
 
+def _parts(found):
+    """What is called from flat code."""
+    if isinstance(found, symbols.Choice):
+        return [part for inner in found for part in _parts(inner)]
+    if isinstance(found, symbols.Symbol):
+        called = [found.arguments[0]] if found.operation == "call" else []
+        return called + [part for inner in found.arguments for part in _parts(inner)]
+    return []
+
+
 @lr_fn
 def of_a_user(real_step, epoch, *, peak: Rate, every: Steps):
     return peak if real_step % every < 3 else math.sin(real_step) ** 2
@@ -156,6 +166,7 @@ def test_what_is_too_much_for_one_function_calls_parts_that_have_their_own(plan)
     steps = np.arange(4_000)
     expected = [plan._node.play(float(t), 1.0) for t in steps.tolist()]
     assert [plan(t) for t in steps.tolist()] == expected
+    assert all(part._node._for_numbers for part in _parts(plan._node.outcome()))
     assert plan(steps).tolist() == pytest.approx(expected, rel=1e-14)
     shuffled = np.random.default_rng(0).permutation(steps)
     assert plan(shuffled).tolist() == pytest.approx([expected[t] for t in shuffled], rel=1e-14)
