@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optimsche as o
+from optimsche import ops
 from tests.property.examples import PLAN, example
 from tests.property.strategies import any_schedule, epochs, every_lr_fn, plans, real_steps
 from tests.property.test_values import largest_value
@@ -134,6 +135,52 @@ def test_gradients_with_respect_to_parameters_are_those_of_finite_differences(na
     assert float(jax.grad(rate)(value)) == pytest.approx(expected, rel=1e-5, abs=1e-12)
 
 
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0, 2_000.0])
+def test_a_power_of_zero_has_a_gradient_of_zero(exponent):
+    base, power = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (0.0, exponent))
+    for result in (ops.power(base, power), ops.power(base, exponent)):
+        result.backward()
+        assert (result.item(), base.grad.item(), power.grad.item()) == (0.0, 0.0, 0.0)
+    assert jax.grad(ops.power, argnums=(0, 1))(0.0, exponent) == (0.0, 0.0)
+    assert jax.grad(ops.power)(0.0, exponent) == 0.0
+
+
+@pytest.mark.parametrize("t", [0.0, 3.0])
+def test_a_piece_of_no_length_has_a_gradient_of_zero(t):
+    step, steps = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (t, 0.0))
+    ops.progress(step, steps).backward()
+    assert (step.grad.item(), steps.grad.item()) == (0.0, 0.0)
+    assert jax.grad(ops.progress, argnums=(0, 1))(t, 0.0) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "make", [functools.partial(torch.tensor, dtype=torch.float64), jnp.asarray], ids=["torch", "jax"]
+)
+def test_arithmetic_is_that_of_numbers(make):
+    high, low, one = make([3.0, 1.0]), make([1.0, 2.0]), make(1.5)
+    for x, y, smaller, larger in [
+        (high, low, [1.0, 1.0], [3.0, 2.0]),
+        (high, 1.5, [1.5, 1.0], [3.0, 1.5]),
+        (1.5, high, [1.5, 1.0], [3.0, 1.5]),
+        (high, one, [1.5, 1.0], [3.0, 1.5]),
+    ]:
+        assert (ops.minimum(x, y).tolist(), ops.maximum(x, y).tolist()) == (smaller, larger)
+    assert ops.where(high > low, 0.1, 0.2).tolist() == [0.1, 0.2]
+    assert ops.where(high > low, high, 0.2).tolist() == [3.0, 0.2]
+    assert ops.where(high > low, 0.1, low).tolist() == [0.1, 2.0]
+    assert [ops.floor(one).tolist(), ops.nearest(make([2.5, 3.5])).tolist()] == [1.0, [2.0, 4.0]]
+    at, tall = make([10.0, 20.5, 30.0]), make([0.5, 0.25, 0.125])
+    steps = make([0.0, 10.0, 10.0 + 2.0**-30, 10.0 + 2.0**-28, 20.5, 31.0])
+    for points in ((10, 20.5, 30), at):
+        assert ops.count_below(points, steps).tolist() == [0, 0, 0, 1, 1, 3]
+    assert ops.count_below(at, 20.75).tolist() == 2
+    assert ops.take((0.5, 0.25, 0.125), ops.count_below(at, make([5.0, 25.0]))).tolist() == [0.5, 0.125]
+    assert ops.take(tall, 1).tolist() == 0.25
+    assert ops.interpolate(make([5.0, 10.0, 15.25, 20.5, 30.0, 99.0]), at, tall).tolist() == [
+        *(0.5, 0.5, 0.375, 0.25, 0.125, 0.125)
+    ]
+
+
 def test_a_row_of_peaks_against_a_column_of_steps_is_a_table():
     peaks = np.array([1e-4, 3e-4, 1e-3])
     for make in (np.asarray, torch.as_tensor, jnp.asarray):
@@ -176,12 +223,16 @@ def test_shapes_are_kept():
     assert o.constant(value=0.1)(np.arange(4)).tolist() == [0.1] * 4
     assert o.constant(value=0.1)(torch.arange(4)).tolist() == [0.1] * 4
     assert PLAN.by_epoch()(np.arange(4), np.array([1, 2, 3, 4])).tolist() == [PLAN(t) for t in range(4)]
-    assert PLAN.by_epoch()(7, np.array([1, 2])).tolist() == [PLAN(0), PLAN(1)]
+    for make in (np.array, torch.tensor, jnp.array):
+        assert PLAN.by_epoch()(7, make([1, 2])).tolist() == pytest.approx([PLAN(0), PLAN(1)], rel=1e-15)
 
 
 def test_float32_steps_stay_float32():
     assert PLAN(np.float32([1, 2])).dtype == np.float32
     assert PLAN(torch.tensor([1.0, 2.0])).dtype == torch.float32
+    narrow = torch.tensor([1.0, 2.0])
+    assert ops.where(narrow > 1.5, narrow, 0.1).dtype == ops.where(narrow > 1.5, 0.1, narrow).dtype == torch.float32
+    assert ops.interpolate(narrow, (1, 3), (0.5, 0.25)).tolist() == [0.5, 0.375]
 
 
 def _numbers_in(params, path=()):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optimsche as o
-from optimsche import Rate, Steps, lr_fn, symbols
+from optimsche import Rate, Steps, compiling, lr_fn, symbols
+from optimsche.schedule import LrFn
 from tests.property.examples import example
 from tests.property.strategies import any_schedule, built_in, epochs, plans, real_steps
 from tests.property.test_values import largest_value
@@ -69,6 +70,35 @@ def _operations(found):
     return set()
 
 
+@pytest.mark.parametrize(
+    ("plan", "ends"),
+    [
+        (o.constant(), 1),
+        (o.linear(steps=9), 3),
+        (o.linear(steps=9).warmup(3), 6),
+        (o.linear(steps=9).clamp(floor=0.1, ceiling=0.5), 3),
+        (o.step_decay(factor=0.5, every=9), 1),
+    ],
+    ids=repr,
+)
+def test_no_more_ways_are_written_out_than_there_are(plan, ends):
+    assert _ends(plan._node.outcome()) == ends
+
+
+def _ends(found):
+    return _ends(found.when) + _ends(found.otherwise) if isinstance(found, symbols.Choice) else 1
+
+
+def _parts(found):
+    """What is called from flat code."""
+    if isinstance(found, symbols.Choice):
+        return [part for inner in found for part in _parts(inner)]
+    if isinstance(found, symbols.Symbol):
+        called = [found.arguments[0]] if found.operation == "call" else []
+        return called + [part for inner in found.arguments for part in _parts(inner)]
+    return []
+
+
 @lr_fn
 def of_a_user(real_step, epoch, *, peak: Rate, every: Steps):
     return peak if real_step % every < 3 else math.sin(real_step) ** 2
@@ -91,10 +121,11 @@ def test_what_a_users_function_reads_is_read_at_every_call():
     def impure(real_step, epoch):
         return level[0]
 
-    plan = impure().shift(1)
-    before = [plan(t) for t in range(100)]
-    level[0] = 2.0
-    assert (before, [plan(t) for t in range(3)]) == ([1.0] * 100, [2.0] * 3)
+    for plan in (impure().shift(1), impure().warmup(4)):
+        level[0] = 1.0
+        before = [plan(t) for t in range(4, 104)]
+        level[0] = 2.0
+        assert (before, [plan(t) for t in range(4, 7)]) == ([1.0] * 100, [2.0] * 3)
 
 
 TABLE = o.piecewise_constant(values=[k % 7 for k in range(500)], at=range(1, 500))
@@ -104,6 +135,18 @@ def test_a_table_of_too_many_ways_is_not_written_out_and_still_plays():
     assert TABLE._node.outcome() is None
     steps = np.arange(4_000)
     assert TABLE(steps).tolist() == [TABLE(t) for t in steps.tolist()]
+
+
+@lr_fn(length=lambda: 200.0, joints=lambda: range(1, 201))
+def number_of_the_epoch(real_step, epoch):
+    return epoch
+
+
+def test_what_is_not_written_out_is_played_in_the_first_epoch_too():
+    plan = number_of_the_epoch().over(1_000)
+    assert plan._node.outcome() is None
+    assert [plan(t) for t in range(100)] == [1.0] * 100
+    assert [plan(t, 3) for t in range(100)] == [3.0] * 100
 
 
 @pytest.mark.parametrize(
@@ -123,9 +166,54 @@ def test_what_is_too_much_for_one_function_calls_parts_that_have_their_own(plan)
     steps = np.arange(4_000)
     expected = [plan._node.play(float(t), 1.0) for t in steps.tolist()]
     assert [plan(t) for t in steps.tolist()] == expected
+    assert all(part._node._for_numbers for part in _parts(plan._node.outcome()))
     assert plan(steps).tolist() == pytest.approx(expected, rel=1e-14)
     shuffled = np.random.default_rng(0).permutation(steps)
     assert plan(shuffled).tolist() == pytest.approx([expected[t] for t in shuffled], rel=1e-14)
+
+
+def test_flat_code_is_written_for_what_is_called_often():
+    plan = o.cosine(steps=100).warmup(10)
+    before = [plan(t) for t in range(20)]
+    assert plan._node._for_numbers is None
+    assert [plan(t) for t in range(20)] == before
+    assert plan._play.__code__.co_filename == "<schedule>"
+
+
+@pytest.mark.parametrize("refusal", [SyntaxError, RecursionError, MemoryError])
+def test_what_pythons_compiler_refuses_still_plays(monkeypatch, refusal):
+    def refuse(*_):
+        raise refusal
+
+    monkeypatch.setattr(compiling, "for_numbers", refuse)
+    monkeypatch.setattr(compiling, "Blocks", refuse)
+    plan = o.cosine(start=0.5, steps=200).warmup(10)
+    assert plan._node.for_blocks() is None
+    assert plan(np.arange(500)).tolist() == [plan(t) for t in range(500)]
+
+
+@pytest.mark.parametrize("refusal", [symbols.Untraceable, RecursionError])
+def test_what_cannot_be_followed_still_plays(monkeypatch, refusal):
+    def refuse(*_, **__):
+        raise refusal
+
+    monkeypatch.setattr(symbols, "outcome", refuse)
+    plan = o.cosine(start=0.5, steps=200).warmup(10)
+    assert plan(np.arange(500)).tolist() == [plan(t) for t in range(500)]
+    assert plan._node.outcome() is None
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, OverflowError, ZeroDivisionError, AttributeError])
+def test_a_formula_of_ours_that_fails_on_a_symbol_stays_a_call(error):
+    def numbers_only(real_step, epoch):
+        if type(real_step) is not float:
+            raise error
+        return real_step + epoch
+
+    numbers_only.__module__ = "optimsche.numbers_only"
+    plan = LrFn(numbers_only)().shift(1)
+    assert [plan(t) for t in range(100)] == [1.0, *(float(t) for t in range(1, 100))]
+    assert "call" in _operations(plan._node.outcome())
 
 
 def test_nesting_past_what_pythons_parser_takes_still_plays():

@@ -46,6 +46,7 @@ def _check(function, arguments, expected):
         (ops.power, [3.0, 2.0], 9.0),
         (ops.power, [0.0, 0.5], 0.0),
         (ops.power, [4.0, 0.5], 2.0),
+        (ops.power, [0.5, 2.0], 0.25),
         (ops.minimum, [1.0, 2.0], 1.0),
         (ops.minimum, [2.0, 1.0], 1.0),
         (ops.maximum, [1.0, 2.0], 2.0),
@@ -181,6 +182,12 @@ def test_switch_shows_neither_side_a_clock_of_the_other():
         assert seen == {"before": 10.0, "after": 0.0}
 
 
+def test_switch_has_the_common_shape_of_clocks_and_joints_also_where_all_are_on_one_side():
+    steps, joints = np.array([1.0, 2.0]), np.array([[5.0], [6.0]])
+    assert ops.switch(steps, joints, before=lambda t: t, after=lambda t: 0.0 * t).tolist() == [[1, 2], [1, 2]]
+    assert ops.switch(steps + 7, joints, before=lambda t: 0.0 * t, after=lambda t: t).tolist() == [[3, 4], [2, 3]]
+
+
 def test_switch_does_not_compute_the_side_that_no_element_is_on():
     def never(t):
         raise AssertionError("computed for nothing")
@@ -201,6 +208,7 @@ def test_switch_does_not_compute_the_side_that_no_element_is_on():
         (9.0, 10.0, "left", (0.0, 9.0)),
         (10.0, 10.0, "left", (1.0, 0.0)),
         (29.0, 10.0, "left", (2.0, 9.0)),
+        (0.5, 0.5, "right", (0.0, 0.5)),
         (0.75, 0.5, "right", (1.0, 0.25)),
         (0.75, 0.5, "left", (1.0, 0.25)),
         (2.0**53 - 1, 2.0**52, "right", (1.0, 2.0**52 - 1)),
@@ -212,6 +220,9 @@ def test_switch_does_not_compute_the_side_that_no_element_is_on():
         # However far the clock is, by no more than a 1,024th of a block, and no more than a quarter of an update.
         (2.0**42 + 2.0**-10, 1.0, "right", (2.0**42 - 1, 1.0 + 2.0**-10)),
         (2.0**42 + 2.0**-9, 1.0, "right", (2.0**42, 2.0**-9)),
+        (2.0**23 + 2.0**-10 + 2.0**-21, 1.0, "right", (2.0**23, 2.0**-10 + 2.0**-21)),
+        (2.0**42 + 1.0 - 2.0**-10, 1.0, "left", (2.0**42 + 1.0, 0.0)),
+        (2.0**42 + 1.0 - 2.0**-9, 1.0, "left", (2.0**42, 1.0 - 2.0**-9)),
         (2.0**42 + 0.25, 2.0**20, "right", (2.0**22 - 1, 2.0**20 + 0.25)),
         (2.0**42 + 0.5, 2.0**20, "right", (2.0**22, 0.5)),
     ],
@@ -228,8 +239,8 @@ POINTS = (10, 20.5, 30)
     [
         (0.0, 0),
         (10.0, 0),
-        (10.0 + 2.0**-30, 0),
-        (10.0 + 2.0**-28, 1),
+        (10.0 + 10.0 * 2.0**-32, 0),
+        (10.0 + 11.0 * 2.0**-32, 1),
         (11.0, 1),
         (20.5, 1),
         (21.0, 2),
@@ -248,6 +259,8 @@ def test_take():
     assert ops.take((0.5, 0.25), 1) == 0.25
     assert ops.take((1, 0.25), np.array([1, 0, 1])).tolist() == [0.25, 1.0, 0.25]
     assert ops.take(np.array([1.0, 0.25]), 0) == 1.0
+    with pytest.raises(TypeError, match="no arithmetic for float"):
+        ops.take((0.5, 0.25), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +280,11 @@ def test_take():
 )
 def test_interpolate(real_step, expected):
     _check(lambda t: ops.interpolate(t, (2, 6.0, 9.0), (1, 3.0, 0.0)), [real_step], expected)
+
+
+def test_a_line_through_one_point_is_flat():
+    _check(lambda t: ops.interpolate(t, (5.0,), (0.5,)), [5.0], 0.5)
+    assert ops.interpolate(np.array([0.0, 5.0, 9.0]), (5.0,), (0.5,)).tolist() == [0.5] * 3
 
 
 @pytest.mark.parametrize("value", [0, 1, 7.5, 1e300, 2**53 + 1, np.float32(0.5), np.int64(3)])
@@ -330,8 +348,8 @@ def test_words_are_32_bits():
     assert ops.words(3.0, 2.0**32 - 1) == (3, 2**32 - 1)
     (array,) = ops.words(np.array([3.0, 2.0**32 - 1]))
     assert (array.dtype, array.tolist()) == (np.int64, [3, 2**32 - 1])
-    assert ops.wrapped(2**32 + 5) == 5
-    assert ops.wrapped(np.array([2**32 + 5, 7])).tolist() == [5, 7]
+    assert (ops.wrapped(2**32 + 5), ops.wrapped(2**32 - 1)) == (5, 2**32 - 1)
+    assert ops.wrapped(np.array([2**32 + 5, 7, 2**32 - 1])).tolist() == [5, 7, 2**32 - 1]
     assert (ops.word(7, 3), ops.word(7, array).tolist()) == (7, 7)
     assert (ops.wide(2.5), ops.wide(np.ones(1, dtype=np.float32)).dtype) == (2.5, np.float64)
     assert type(ops.real_like(3, 1.0)) is float

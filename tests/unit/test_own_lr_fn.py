@@ -1,5 +1,6 @@
 """A user's own function under @lr_fn has everything that the built-in ones have."""
 
+import copy
 import inspect
 import math
 import pickle
@@ -97,6 +98,13 @@ def test_defining_it_again_replaces_it_quietly():
     assert o.parse("redefined(peak=0.5)")(1) == second(peak=0.5)(1) == 1.0
     assert first(peak=0.5)(1) == 0.5
     assert first(peak=0.5) != second(peak=0.5)
+    assert copy.copy(first) == first  # and not the one that has its name now
+
+
+def test_making_it_twice_of_one_function_changes_nothing():
+    again = lr_fn(falling.formula)
+    assert again == falling
+    assert pickle.loads(pickle.dumps(again(peak=0.1))) == falling(peak=0.1)
 
 
 def test_it_travels_by_value_to_a_process_that_does_not_have_it():

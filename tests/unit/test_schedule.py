@@ -40,6 +40,18 @@ def test_a_formula_that_returns_no_number_is_named(clocks):
         nothing()(*clocks)
 
 
+def test_a_formula_that_returns_text_is_named():
+    @lr_fn
+    def in_words(real_step, epoch):
+        return "fast"
+
+    for clocks in ((2,), (2.5,), (2, 1.5)):
+        with pytest.raises(
+            TypeError, match="an lr function returns a number; in_words returned 'fast' for real_step=2"
+        ):
+            in_words()(*clocks)
+
+
 @pytest.mark.parametrize("bad", [-1, -0.5, math.nan, math.inf, -math.inf, 1e301, 10**400])
 @pytest.mark.parametrize("calls", [0, 100])
 def test_a_clock_out_of_range_is_refused_however_often_the_plan_was_called(bad, calls):
@@ -64,6 +76,13 @@ def test_whole_numbers_too_large_for_a_float_are_rounded_first():
     plan = o.linear(start=1.0, steps=2**54) * o.linear(start=3.0, steps=10**17)
     steps = [2**53 + k for k in range(101)]
     assert [plan(t) for t in steps] == [plan(float(t)) for t in steps]
+
+
+@pytest.mark.parametrize("t", [2**53 + 1, 2**54 + 1])
+def test_a_joint_is_where_the_nearest_float_is(t):
+    plan = o.milestones(at=(2**53, 2**54), factor=0.5)
+    for _ in range(100):  # before and after it has flat code
+        assert plan(t) == plan(t, 1.0) == plan(float(t))
 
 
 @pytest.mark.parametrize("epoch", [0, 0.0, 0.5, 1, 1.0, 7, 2.0**53, 2.0**54, 1e300])
