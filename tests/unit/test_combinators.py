@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import optimsche as o
+from optimsche.combinators import running
 
 INF = math.inf
 # A schedule whose value is its clock: what a combinator does to the clock can be read off.
@@ -51,6 +52,8 @@ def _check(schedule, values):
         (DOWN.shift(-20).shift(4), {0: 0.0, 9: 0.0}, 4, (4,)),
         (DOWN.shift(-20).shift(0.5), {0: 0.0, 9: 0.0}, 0.5, (0.5,)),
         (DOWN.shift(-20).shift(-1), {0: 0.0, 9: 0.0}, 0, ()),
+        (DOWN.shift(-20).shift(0), {0: 0.0, 9: 0.0}, 0, ()),
+        (o.constant().shift(5), {0: 1.0, 9: 1.0}, INF, ()),
         ((DOWN >> DOWN).shift(-10), {0: 0.0, 1: 0.9, 10: 0.0}, 10, (10,)),
         (DOWN.stretch(3), {0: 1.0, 15: 0.5, 30: 0.0}, 30, (30,)),
         (DOWN.stretch(0.5), {0: 1.0, 2.5: 0.5, 5: 0.0}, 5, (5,)),
@@ -127,6 +130,27 @@ def test_a_clock_just_before_a_cycle_that_counts_as_its_beginning_is_no_negative
     plan = CLOCK.repeat(every=10, stretch=2, closed="left")
     nearly = 30 - 2.0**-30
     assert [plan(nearly), *plan(np.array([nearly]))] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("stretch", [1, 2])
+def test_how_far_from_a_joint_a_clock_still_counts_as_on_it(stretch):
+    begin = 96.0 if stretch == 2 else 64.0
+    slack = begin * 2.0**-32
+    once = o.constant(value=1.0)
+    right = once.repeat(every=32, stretch=stretch, scale=0.5)
+    left = once.repeat(every=32, stretch=stretch, scale=0.5, closed="left")
+    assert [right(begin + slack), right(begin + 2 * slack)] == [0.5, 0.25]
+    assert [left(begin - slack), left(begin - 2 * slack)] == [0.25, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("stretch", "expected"), [(1.0, [1.0, 1 / 3, 0.0, 0.5, 0.0]), (2.0, [1.0, 0.0, 0.75, 0.375, 0.0])]
+)
+def test_cycles_inside_a_fitted_length_may_grow_by_another_number(stretch, expected):
+    plan = o.linear(start=1.0, steps=4).repeat(2).over(12)
+    for given in (stretch, np.array(stretch)):
+        found = plan.apply(np.array([0.0, 4.0, 6.0, 9.0, 12.0]), 1, {"schedule": {"stretch": given}})
+        assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
 def test_lengths_and_joints_of_cycles():
@@ -211,6 +235,8 @@ def test_over_with_lengths_as_an_array_fits_each():
     table = plan.apply(np.array([[0.0], [50.0], [75.0], [100.0], [200.0]]), 1, {"steps": np.array(200.0)})
     assert table.ravel().tolist() == [1.0, 1.0, 1.0, 1.0, 0.0]
     assert plan.apply(150, 1, {"steps": 200}) == 0.5
+    steps = np.array([0.0, 25.0, 50.0, 100.0])
+    assert DOWN.over(100).apply(steps, 1, {"steps": np.array(200.0)}).tolist() == [1.0, 0.875, 0.75, 0.5]
     assert [plan.apply(t, 1, {"steps": 200.0}) for t in (0, 100, 150, 200)] == [1.0, 1.0, 0.5, 0.0]
 
 
@@ -228,6 +254,14 @@ def test_jitter_moves_a_value_by_a_share_of_itself():
     assert max(values) > 2.45
     assert plan(np.arange(1, 400)).tolist() == values
     assert DOWN.jitter(0.0)(5) == 0.5
+
+
+def test_a_running_product_has_a_longest_one(monkeypatch):
+    monkeypatch.setattr(running, "_MOST_FACTORS", 100)
+    plan = o.constant(value=1.0).running_product()
+    assert plan(100) == plan(100.5) == 1.0
+    with pytest.raises(ValueError, match="is made for up to 100 updates, got 101"):
+        plan(101)
 
 
 def test_a_running_product_ends_at_ten_million_updates():

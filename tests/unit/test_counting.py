@@ -93,6 +93,8 @@ def test_without_accumulation_every_micro_batch_is_an_update():
     assert counting.next_window(7) == 8
     assert counting.window_of(7, 1) == counting.window_of_update(7, 1) == (7, 7, 7)
     assert counting.total_updates(2, 10) == 20
+    assert counting.stages_of(4) == [(1, 4)]
+    assert counting.stages_of({1: 1, 101: 4}) == [(1, 1), (101, 4)]
 
 
 def test_a_run_without_epochs_has_no_updates():

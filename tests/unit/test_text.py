@@ -139,6 +139,8 @@ def test_the_longest_text():
         ("é(steps=9)", "at character 1 of .*unknown lr function or plan 'é'"),
         ("constant(value=1) * 2 * é", "at character 25 of .*unknown lr function or plan 'é'"),
         ("   cosin(steps=3)", "at character 4 of"),
+        ("   cosin(\n steps=3)", "at character 4 of"),
+        ("linear(steps=\0)", "is not an expression"),
         ("cosine(steps=9).shift(True)", "by must be a number .*got True"),
         ("+True", "a sign stands before a number, not before True"),
         ("True * linear(steps=9)", "numbers take"),
