@@ -89,6 +89,21 @@ def _ends(found):
     return _ends(found.when) + _ends(found.otherwise) if isinstance(found, symbols.Choice) else 1
 
 
+@pytest.mark.parametrize(
+    ("plan", "weight"),
+    [
+        (o.linear(steps=9), 1),
+        (o.linear(steps=9) >> o.linear(steps=9), 3),
+        ((o.linear(steps=9) >> o.linear(steps=9)) * o.constant(), 5),
+        (o.milestones(at=(2, 5, 7)), 4),
+        (o.piecewise_constant(at=(2, 5), values=(0.1, 0.7, 0.3)) * 2.0, 7),
+    ],
+    ids=repr,
+)
+def test_a_schedule_weighs_as_much_as_its_parts_and_tables_have_entries(plan, weight):
+    assert plan._node.weight == weight
+
+
 def _parts(found):
     """What is called from flat code."""
     if isinstance(found, symbols.Choice):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn
+from optimsche.schedule import LrFn
 
 
 @lr_fn
@@ -45,6 +46,7 @@ def test_it_prints_compares_and_travels():
 def test_its_signature_is_shown_without_the_clocks():
     assert list(inspect.signature(falling).parameters) == ["peak", "every"]
     assert inspect.signature(falling).parameters["every"].default == 100
+    assert inspect.get_annotations(falling) == {"peak": Rate, "every": Steps}
     assert falling.__doc__ == "Fall from peak to 0, again and again."
     assert repr(falling) == "<lr function falling(peak, every)>"
 
@@ -99,6 +101,12 @@ def test_defining_it_again_replaces_it_quietly():
     assert first(peak=0.5)(1) == 0.5
     assert first(peak=0.5) != second(peak=0.5)
     assert copy.copy(first) == first  # and not the one that has its name now
+
+
+def test_its_options_are_given_by_name():
+    for make in (lr_fn, LrFn):
+        with pytest.raises(TypeError, match="positional argument"):
+            make(falling.formula, None)
 
 
 def test_making_it_twice_of_one_function_changes_nothing():
