@@ -12,8 +12,8 @@ from optimsche.schedule import Schedule
 from optimsche.testing.laws import broken, clocks, largest_value
 
 BACKENDS = ("numpy", "torch", "jax")
-# XLA's own power and cosine differ from the C library's by more than NumPy's and PyTorch's do.
-_TIMES_ULPS = {"numpy": 1, "torch": 1, "jax": 8}
+# XLA's own power is an exponential of a logarithm: off by some ulp times the exponent, which is drawn up to 50.
+_TIMES_ULPS = {"numpy": 1, "torch": 1, "jax": 32}
 
 
 def available_backends() -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def assert_same_on_every_backend(
         epoch: the other clock.
         backends: of "numpy", "torch" and "jax". By default those that are installed.
         ulps: how far apart the values may be, in units in the last place of the schedule's largest value. Libraries
-            round their powers and cosines differently; JAX is allowed eight times as much.
+            round their powers and cosines differently; JAX is allowed 32 times as much.
 
     Returns:
         The names of the libraries that were compared.
@@ -119,7 +119,7 @@ def _double_precision() -> contextlib.AbstractContextManager[None]:
     import jax.experimental
 
     name = "enable_x64"  # moved from one module to the other
-    enable: Any = getattr(jax, name, None) or getattr(jax.experimental, name)
+    enable: Any = getattr(jax if hasattr(jax, name) else jax.experimental, name)
     switched: contextlib.AbstractContextManager[None] = enable(True)
     return switched
 

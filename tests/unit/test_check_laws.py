@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import Fraction, Rate, Steps, lr_fn, ops
-from optimsche.testing import check_laws, impurities, params
+from optimsche.testing import assert_same_on_every_backend, check_laws, impurities, params
+from tests.property.strategies import built_in
 
 rate = 0.1
 settings = {"rate": 0.1}
@@ -186,9 +187,22 @@ def test_a_combinator_of_ones_own_is_tried_over_schedules():
         check(delayed)
 
 
-def test_every_lr_function_of_the_library_keeps_the_laws():
-    for name in ("cosine", "milestones", "repeat", "scale"):
-        check(getattr(o, name), examples=15)
+# Of products of many factors above 1 nothing is promised; see docs/testing.md.
+@pytest.mark.parametrize("lr_fn", sorted(built_in - {o.running_product}, key=lambda f: f.name), ids=lambda f: f.name)
+def test_every_lr_function_of_the_library_keeps_the_laws_on_every_backend(lr_fn):
+    check_laws(lr_fn, examples=4)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+def test_a_value_that_is_another_on_one_backend_is_found(backend):
+    @lr_fn
+    def another_on_arrays(real_step, epoch):
+        return 0.25 if ops.is_number(real_step) else 0.5 + 0.0 * real_step
+
+    with pytest.raises(
+        AssertionError, match=r"assert_same_on_every_backend: another_on_arrays\(\)\n.* it is 0\.25, and"
+    ):
+        assert_same_on_every_backend(another_on_arrays(), backends=[backend])
 
 
 # -- the code is read, too --------------------------------------------------------------------------------------------
