@@ -136,6 +136,11 @@ def test_a_clock_just_before_a_cycle_that_counts_as_its_beginning_is_no_negative
     assert plan.apply(np.array([nearly]), 1, {"stretch": np.array([stretch])}).tolist() == [1.0]
 
 
+def test_a_clock_that_a_warp_puts_before_the_beginning_is_in_the_first_growing_cycle():
+    plan = o.constant(value=1.0).repeat(4, every=10, stretch=2, scale=0.5).warp(o.expression(text="t - 5"))
+    assert [plan(1), plan(15), plan(16)] == plan(np.array([1, 15, 16])).tolist() == [1.0, 1.0, 0.5]
+
+
 def test_the_largest_clock_is_in_the_last_cycle():
     plan = o.constant(value=1.0).repeat(3, every=1e-10, stretch=100, scale=0.5)
     assert plan(1e300) == 0.25
