@@ -145,6 +145,18 @@ def test_a_power_of_zero_has_a_gradient_of_zero(exponent):
     assert jax.grad(ops.power)(0.0, exponent) == 0.0
 
 
+def test_cycles_of_a_fitted_length_that_do_not_grow_have_a_finite_gradient_for_their_growth():
+    plan = o.linear(start=1.0, steps=4).repeat(2).over(12)
+
+    def rate(x):
+        return plan.apply(9.0, 1, {"schedule": {"stretch": x}})
+
+    growth = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    rate(growth).backward()
+    assert math.isfinite(growth.grad.item())
+    assert math.isfinite(float(jax.grad(rate)(1.0)))
+
+
 @pytest.mark.parametrize("t", [0.0, 3.0])
 def test_a_piece_of_no_length_has_a_gradient_of_zero(t):
     step, steps = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (t, 0.0))

@@ -52,6 +52,7 @@ def _check(schedule, values):
         (DOWN.shift(-20).shift(4), {0: 0.0, 9: 0.0}, 4, (4,)),
         (DOWN.shift(-20).shift(0.5), {0: 0.0, 9: 0.0}, 0.5, (0.5,)),
         (DOWN.shift(-20).shift(-1), {0: 0.0, 9: 0.0}, 0, ()),
+        (DOWN.shift(-20).shift(-0.5), {0: 0.0, 9: 0.0}, 0, ()),
         (DOWN.shift(-20).shift(0), {0: 0.0, 9: 0.0}, 0, ()),
         (o.constant().shift(5), {0: 1.0, 9: 1.0}, INF, ()),
         ((DOWN >> DOWN).shift(-10), {0: 0.0, 1: 0.9, 10: 0.0}, 10, (10,)),
@@ -102,7 +103,7 @@ STEPS = np.arange(0, 60, 0.5)
 
 @pytest.mark.parametrize("closed", ["right", "left"])
 @pytest.mark.parametrize("times", [None, 1, 3])
-@pytest.mark.parametrize("stretch", [1, 1.0, 2, 3.0, 1.5])
+@pytest.mark.parametrize("stretch", [1, 1.0, 2, 3.0, 1.5, 1.125])
 @pytest.mark.parametrize("every", [4, 1, 2.5])
 def test_a_repetition_is_where_counting_cycles_says(every, stretch, times, closed):
     plan = CLOCK.repeat(times, every=every, stretch=stretch, closed=closed)
@@ -126,10 +127,23 @@ def test_a_repetition_is_where_counting_cycles_says(every, stretch, times, close
     assert halved[:, 1].tolist() == factors
 
 
-def test_a_clock_just_before_a_cycle_that_counts_as_its_beginning_is_no_negative_one():
-    plan = CLOCK.repeat(every=10, stretch=2, closed="left")
-    nearly = 30 - 2.0**-30
-    assert [plan(nearly), *plan(np.array([nearly]))] == [0.0, 0.0]
+@pytest.mark.parametrize("stretch", [1, 2])
+@pytest.mark.parametrize("times", [None, 2])
+def test_a_clock_just_before_a_cycle_that_counts_as_its_beginning_is_no_negative_one(times, stretch):
+    plan = o.exponential(factor=0.5).repeat(times, every=10, stretch=stretch, closed="left")
+    nearly = 10 - 2.0**-30
+    assert [plan(nearly), *plan(np.array([nearly]))] == [1.0, 1.0]
+    assert plan.apply(np.array([nearly]), 1, {"stretch": np.array([stretch])}).tolist() == [1.0]
+
+
+def test_a_clock_that_a_warp_puts_before_the_beginning_is_in_the_first_growing_cycle():
+    plan = o.constant(value=1.0).repeat(4, every=10, stretch=2, scale=0.5).warp(o.expression(text="t - 5"))
+    assert [plan(1), plan(15), plan(16)] == plan(np.array([1, 15, 16])).tolist() == [1.0, 1.0, 0.5]
+
+
+def test_the_largest_clock_is_in_the_last_cycle():
+    plan = o.constant(value=1.0).repeat(3, every=1e-10, stretch=100, scale=0.5)
+    assert plan(1e300) == 0.25
 
 
 @pytest.mark.parametrize("stretch", [1, 2])
@@ -254,6 +268,13 @@ def test_jitter_moves_a_value_by_a_share_of_itself():
     assert max(values) > 2.45
     assert plan(np.arange(1, 400)).tolist() == values
     assert DOWN.jitter(0.0)(5) == 0.5
+
+
+def test_a_running_product_looks_at_no_update_after_its_own():
+    plan = o.expression(text="1 / (4 - t)").running_product()
+    assert [plan(t) for t in (0, 2, 3)] == [1.0, 1 / 6, 1 / 6]
+    with pytest.raises(ValueError, match="has no value at t=4"):
+        plan(4)
 
 
 def test_a_running_product_has_a_longest_one(monkeypatch):

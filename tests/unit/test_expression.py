@@ -121,6 +121,7 @@ def test_the_same_formula_is_equal_however_it_was_typed():
         ("0 < t < 5", "has no place in a formula"),
         ("(t := 5)", "has no place in a formula"),
         ("t" + ".a" * 1_500, "nested too deeply"),
+        *(("-" * count + "t", "is not a formula: nested too deeply|more than 60 deep") for count in (3_000, 9_000)),
     ],
 )
 def test_refuses_what_is_no_formula(text, message):
