@@ -128,6 +128,7 @@ def test_numpy_integers_count_too():
         (lambda: counting.real_step(1, True), TypeError, "accum_grad must be a whole number"),
         (lambda: counting.real_step(1, 1, 0), ValueError, "steps_per_epoch must be >= 1"),
         (lambda: counting.epoch_of(1, None), TypeError, "steps_per_epoch must be a whole number"),
+        (lambda: counting.epoch_of(1, 0), ValueError, "steps_per_epoch must be >= 1 .*got 0"),
         (lambda: counting.resume_step(-1), ValueError, r"step_num must be >= 0 .*0 if there was none"),
         (lambda: counting.total_updates(-1, 10), ValueError, "epochs must be >= 0"),
         (lambda: counting.window_of_update(0), ValueError, r"real_step=0: real_step must be >= 1 .*got 0"),
@@ -148,6 +149,11 @@ def test_numpy_integers_count_too():
         (lambda: counting.real_step(np.array(True)), TypeError, "step_num must be a whole number .*got ndarray"),
         (lambda: counting.real_step(np.array([1, 2])), TypeError, r"Write step_num=len\(\.\.\.\)"),
         (lambda: counting.total_updates(1, ["a", "b"]), TypeError, r"list\.\n    Write steps_per_epoch=len\(\.\.\.\)"),
+        (
+            lambda: counting.real_step(["x" * 12, "y" * 12, "z" * 12, "u" * 40]),  # shown up to 60 characters
+            TypeError,
+            "^step_num=\\['x{12}', 'y{12}', 'z{12}', 'u{10}: step_num must be a whole number",
+        ),
         (lambda: counting.real_step({1}), TypeError, r"Write step_num=len\(\.\.\.\)"),
         (lambda: counting.real_step(iter([1])), TypeError, r"got list_iterator\.$"),
         (lambda: counting.total_updates(1, 0), ValueError, r"steps_per_epoch must be >= 1 .*len\(loader\)"),
