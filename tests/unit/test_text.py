@@ -95,6 +95,7 @@ def test_parse_refuses(text, message):
         ("0.1 *\n cosine(steps=)", 21),
         ("cosine(steps=9) >> )", 21),  # this bracket closes what is put around the text
         ("cosine(steps=9) >>", 19),
+        ("# a\u2028b\n cosine(steps=)", 21),
         ("linear(steps=\0)", 1),  # Python does not say where
     ],
 )
@@ -144,6 +145,9 @@ def test_the_longest_text():
         ("constant(value=1) * 2 * é", "at character 25 of .*unknown lr function or plan 'é'"),
         ("   cosin(steps=3)", "at character 4 of"),
         ("   cosin(\n steps=3)", "at character 4 of"),
+        ("constant(value=1) *\f cosin(steps=3)", "at character 22 of"),
+        ("# a\u2028é\r\n cosin(steps=3)", "at character 9 of .*unknown lr function or plan 'cosin'"),
+        ("# a\r\rcosin(steps=3)", "at character 6 of"),
         ("linear(steps=\0)", "is not an expression"),
         ("cosine(steps=9).shift(True)", "by must be a number .*got True"),
         ("+True", "a sign stands before a number, not before True"),
