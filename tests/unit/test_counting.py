@@ -116,6 +116,13 @@ def test_numpy_integers_count_too():
     assert counting.real_step(9, {np.int64(1): np.int32(4)}) == 3
 
 
+class Five:
+    """A whole number that equals no other, as a tensor that is a key."""
+
+    def __index__(self):
+        return 5
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -141,6 +148,7 @@ def test_numpy_integers_count_too():
         ),
         (lambda: counting.real_step(1, {2: 1}), ValueError, r"accum_grad=\{2: 1\}: the stages must begin with"),
         (lambda: counting.real_step(1, {1: 1, 5: 2, 3: 4}), ValueError, "the stages must begin with update 1 and rise"),
+        (lambda: counting.real_step(1, {1: 1, Five(): 2, 5: 4}), ValueError, "must begin with update 1 and rise"),
         (lambda: counting.real_step(1, {1: 1, 0: 4}), ValueError, "accum_grad must be >= 1"),
         (lambda: counting.real_step(1, {1: 0}), ValueError, r"accum_grad\[1\] must be >= 1"),
         (lambda: counting.real_step(1, {1: 1.5}), TypeError, r"accum_grad\[1\] must be a whole number"),
