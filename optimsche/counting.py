@@ -25,7 +25,7 @@ from __future__ import annotations
 import operator
 import reprlib
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
 __all__ = [
@@ -87,11 +87,7 @@ def window_of(
     if type(accum_grad) is int and accum_grad >= 1 and steps_per_epoch is None:  # as nearly always
         window = (step_num - 1) // accum_grad
         return Window(window + 1, window * accum_grad + 1, (window + 1) * accum_grad)
-    stage = _Stage(1, 1, 1)
-    for following in _stages(accum_grad, steps_per_epoch):
-        if following.step_num > step_num:
-            break
-        stage = following
+    *_, stage = takewhile(lambda stage: stage.step_num <= step_num, _stages(accum_grad, steps_per_epoch))
     done = stage.windows_in(step_num - stage.step_num, steps_per_epoch)
     return stage.window(done, steps_per_epoch)
 
@@ -121,11 +117,7 @@ def window_of_update(
     update = whole("real_step", real_step, 1, "the number of an update; the first of a run is 1")
     if steps_per_epoch is not None:
         steps_per_epoch = whole("steps_per_epoch", steps_per_epoch, 1, "micro-batches in one epoch, or None")
-    stage = _Stage(1, 1, 1)
-    for following in _stages(accum_grad, steps_per_epoch):
-        if following.update > update:
-            break
-        stage = following
+    *_, stage = takewhile(lambda stage: stage.update <= update, _stages(accum_grad, steps_per_epoch))
     return stage.window(update - stage.update, steps_per_epoch)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import io
 import itertools
 import operator
 import warnings
@@ -96,8 +97,13 @@ def _character(text: str, error: SyntaxError) -> int:
     """The place in the text where Python's parser stopped; the text stands on the second line of what it was given."""
     if error.lineno == 1:  # the bracket before the text: what it lacks, it lacks at its end
         return len(text) + 1
-    before = text.splitlines(keepends=True)[: max((error.lineno or 2) - 2, 0)]
+    before = _lines(text)[: max((error.lineno or 2) - 2, 0)]
     return min(sum(map(len, before)) + max(error.offset or 1, 1), len(text) + 1)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as Python's parser counts them: a form feed, say, ends none, though it does for ``str.splitlines``."""
+    return list(io.StringIO(text, newline=""))
 
 
 def _shortened(text: str) -> str:
@@ -198,7 +204,7 @@ class _Reader:
 
     def _text_from(self, node: ast.expr) -> str:
         """The text from where a node begins."""
-        lines = self.text.splitlines(keepends=True)[node.lineno - 2 :]
+        lines = _lines(self.text)[node.lineno - 2 :]
         return lines[0].encode()[node.col_offset :].decode() + "".join(lines[1:])
 
 

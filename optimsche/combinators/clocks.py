@@ -170,7 +170,7 @@ def staircase(real_step: float, epoch: float, schedule: Schedule, every: Steps, 
 def warp(real_step: float, epoch: float, schedule: Schedule, clock: Schedule) -> float:
     r"""Play the schedule on the clock that another schedule gives.
 
-    .. math:: \eta(t) = f(g(t))
+    .. math:: \eta(t) = f(\max(g(t), 0))
 
     with :math:`t` real step, :math:`f` schedule, :math:`g` clock. A shape of length 1 on a clock that goes from 0 to 1
     in its own way is a new shape; a straight line on a schedule as its clock moves and turns over that schedule's
@@ -194,7 +194,7 @@ def warp(real_step: float, epoch: float, schedule: Schedule, clock: Schedule) ->
     >>> [round(momentum(t), 4) for t in (0, 15, 30)]
     [0.95, 0.9, 0.85]
     """
-    return schedule(clock(real_step, epoch), epoch)
+    return schedule(ops.maximum(clock(real_step, epoch), 0.0), epoch)
 
 
 @lr_fn(

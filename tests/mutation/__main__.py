@@ -58,17 +58,18 @@ def _only(parts):
 def _mutate(copy, settings, results):
     (copy / "mutation.toml").write_text(settings, encoding="utf-8")
     results = results.resolve()
-    begin = [["cosmic-ray", "init", "mutation.toml", results], ["cr-filter-operators", results, "mutation.toml"]]
-    judge = [
-        ["cosmic-ray", "baseline", "mutation.toml"],  # the tests must pass before anything is changed
-        ["cosmic-ray", "exec", "mutation.toml", results],
-    ]
+
+    def run(*command):
+        subprocess.run(command, cwd=copy, check=True)
+
+    run("cosmic-ray", "baseline", "mutation.toml")  # the tests must pass before anything is changed
     if results.exists():
-        begin = []
         with sqlite3.connect(results) as database:
             database.execute("delete from work_results where test_outcome = 'SURVIVED'")
-    for command in begin + judge:
-        subprocess.run(command, cwd=copy, check=True)
+    else:
+        run("cosmic-ray", "init", "mutation.toml", results)
+        run("cr-filter-operators", results, "mutation.toml")
+    run("cosmic-ray", "exec", "mutation.toml", results)
     with sqlite3.connect(results) as database:
         return database.execute(RESULTS).fetchall()
 

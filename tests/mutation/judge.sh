@@ -2,7 +2,7 @@
 # Do the tests of the core notice? Those of the changed file first; PyTorch and JAX are loaded only for what survives.
 set -euo pipefail
 export HYPOTHESIS_PROFILE=mutation OMP_NUM_THREADS=1 # several judges may share the machine
-judge() { timeout 100 python -m pytest -x -q --tb=no -p no:cacheprovider "$@"; }
+judge() { timeout 240 python -m pytest -x -q --tb=no -p no:cacheprovider "$@"; }
 
 changed=$(ls -t optimsche/*.py optimsche/*/*.py | head -1)
 rm -rf "$(dirname "$changed")/__pycache__" # Python may take code of the same second and size for unchanged

@@ -116,6 +116,13 @@ def test_numpy_integers_count_too():
     assert counting.real_step(9, {np.int64(1): np.int32(4)}) == 3
 
 
+class Five:
+    """A whole number that equals no other, as a tensor that is a key."""
+
+    def __index__(self):
+        return 5
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -143,6 +150,7 @@ def test_numpy_integers_count_too():
         ),
         (lambda: counting.real_step(1, {2: 1}), ValueError, r"accum_grad=\{2: 1\}: the stages must begin with"),
         (lambda: counting.real_step(1, {1: 1, 5: 2, 3: 4}), ValueError, "the stages must begin with update 1 and rise"),
+        (lambda: counting.real_step(1, {1: 1, Five(): 2, 5: 4}), ValueError, "must begin with update 1 and rise"),
         (lambda: counting.real_step(1, {1: 1, 0: 4}), ValueError, "accum_grad must be >= 1"),
         (lambda: counting.real_step(1, {1: 0}), ValueError, r"accum_grad\[1\] must be >= 1"),
         (lambda: counting.real_step(1, {1: 1.5}), TypeError, r"accum_grad\[1\] must be a whole number"),
@@ -151,6 +159,11 @@ def test_numpy_integers_count_too():
         (lambda: counting.real_step(np.array(True)), TypeError, "step_num must be a whole number .*got ndarray"),
         (lambda: counting.real_step(np.array([1, 2])), TypeError, r"Write step_num=len\(\.\.\.\)"),
         (lambda: counting.total_updates(1, ["a", "b"]), TypeError, r"list\.\n    Write steps_per_epoch=len\(\.\.\.\)"),
+        (
+            lambda: counting.real_step(["x" * 12, "y" * 12, "z" * 12, "u" * 40]),  # shown up to 60 characters
+            TypeError,
+            "^step_num=\\['x{12}', 'y{12}', 'z{12}', 'u{10}: step_num must be a whole number",
+        ),
         (lambda: counting.real_step({1}), TypeError, r"Write step_num=len\(\.\.\.\)"),
         (lambda: counting.real_step(iter([1])), TypeError, r"got list_iterator\.$"),
         (lambda: counting.total_updates(1, 0), ValueError, r"steps_per_epoch must be >= 1 .*len\(loader\)"),

@@ -73,6 +73,9 @@ def test_parse_reads(text, expected):
         ("cosine(steps=" + "-" * 300 + "9)", "nested more than 250 deep|is not an expression"),
         ("x" + ".a" * 900, "has no place|is not an expression"),
         ("not " * 500 + "1", "has no place|is not an expression"),
+        ("x" + ".a" * 5_000, "has no place|is not an expression"),
+        ("cosine(steps=" + "-" * 100_000 + "9)", "nested more than 250 deep|is not an expression"),
+        ("constant()  # \ud800", "is not an expression: nested too deeply, or no text"),
         ("cosine(steps=9))(", "has no place"),
         ("cosine(steps=0x" + "f" * 5_000 + ")", "steps must be finite"),
         ("linear(steps=1).repeat(10_000).repeat(10_000)", "more than 10000 pieces"),
@@ -92,6 +95,8 @@ def test_parse_refuses(text, message):
         ("0.1 *\n cosine(steps=)", 21),
         ("cosine(steps=9) >> )", 21),  # this bracket closes what is put around the text
         ("cosine(steps=9) >>", 19),
+        ("# a\u2028b\n cosine(steps=)", 21),
+        ("linear(steps=\0)", 1),  # Python does not say where
     ],
 )
 def test_parse_points_at_where_it_stopped(text, character):
@@ -140,10 +145,15 @@ def test_the_longest_text():
         ("constant(value=1) * 2 * é", "at character 25 of .*unknown lr function or plan 'é'"),
         ("   cosin(steps=3)", "at character 4 of"),
         ("   cosin(\n steps=3)", "at character 4 of"),
+        ("constant(value=1) *\f cosin(steps=3)", "at character 22 of"),
+        ("# a\u2028é\r\n cosin(steps=3)", "at character 9 of .*unknown lr function or plan 'cosin'"),
+        ("# a\r\rcosin(steps=3)", "at character 6 of"),
         ("linear(steps=\0)", "is not an expression"),
         ("cosine(steps=9).shift(True)", "by must be a number .*got True"),
         ("+True", "a sign stands before a number, not before True"),
         ("True * linear(steps=9)", "numbers take"),
+        ("False * linear(steps=9)", "numbers take"),
+        ("linear(steps=9 + False)", "numbers take"),
         ("linear(steps=9) * None", "numbers take"),
         ("1 - 2", "is a int, not a schedule"),
         ("(1, 2)", "is a tuple, not a schedule"),
