@@ -119,6 +119,8 @@ def test_slack(steps, expected):
         (4.0, 2.0, 1.5, 2.0),
         (2.0, 2.0, 0.5, 2.0),
         (3.0, 1e-17, 1.0, 1e-17),  # 3 + (1e-17 - 3) is 0
+        (0.18, 0.92, 1.0, 0.92),  # 0.18 + (0.92 - 0.18) is less
+        (0.63, 0.04, 1.0, 0.04),  # 0.63 + (0.04 - 0.63) is more
     ],
 )
 def test_segment(start, end, weight, expected):
@@ -313,7 +315,7 @@ def test_clocks_in_arrays():
     assert ops.clock(np.array([]), "epoch").size == 0
     with pytest.raises(TypeError, match="epoch must hold whole or real numbers, got an array of bool"):
         ops.clock(np.array([True]), "epoch")
-    for bad in ([0.0, -1.0], [0.0, INF], [math.nan, 1.0]):
+    for bad in ([0.0, -1.0], [0.0, INF], [math.nan, 1.0], [-1.0]):
         with pytest.raises(ValueError, match="epoch must be finite and >= 0, got values from"):
             ops.clock(np.array(bad), "epoch")
 
