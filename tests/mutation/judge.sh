@@ -19,4 +19,4 @@ judge tests/unit/test_{ops,shapes,schedule,combinators,counting,text,own_lr_fn,j
     tests/unit/test_jitter.py tests/parity/test_curves.py \
     tests/property/test_{segments,values,laws,combinators,flat_code}.py \
     -k "not jax and not tensor and not drawn_at_every_depth and not fresh_process"
-judge tests/property/test_backends.py tests/unit/test_{jitter,expression}.py -k "not compiled"
+judge tests/property/test_backends.py tests/unit/test_{jitter,expression}.py -k "not compiled and not jax_agrees and not fresh_process"
