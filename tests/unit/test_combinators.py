@@ -269,6 +269,7 @@ def test_jitter_moves_a_value_by_a_share_of_itself():
     assert max(values) > 2.45
     assert plan(np.arange(1, 400)).tolist() == values
     assert DOWN.jitter(0.0)(5) == 0.5
+    assert [round(o.constant(value=1.0).jitter(0.1, seed=7)(t), 3) for t in (1, 2, 3)] == [0.909, 0.945, 0.913]
 
 
 def test_a_running_product_looks_at_no_update_after_its_own():
