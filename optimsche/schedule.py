@@ -313,8 +313,6 @@ class Schedule:
         # The call of a training loop comes first: a whole number that a float holds, and no epoch.
         if epoch is _FIRST_EPOCH and type(real_step) is int and 0 <= real_step <= 2**53:
             return self._play(real_step)
-        if type(real_step) is int and type(epoch) is float and 0 <= real_step <= 2**53 and 0.0 <= epoch <= 2.0**53:
-            return self._play(real_step, epoch)
         if ops.is_array(real_step) or ops.is_array(epoch):
             from optimsche import arrays
 
