@@ -243,6 +243,8 @@ def count_below(points: Sequence[float], real_step: float) -> int:
     >>> [count_below((10, 20), t) for t in (10.0, 11.0, 21.0)]
     [0, 1, 2]
     """
+    if _are_arrays(points):
+        return sum((point + slack(point) < real_step) * 1 for point in points)
     if is_number(real_step) and type(points) is tuple:
         # A binary search spelled out: torch.compile cannot look into Python's bisect, which is written in C.
         low, high = 0, len(points)
@@ -256,6 +258,11 @@ def count_below(points: Sequence[float], real_step: float) -> int:
 
 def take(values: Sequence[float], index: int) -> float:
     """``values[index]``, for one index or for an array of them."""
+    if _are_arrays(values):
+        value = values[0]
+        for number in range(1, len(values)):
+            value = where(index >= number, values[number], value)
+        return value
     if type(index) is int and type(values) is tuple:
         return values[index]
     return _namespace(index, values).take(values, index)
@@ -267,6 +274,8 @@ def interpolate(real_step: float, points: Sequence[float], values: Sequence[floa
     >>> [interpolate(t, (10.0, 20.0), (1.0, 3.0)) for t in (0.0, 10.0, 15.0, 20.0, 99.0)]
     [1.0, 1.0, 2.0, 3.0, 3.0]
     """
+    if _are_arrays(points) or _are_arrays(values):
+        return _interpolate_each(real_step, points, values)
     index = count_below(points, real_step)
     if type(index) is int and 0 < index < len(points):
         begin, end = points[index - 1], points[index]
@@ -277,6 +286,20 @@ def interpolate(real_step: float, points: Sequence[float], values: Sequence[floa
     spans = (1.0, *(right - left for left, right in itertools.pairwise(points)), 1.0)
     weight = progress(maximum(real_step - take(origins, index), 0.0), take(spans, index))
     return segment(take((values[0], *values), index), take((*values, values[-1]), index), weight)
+
+
+def _interpolate_each(real_step: float, points: Sequence[float], values: Sequence[float]) -> float:
+    """The same where each element of arrays has points or values of its own: line by line."""
+    value = values[0]
+    for (left, right), (start, end) in zip(itertools.pairwise(points), itertools.pairwise(values), strict=True):
+        line = segment(start, end, progress(maximum(real_step - left, 0.0), right - left))
+        value = where(real_step > left + slack(left), line, value)
+    return value
+
+
+def _are_arrays(numbers: Sequence[float]) -> bool:
+    """Whether one of a list of numbers is an array of them."""
+    return type(numbers) is tuple and any(getattr(number, "ndim", 0) > 0 for number in numbers)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -324,7 +347,8 @@ def clock(value: Any, name: str) -> Any:
 
     Raises:
         TypeError: not a number and not a NumPy, PyTorch or JAX array of real numbers.
-        ValueError: below 0 or not finite (numbers and NumPy arrays; reading a device's array would make it wait).
+        ValueError: below 0 or not finite. Arrays on an accelerator are not looked at, since the program would wait for
+            them, nor are traced ones.
     """
     if is_numpy_scalar(value):
         value = value.item()
@@ -374,6 +398,11 @@ def is_array(value: Any) -> bool:
 def is_numpy_scalar(value: Any) -> bool:
     """Whether ``value`` is a NumPy scalar such as ``numpy.float64(0.1)``, and not an array."""
     return is_numpy(value) and not hasattr(value, "__len__")
+
+
+def _refuse_outside(name: str, lowest: float, highest: float) -> None:
+    if not (lowest >= 0 and highest < math.inf):
+        raise ValueError(f"{name} must be finite and >= 0, got values from {lowest} to {highest}. {_CLOCKS}")
 
 
 _CLOCKS = "Clocks count from 1; 0 is the instant before training."
@@ -453,11 +482,20 @@ class _ArrayModule:
             floats = value.astype(float)
         else:
             raise TypeError(f"{name} must hold whole or real numbers, got an array of {value.dtype}")
-        if xp.__name__ == "numpy" and floats.size > 0:
-            lowest, highest = floats.min(), floats.max()
-            if not (lowest >= 0 and highest < math.inf):
-                raise ValueError(f"{name} must be finite and >= 0, got values from {lowest} to {highest}. {_CLOCKS}")
+        if floats.size > 0 and self._is_at_hand(floats):
+            import numpy
+
+            found = numpy.asarray(floats)  # JAX's own functions would trace it inside of jit
+            _refuse_outside(name, float(found.min()), float(found.max()))
         return floats
+
+    def _is_at_hand(self, array: Any) -> bool:
+        """Whether looking at an array makes nobody wait: it has values, and they are in the host's memory."""
+        if self._is_numpy:
+            return True
+        from jax.core import Tracer
+
+        return not isinstance(array, Tracer) and all(d.platform == "cpu" for d in array.devices())
 
 
 class _Torch:
@@ -514,11 +552,23 @@ class _Torch:
         return value.to(clock.dtype)
 
     def clock(self, value: Any, name: str) -> Any:
-        if value.is_floating_point():
-            return value
         if value.dtype is self._torch.bool or value.is_complex():
             raise TypeError(f"{name} must hold whole or real numbers, got a tensor of {value.dtype}")
-        return value.to(self._widest(value))
+        floats = value if value.is_floating_point() else value.to(self._widest(value))
+        if floats.device.type == "cpu" and not self._is_tracing():
+            self._look_at(floats, name)
+        return floats
+
+    def _is_tracing(self) -> bool:
+        tracing: bool = self._torch.compiler.is_compiling() or self._torch._C._get_tracing_state() is not None
+        return tracing
+
+    def _look_at(self, clock: Any, name: str) -> None:
+        try:
+            lowest, highest = (float(x) for x in self._torch.aminmax(clock.detach())) if clock.numel() else (0.0, 0.0)
+        except RuntimeError:  # a tensor without values: inside of vmap, or traced
+            return
+        _refuse_outside(name, lowest, highest)
 
     def _widest(self, tensor: Any) -> Any:
         return self._torch.float32 if tensor.device.type == "mps" else self._torch.float64

@@ -230,8 +230,9 @@ def _bind(lr_fn: LrFn[...], params: dict[str, Any]) -> Callable[[Any, Any], Any]
 class Schedule:
     """An immutable learning-rate schedule: call it with the number of an update to get that update's rate.
 
-    Built by lr functions such as :func:`~optimsche.cosine`, combined by methods, ``>>`` and ``*``. Two schedules are
-    equal when they are the same function with equal parameters; ``repr`` is the expression that builds the schedule.
+    Built by lr functions such as :func:`~optimsche.cosine`, combined by methods, ``>>``, ``*``, ``/`` and
+    ``+``. Two schedules are equal when they are the same function with equal parameters; ``repr`` is the expression
+    that builds the schedule.
 
     >>> from optimsche import cosine
     >>> plan = cosine(start=3e-4, steps=9_000).warmup(1_000)
@@ -307,7 +308,7 @@ class Schedule:
             whole numbers.
 
         Raises:
-            ValueError: a clock below 0 or not finite; on a device it is not looked at.
+            ValueError: a clock below 0 or not finite; one on an accelerator, or a traced one, is not looked at.
             TypeError: a clock that is not a number or an array of numbers.
         """
         # The call of a training loop comes first: a whole number that a float holds, and no epoch.
@@ -496,13 +497,13 @@ class Schedule:
         return cooldown(self, at=at, steps=steps, end=end)
 
     def scale(self, factor: Factor | Schedule) -> Schedule:
-        """Multiply by a number or by another schedule; also written ``*``."""
+        """Multiply by a number or by another schedule; also written ``*``, or ``/`` by a number."""
         from optimsche.combinators import scale
 
         return scale(self, factor)
 
     def add(self, second: Schedule) -> Schedule:
-        """Add another schedule, update by update."""
+        """Add another schedule, update by update; also written ``+``."""
         from optimsche.combinators import add
 
         return add(self, second)
@@ -579,10 +580,30 @@ class Schedule:
         return self.then(second) if isinstance(second, Schedule) else NotImplemented
 
     def __mul__(self, factor: float | Schedule) -> Schedule:
-        is_factor = isinstance(factor, int | float | Schedule) or ops.is_numpy_scalar(factor)
-        return self.scale(factor) if is_factor else NotImplemented
+        if isinstance(factor, Schedule) or _is_real_number(factor):
+            return self.scale(factor)
+        if hasattr(factor, "dtype"):
+            raise TypeError(
+                f"a schedule is multiplied by a number or another schedule, not by an array ({type(factor).__name__}); "
+                "multiply its values: plan(steps) * factors"
+            )
+        return NotImplemented
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Schedule:
+        if not _is_real_number(divisor):
+            return NotImplemented
+        if divisor == 0:
+            raise ValueError(f"a schedule is divided by a number > 0, got {divisor!r}")
+        return self.scale(1 / divisor)
+
+    def __add__(self, second: Schedule) -> Schedule:
+        return self.add(second) if isinstance(second, Schedule) else NotImplemented
+
+
+def _is_real_number(value: Any) -> bool:
+    return isinstance(value, int | float) or ops.is_numpy_scalar(value)
 
 
 def _as_bound(value: Any, annotation: Any) -> Any:

@@ -1,7 +1,8 @@
 """Schedules as text and as plain data, in both directions.
 
 ``parse`` reads what ``repr`` prints and what a person would type into a shell or a YAML file. It evaluates nothing:
-it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, ``>>`` and ``*``.
+it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, ``>>``, ``*``, ``/`` and
+``+``.
 ``to_dict`` and ``from_dict`` do the same with nested dictionaries, for JSON and YAML.
 """
 
@@ -53,7 +54,7 @@ def parse(text: str) -> Schedule:
     """Read a schedule from text.
 
     Args:
-        text: an expression of lr functions and plans by name, their methods, ``>>``, ``*`` and numbers.
+        text: an expression of lr functions and plans by name, their methods, ``>>``, ``*``, ``/``, ``+`` and numbers.
 
     Returns:
         The schedule; ``parse(repr(schedule)) == schedule``.
@@ -148,7 +149,7 @@ class _Reader:
         raise self._error(
             node,
             f"{self._text_from(node)[:40]!r} has no place in a schedule; known are numbers, "
-            "lr functions and plans by name, their methods, >> and *",
+            "lr functions and plans by name, their methods, >>, *, / and +",
         )
 
     def _named(self, node: ast.expr, name: str) -> Callable[..., Schedule]:
@@ -182,14 +183,18 @@ class _Reader:
         return value
 
     def _combine(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
-        allowed = {(True, True): ast.Mult | ast.RShift, (True, False): ast.Mult, (False, True): ast.Mult}
+        allowed = {
+            (True, True): ast.RShift | ast.Mult | ast.Add,
+            (True, False): ast.Mult | ast.Div,
+            (False, True): ast.Mult,
+        }
         schedules = isinstance(left, Schedule), isinstance(right, Schedule)
         numbers = all(
             isinstance(value, int | float | Schedule) and value is not True and value is not False
             for value in (left, right)
         )
         if not numbers or not isinstance(sign, allowed.get(schedules, ast.Mult | ast.Add | ast.Sub | ast.Div)):
-            raise self._error(node, "schedules are joined by >> and multiplied by *; numbers take + - * /")
+            raise self._error(node, "schedules take >> * +, with a number * and /; numbers take + - * /")
         try:
             return _OPERATORS[type(sign)](left, right)
         except (ArithmeticError, TypeError, ValueError) as error:

@@ -12,7 +12,10 @@ from optimsche.schedule import Schedule, lr_fn
 
 
 def _joints_of_shift(schedule: Schedule, by: float) -> list[float]:
-    moved = [joint + by for joint in schedule.joints if joint + by > 0]
+    moved = [joint + by for joint in schedule.joints]
+    if not all(ops.is_number(joint) for joint in moved):
+        return [ops.maximum(joint, 0.0) for joint in moved]
+    moved = [joint for joint in moved if joint > 0]
     # A schedule that was shifted away to length 0 has no joint that could move back.
     return moved if moved or schedule.length != 0 or by <= 0 else [by]
 

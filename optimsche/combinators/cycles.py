@@ -40,7 +40,7 @@ def _begin(cycle: float, every: float, stretch: float) -> float:
 
 
 def _joints_of_repeat(schedule: Schedule, times: int | None, every: float, stretch: float, **_: Any) -> list[float]:
-    inside = [*(joint for joint in schedule.joints if joint < every), every]
+    inside = [*facts.joints_before(schedule, every), every]
     cycles = range(min(_CYCLES_LISTED, max(_MOST_JOINTS // len(inside), 1)) if times is None else times)
     return [_begin(cycle, every, stretch) + joint * stretch**cycle for cycle in cycles for joint in inside]
 

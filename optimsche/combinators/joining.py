@@ -22,7 +22,7 @@ def _at_the_end_of_the_first(first: Schedule, second: Schedule, at: float | None
 
 
 def _joints_of_then(first: Schedule, second: Schedule, at: float) -> list[float]:
-    return [*(joint for joint in first.joints if joint < at), at, *(at + joint for joint in second.joints)]
+    return [*facts.joints_before(first, at), at, *(at + joint for joint in second.joints)]
 
 
 @lr_fn(
@@ -111,7 +111,7 @@ def _joined(pieces: tuple[Schedule, ...], begins: tuple[float, ...]) -> Schedule
 
 def _joints_of_warmup(schedule: Schedule, steps: float) -> list[float]:
     after = [steps + joint for joint in schedule.joints]
-    return [steps, *after] if steps > 0 else after
+    return after if ops.is_number(steps) and steps == 0 else [steps, *after]
 
 
 @lr_fn(
@@ -153,7 +153,7 @@ def warmup(real_step: float, epoch: float, schedule: Schedule, steps: Length, *,
 
 @lr_fn(
     length=lambda schedule, at, steps, end: at + steps,
-    joints=lambda schedule, at, steps, end: [*(joint for joint in schedule.joints if joint < at), at, at + steps],
+    joints=lambda schedule, at, steps, end: [*facts.joints_before(schedule, at), at, at + steps],
 )
 def cooldown(real_step: float, epoch: float, schedule: Schedule, *, at: Steps, steps: Steps, end: Rate = 0.0) -> float:
     r"""Play the schedule up to and including update ``at``, then go from there to ``end`` in a straight line.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -14,13 +15,24 @@ from optimsche.schedule import Schedule, lr_fn
 def _longer(first: Schedule, second: Any) -> float:
     """The later of two ends. A constant does not count beside another schedule, since it is always at its end."""
     parts = [part for part in (first, second) if hasattr(part, "lr_fn")]
-    changing = [part.length for part in parts if part.lr_fn.name != "constant" or part.length != math.inf]
-    return max(changing) if changing else math.inf
+    changing = [part.length for part in parts if part.lr_fn.name != "constant" or part.joints]
+    return functools.reduce(ops.maximum, changing) if changing else math.inf
 
 
 def _joints_of_both(first: Schedule, second: Any) -> list[float]:
-    end = _longer(first, second)
-    return sorted({joint for joint in (*first.joints, *getattr(second, "joints", ())) if joint <= end})
+    joints, end = (*first.joints, *getattr(second, "joints", ())), _longer(first, second)
+    if all(ops.is_number(x) for x in (*joints, end)):
+        return sorted({joint for joint in joints if joint <= end})
+    return _sorted_each([ops.minimum(joint, end) for joint in joints])
+
+
+def _sorted_each(joints: list[float]) -> list[float]:
+    """Joints of which some are arrays, each element in order."""
+    for last in range(len(joints) - 1, 0, -1):
+        for place in range(last):
+            left, right = joints[place], joints[place + 1]
+            joints[place], joints[place + 1] = ops.minimum(left, right), ops.maximum(left, right)
+    return joints
 
 
 @lr_fn(
@@ -28,7 +40,7 @@ def _joints_of_both(first: Schedule, second: Any) -> list[float]:
     joints=lambda schedule, factor: _joints_of_both(schedule, factor),
 )
 def scale(real_step: float, epoch: float, schedule: Schedule, factor: Factor | Schedule) -> float:
-    r"""Multiply by a number or by another schedule; also written ``*``.
+    r"""Multiply by a number or by another schedule; also written ``*``, or ``/`` by a number.
 
     .. math:: \eta(t) = k f(t) \text{ or } g(t) f(t)
 
@@ -49,6 +61,8 @@ def scale(real_step: float, epoch: float, schedule: Schedule, factor: Factor | S
     scale(cosine(start=1.0, end=0.0, steps=9000), factor=0.0003)
     >>> (0.5 * cosine(steps=100) * cosine(steps=100))(50)
     0.125
+    >>> cosine(steps=9_000) / 2
+    scale(cosine(start=1.0, end=0.0, steps=9000), factor=0.5)
     """
     if callable(factor):
         return schedule(real_step, epoch) * factor(real_step, epoch)
@@ -57,7 +71,7 @@ def scale(real_step: float, epoch: float, schedule: Schedule, factor: Factor | S
 
 @lr_fn(length=_longer, joints=_joints_of_both)
 def add(real_step: float, epoch: float, first: Schedule, second: Schedule) -> float:
-    r"""Add two schedules, update by update.
+    r"""Add two schedules, update by update; also written ``+``.
 
     .. math:: \eta(t) = f(t) + g(t)
 
@@ -74,7 +88,7 @@ def add(real_step: float, epoch: float, first: Schedule, second: Schedule) -> fl
         TypeError: one of them is not a schedule.
 
     >>> from optimsche import constant, linear
-    >>> constant(value=0.25).add(linear(start=0.5, steps=10))(5)
+    >>> (constant(value=0.25) + linear(start=0.5, steps=10))(5)
     0.5
     """
     return first(real_step, epoch) + second(real_step, epoch)

@@ -302,11 +302,89 @@ def test_a_row_of_any_parameter_against_a_column_of_steps_is_a_table(lr_fn, kind
         pytest.skip("it looks at the number of its clock, so it takes no arrays")
     make = {"numpy": np.asarray, "torch": torch.as_tensor, "jax": jnp.asarray}[kind]
     for path in _numbers_in(s.params):
-        if lr_fn is o.over and path[-1] == "steps":
-            continue  # how many joints there are, and where, must be known before anything is computed
         value = float(functools.reduce(operator.getitem, path, s.params))
         row = [value, 0.75 * value]
         table = s.apply(make(STEPS)[:, None], 1, _with(path, make(np.array(row))))
         expected = [[s.apply(int(t), 1, _with(path, x)) for x in row] for t in STEPS]
         assert np.shape(table) == (len(STEPS), 2), path
         assert np.allclose(table, expected, rtol=1e-12, atol=1e-15), path
+
+
+# Plans whose joints move with their parameters, inside a combinator that puts joints on whole updates.
+_MOVING = [
+    (o.linear(start=0.0, end=1.0, steps=10) >> o.cosine(steps=20)).over(100),
+    o.cosine(steps=20).warmup(10).over(90),
+    o.cosine(steps=30).cooldown(at=12, steps=6).over(70),
+    o.linear(steps=8).shift(3).over(60),
+    (o.cosine(steps=10) * o.linear(start=0.5, steps=25)).over(80),
+    o.constant(value=0.5, steps=7).add(o.linear(steps=12)).over(50),
+    o.linear(steps=4).repeat(3, stretch=2).over(75),
+    o.piecewise_linear(values=(0.0, 1.0, 0.25), at=(0, 10, 40)).over(65),
+]
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("s", _MOVING, ids=str)
+def test_joints_of_a_plan_that_is_fitted_may_differ_from_element_to_element(s, kind):
+    make = {"numpy": np.asarray, "torch": torch.as_tensor, "jax": jnp.asarray}[kind]
+    steps = np.arange(0.0, 120.0)
+    for path in _numbers_in(s.params):
+        value = float(functools.reduce(operator.getitem, path, s.params))
+        row = [value, 0.75 * value, 1.5 * value]
+        table = s.apply(make(steps)[:, None], 1, _with(path, make(np.array(row))))
+        expected = np.stack([s.apply(steps, 1, _with(path, x)) for x in row], axis=1)
+        assert np.shape(table) == (len(steps), 3), path
+        assert np.allclose(table, expected, rtol=1e-12, atol=1e-15), path
+
+
+@pytest.mark.parametrize("s", _MOVING, ids=str)
+def test_joints_of_a_plan_that_is_fitted_may_be_traced(s):
+    steps = jnp.arange(0.0, 120.0)
+    for path in _numbers_in(s.params):
+        value = float(functools.reduce(operator.getitem, path, s.params))
+        row = jnp.asarray([value, 0.75 * value])
+
+        def curve(x, path=path):
+            return s.apply(steps, 1, _with(path, x))
+
+        traced = jax.jit(jax.vmap(curve))(row)
+        expected = np.stack([curve(float(x)) for x in row])
+        assert np.allclose(traced, expected, rtol=1e-9, atol=1e-12), path
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_clocks_at_hand_are_looked_at(kind, wrong):
+    make = {"numpy": np.asarray, "torch": torch.as_tensor, "jax": jnp.asarray}[kind]
+    for call in (PLAN, lambda t: PLAN(1, t), lambda t: PLAN.apply(t, 1, {})):
+        with pytest.raises(ValueError, match="must be finite and >= 0, got values from"):
+            call(make(np.array([1.0, wrong])))
+    assert PLAN(make(np.array([]))).shape == (0,)
+
+
+def test_clocks_without_values_are_not_looked_at():
+    steps = [1.0, 9.0]
+    expected = [PLAN(t) for t in steps]
+    assert torch.vmap(PLAN)(torch.tensor(steps, dtype=torch.float64)).tolist() == pytest.approx(expected)
+    assert jax.jit(PLAN)(jnp.asarray(steps)).tolist() == pytest.approx(expected)
+    assert PLAN(torch.ones(2, device="meta")).shape == (2,)
+    constant = jnp.asarray(9.0)  # not traced inside of what is
+    assert jax.jit(lambda x: x + PLAN(constant))(0.0) == pytest.approx(expected[1])
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
+def test_tables_may_hold_arrays(kind):
+    make = {"numpy": np.asarray, "torch": torch.as_tensor, "jax": jnp.asarray}[kind]
+    steps, row = np.arange(0.0, 60.0), np.array([0.5, 0.25, 2.0])
+    for s, name in [
+        (o.piecewise_linear(values=(0.0, 1.0, 0.25), at=(0, 10, 40)), "values"),
+        (o.piecewise_linear(values=(0.0, 1.0, 0.25), at=(0, 10, 40)), "at"),
+        (o.piecewise_constant(values=(0.0, 1.0, 0.25), at=(10, 40)), "values"),
+        (o.piecewise_constant(values=(0.0, 1.0, 0.25), at=(10, 40)), "at"),
+        (o.milestones(at=(10, 40), factor=0.1), "at"),
+    ]:
+        given = s.params[name]
+        last = given[-1]
+        table = s.apply(make(steps)[:, None], 1, {name: (*given[:-1], make(last * row))})
+        expected = np.stack([s.apply(steps, 1, {name: (*given[:-1], float(last * x))}) for x in row], axis=1)
+        assert np.allclose(table, expected, rtol=1e-12, atol=1e-15), name

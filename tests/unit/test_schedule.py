@@ -182,3 +182,10 @@ def test_the_clocks_come_first(formula):
         formula = namespace["f"]
     with pytest.raises(TypeError, match=r"@lr_fn: .*(must begin with the clocks|define it with def)"):
         lr_fn(formula)
+
+
+def test_operators_are_combinators():
+    first, second = o.cosine(steps=9), o.linear(steps=5)
+    assert first / 4 == first / np.float64(4) == 0.25 * first == first.scale(0.25)
+    assert first + second == first.add(second)
+    assert first >> second + second == first.then(second.add(second))

@@ -158,7 +158,12 @@ WRONG_CALLS = {
     "negative factor": (lambda: -0.5 * PLAN, ValueError, r"scale\(factor=-0.5\): factor must be >= 0"),
     "joined to a number": (lambda: PLAN >> 0.1, TypeError, "unsupported operand"),
     "times text": (lambda: PLAN * "2", TypeError, "unsupported operand|can't multiply"),
+    "times an array": (lambda: PLAN * np.ones(2), TypeError, r"not by an array \(ndarray\); multiply its values"),
+    "an array times": (lambda: np.ones(2) * PLAN, TypeError, r"not by an array \(ndarray\); multiply its values"),
     "plus": (lambda: PLAN + 1, TypeError, "unsupported operand"),
+    "divided by nothing": (lambda: PLAN / 0, ValueError, "a schedule is divided by a number > 0, got 0"),
+    "divided by less": (lambda: PLAN / -2, ValueError, r"scale\(factor=-0.5\): factor must be >= 0"),
+    "divided by a schedule": (lambda: PLAN / PLAN, TypeError, "unsupported operand"),
     # plans
     "a total too short": (
         lambda: o.warmup_cosine(peak=0.1, warmup_steps=10, total_steps=10),
