@@ -6,9 +6,12 @@ import math
 import random
 from collections.abc import Callable
 from functools import partial
+from unittest import mock
+
+import numpy as np
 
 from benchmarks.harness import Question, Row, compare
-from optimsche import cosine
+from optimsche import Schedule, cosine, symbols
 
 PEAK, WARMUP_STEPS, DECAY_STEPS = 3e-4, 1_000, 100_000
 PLAN = cosine(start=PEAK, steps=DECAY_STEPS).warmup(WARMUP_STEPS)
@@ -63,6 +66,16 @@ def by_optax() -> Rate:
     return rate
 
 
+def without_flat_code(plan: Schedule) -> Schedule:
+    """An equal schedule that stays a tree of formulas, as one does whose formula cannot be followed."""
+    with mock.patch.object(symbols, "outcome", side_effect=symbols.Untraceable):
+        tree = plan.lr_fn(**plan.arguments)
+        for step in range(100):  # flat code is tried once, for what is called often
+            tree(step)
+        tree(np.arange(1_000))
+    return tree
+
+
 def against(build: Callable[[], Rate], *, count: int = len(STEPS), tolerance: float = 1e-9) -> Row:
     """Random steps of a warm-up and a cosine."""
     theirs, steps = build(), STEPS[:count]
@@ -85,5 +98,6 @@ QUESTIONS = [
         ("lrsched", "lrsched", 1.0, partial(against, by_lrsched)),
         ("fvcore", "fvcore", 1.0, partial(against, by_fvcore, tolerance=1e-3)),
         ("optax", "optax, jitted", 1.0, partial(against, by_optax, count=200, tolerance=1e-4)),
+        ("tree", "the same plan without flat code", 0.5, partial(against, partial(without_flat_code, PLAN))),
     )
 ]
