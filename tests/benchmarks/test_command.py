@@ -1,10 +1,13 @@
-"""``python -m benchmarks``: prints rows, writes them, lists them."""
+"""``python -m benchmarks`` prints rows, writes them, lists them; ``python -m benchmarks.machine`` streams."""
 
 import json
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks import __main__ as command
+from benchmarks import machine
 from benchmarks.harness import Question
 
 
@@ -46,3 +49,26 @@ def test_a_rival_that_is_not_installed_is_named(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks"])
     command.main()
     assert capsys.readouterr().out.splitlines()[-1].split() == ["a/row", "not_installed_anywhere", "(not", "installed)"]
+
+
+def test_a_machine_that_changes_is_shown(monkeypatch, capsys):
+    found = iter([36.0, 72.0, 36.0, 54.0])
+    monkeypatch.setattr(machine, "speed", lambda threads, x, y: next(found))
+    monkeypatch.setattr(machine, "NUMBERS", 10)
+    monkeypatch.setattr(machine.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(sys, "argv", ["machine", "--seconds", "2"])
+    machine.main()
+    first, second, *ranges = capsys.readouterr().out.splitlines()[1:]
+    assert first.split() == ["1", "36.0", "GB/s", "72.0", "GB/s", "2.00"]
+    assert second.split() == ["2", "36.0", "GB/s", "54.0", "GB/s", "1.50"]
+    assert ranges[1:] == ["2 threads, GB/s: 54.00 to 72.00", "ratio: 1.50 to 2.00"]
+
+
+def test_a_speed_is_bytes_by_seconds(monkeypatch):
+    now = iter(range(100))
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: next(now))
+    threads = machine.torch.get_num_threads()
+    x, y = machine.torch.zeros(3), machine.torch.ones(3)
+    assert machine.speed(threads, x, y) == pytest.approx(machine.BYTES / 1e9)
+    assert x.tolist() == [machine.PASSES] * 3
