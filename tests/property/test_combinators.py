@@ -19,14 +19,12 @@ from tests.property.strategies import (
     few_updates,
     finite_shape,
     fractions,
+    inner,
     lengths,
     plans,
     rates,
     real_steps,
-    schedules,
 )
-
-inner = schedules(depth=2)
 
 
 @pytest.mark.parametrize("name", combinators.__all__)
@@ -342,7 +340,7 @@ class TestStaircase:
         assert smooth.staircase(every)(t) == o.step_decay(start=start, factor=factor, every=every)(t)
 
 
-@given(schedules(depth=1), real_steps, real_steps, epochs)
+@given(inner, real_steps, real_steps, epochs)
 def test_by_epoch_plays_finished_epochs(s, t, u, e):
     assume(not s.counts_epochs)
     assert s.by_epoch()(t, e) == s.by_epoch()(u, e) == s(max(e - 1, 0))

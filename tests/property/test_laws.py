@@ -10,18 +10,15 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import testing
-from tests.property.strategies import built_in, plans
+from tests.property.strategies import EXACT, built_in, lengths, plans
 
-# running_product takes no clock past its limit and overflows for factors above 1. warp magnifies the last bit of its
-# clock, and a step falls a whole step early by it: its values are exact, but arrays need not agree to the ulp.
+# running_product takes no clock past its limit and overflows for factors above 1.
 finite = testing.schedules(built_in - {o.running_product}, depth=6)
-exact = testing.schedules(built_in - {o.running_product, o.warp}, depth=6)
+exact = testing.schedules(EXACT, depth=6)
 inner = testing.schedules(built_in - {o.running_product}, depth=3)
 any_tree = testing.schedules(built_in, depth=6)
 clocks = st.lists(testing.real_steps(), min_size=1, max_size=6)
 epochs = testing.epochs()
-# A few updates, as many as the longest runs have, and whole numbers that are written as floats.
-lengths = st.one_of(st.integers(1, 20), st.integers(1, 10**9), st.integers(1, 100).map(float))
 factors = st.just(0.0) | st.floats(1e-30, 1e6)
 
 

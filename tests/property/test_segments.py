@@ -55,6 +55,11 @@ def test_cosine_is_symmetric_about_its_middle(start, steps):
         assert total == pytest.approx(start, rel=1e-12)
 
 
+def test_none_of_the_segments_has_lost_its_signature():
+    known = {o.linear, o.cosine, o.polynomial, o.one_minus_power, o.geometric, o.tanh, o.rex, o.hyperbolic}
+    assert known <= set(segments)
+
+
 @pytest.mark.parametrize("lr_fn", segments, ids=lambda f: f.name)
 def test_segments_share_one_signature(lr_fn):
     parameters = lr_fn.__signature__.parameters
