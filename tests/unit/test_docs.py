@@ -85,6 +85,11 @@ def test_links_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_picture_is_on_a_page():
+    shown = {Path(target).name for page in PAGES for target in re.findall(r"!\[.*?\]\((.*?)\)", page.read_text())}
+    assert shown == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+
+
 def test_every_bug_of_speechain_has_a_test_that_names_it():
     page = (ROOT / "docs" / "speechain.md").read_text()
     numbers = r"((?:\d+(?:, | and )?)+)"
