@@ -6,6 +6,7 @@ begins with ``>>>`` is a doctest.
 
 import ast
 import doctest
+import json
 import re
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def test_links_lead_somewhere():
     for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_versions_of_the_recordings_are_those_in_the_files():
+    files = map(json.loads, (path.read_text() for path in (ROOT / "tests" / "parity" / "curves").glob("*.json")))
+    page = (ROOT / "docs" / "parity.md").read_text().partition("## What came out")[0]
+    stated = dict(re.findall(r"^\| (\w+) \| (?!version)(.+) \|$", page, re.M))
+    assert stated == {read["system"]: read["version"] for read in files}
 
 
 def test_every_picture_is_on_a_page():
