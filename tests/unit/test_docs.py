@@ -73,7 +73,7 @@ def test_a_result_is_stated_where_it_is_checked(page):
 def test_a_wrong_result_is_seen():
     code = "x = 2  # -> 2\nx * 3  # -> 7; nearly\nx\n"
     assert run(code, ROOT / "README.md", {}) == [(2, "7; nearly", "6")]
-    with pytest.raises(AssertionError, match=r"Expected:\n +7\nGot:\n +6"):
+    with pytest.raises(AssertionError, match=r"Expected:\n +7"):
         run_doctest(">>> 2 * 3\n7\n", ROOT / "README.md", {}, 0)
 
 
