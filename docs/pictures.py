@@ -4,7 +4,20 @@ from pathlib import Path
 
 from matplotlib import pyplot as plt
 
-from optimsche import peers
+from optimsche import (
+    cosine,
+    geometric,
+    hyperbolic,
+    linear,
+    one_minus_power,
+    peers,
+    plot,
+    polynomial,
+    rex,
+    tanh,
+    warmup_cosine,
+    wsd,
+)
 
 HERE = Path(__file__).parent / "pictures"
 
@@ -61,10 +74,8 @@ def conventions():
     figure.savefig(HERE / "conventions.png", dpi=100)
 
 
-def shapes():
+def segments():
     """Every segment, from 1 to 0."""
-    from optimsche import cosine, geometric, hyperbolic, linear, one_minus_power, polynomial, rex, tanh
-
     curves = {
         "linear": linear(steps=100),
         "cosine": cosine(steps=100),
@@ -76,16 +87,20 @@ def shapes():
         "rex, beta -3": rex(steps=100, beta=-3),
         "hyperbolic, upper bound 150": hyperbolic(steps=100, upper_bound=150),
     }
-    _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-    for name, schedule in curves.items():
-        ax.plot(range(101), [schedule(n) for n in range(101)], label=name)
-    ax.set(xlabel="update", title="segments: start 1, end 0, steps 100")
-    ax.legend(fontsize=8)
-    ax.grid(alpha=0.3)
-    ax.figure.savefig(HERE / "segments.png", dpi=100)
+    ax = plot(curves, steps=100)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    ax.figure.savefig(HERE / "segments.png", dpi=80)
+
+
+def plans():
+    """The comparison that the README draws."""
+    total = {"peak": 1.0, "warmup_steps": 2_000, "total_steps": 100_000}
+    ax = plot({"cosine": warmup_cosine(**total), "wsd": wsd(**total, decay_steps=20_000)}, log=True)
+    ax.figure.savefig(HERE / "plans.png", dpi=80)
 
 
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     conventions()
-    shapes()
+    segments()
+    plans()

@@ -1,8 +1,9 @@
 """Arithmetic for formulas: written once, right for a Python number and for NumPy, PyTorch and JAX arrays.
 
-A formula calls these functions instead of ``math``'s. A Python number takes the first line of each function, which is
-plain ``math``; anything else is handed to the library that it belongs to, found by its type. That library is already
-imported when one of its arrays arrives, so nothing here imports PyTorch or JAX before its first array.
+A formula calls these functions instead of ``math``'s. A float takes the first branch, plain ``math``; everything else
+goes by its type: other numbers to ``math``, symbols are written down, and an array is handed to the library that it
+belongs to. That library is already imported when one of its arrays arrives, so nothing here imports PyTorch or JAX
+before its first array.
 
 Everything is typed as if for ``float``, because that is how formulas read; arrays, tensors and traced values follow
 the same lines. Each function keeps gradients finite where it can be differentiated, also at the ends of a piece.

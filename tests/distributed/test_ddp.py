@@ -35,7 +35,7 @@ def ranks(tmp_path_factory):
 
 @pytest.mark.parametrize("use_amp", ["plain", "fp16"])
 def test_gradients_are_summed_once_per_update(ranks, use_amp):
-    """Row 14: 0, 0, 0, 1 and not 1, 1, 1, 1; also where the end of an epoch cuts a window short."""
+    """Row 13 of docs/speechain.md: 0, 0, 0, 1 and not 1, 1, 1, 1; also where an epoch cuts a window short."""
     for rank in ranks:
         closing = [n in (4, 8, 10, 14, 18, 20) for n in range(1, 21)]
         assert rank[use_amp]["reduced"] == closing  # so small a model is one bucket
@@ -149,4 +149,5 @@ def test_a_window_dropped_by_one_optimizer_is_skipped_by_all(ranks):
     ],
 )
 def test_what_processes_cannot_keep_equal_is_refused(ranks, case, part_of_message):
+    """Rows 7 and 11 of docs/speechain.md: a part of a wrapped model is found by its name, and not updated alone."""
     assert part_of_message in ranks[0]["refusals"][case]

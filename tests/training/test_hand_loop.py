@@ -79,7 +79,7 @@ def test_a_loss_scale_that_overflows_lowers_itself_as_by_hand(fused):
 
 
 def test_windows_that_an_epoch_cuts_short():
-    """Ten micro-batches in windows of four: three updates an epoch, the last one of two micro-batches. Row 19."""
+    """Ten micro-batches in windows of four: three updates an epoch. Row 18 of docs/speechain.md."""
     ours, theirs = small_model(), small_model()
     batches = some_batches(20)
     optim = OptimScheduler(
@@ -113,7 +113,7 @@ def test_windows_written_out_by_hand():
 
 
 def test_each_update_has_the_gradient_of_its_own_micro_batches():
-    """The full-batch gradient of what the window holds, also in a short window, and nothing of another. Row 19."""
+    """The full-batch gradient of what the window holds, also in a short one. Row 18 of docs/speechain.md."""
     model = small_model()
     batches = some_batches(10)
     optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=1.0), constant(value=1.0), accum_grad=4)

@@ -1,4 +1,7 @@
-"""One test for each row of the table of SpeeChain's bugs that concerns this package; each fails with its behaviour."""
+"""SpeeChain's bugs, listed in docs/speechain.md: each test names its rows, and fails with what SpeeChain does.
+
+Rows 7, 11 and 13 are tested in tests/distributed/test_ddp.py, row 18 in test_hand_loop.py, row 25 in test_syncs.py.
+"""
 
 import logging
 import math
@@ -39,7 +42,7 @@ def sgd(model, **arguments):
 
 @pytest.mark.parametrize("use_amp", [False, "fp16"])
 def test_other_modules_gradients_stay_out_of_norm_and_clip(use_amp):
-    """Rows 1 and 2: the encoder is nobody's, and its gradients neither add up nor dominate the decoder's norm."""
+    """Rows 1 and 2, other modules' gradients in the norm: the encoder's neither add up nor dominate the decoder's."""
     model = EncoderDecoder()
     optim = OptimScheduler.from_conf(
         "SGD",
@@ -68,7 +71,7 @@ def test_other_modules_gradients_stay_out_of_norm_and_clip(use_amp):
 
 
 def test_gradients_that_someone_else_left_do_not_count():
-    """Rows 1 to 3, with gradients that are there for another reason, here nan: they are not even read."""
+    """Rows 1, 2 and 3, with gradients that are there for another reason, here nan: they are not even read."""
     model = EncoderDecoder()
     optim = OptimScheduler.from_conf(
         "SGD", {}, model, constant(value=0.1), updated_modules="decoder", optim_loss="decoder_loss", use_amp="fp16"
@@ -88,7 +91,7 @@ def test_gradients_that_someone_else_left_do_not_count():
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
 def test_non_finite_gradients_change_nothing(use_amp, value, kind, caplog):
-    """Row 3: the log says that the update is skipped, and it is."""
+    """Row 3, an update that is logged as skipped and made all the same: here it is skipped."""
     model = small_model()
     optim = OptimScheduler(
         kind(model.parameters(), weight_decay=0.1), constant(value=0.1), use_amp=use_amp, grad_clip=1.0
@@ -115,7 +118,7 @@ def test_non_finite_gradients_change_nothing(use_amp, value, kind, caplog):
 @pytest.mark.parametrize("use_amp", [False, "fp16"])
 @pytest.mark.parametrize("grad_clip", [None, 1.0])
 def test_an_overflowing_norm_skips_although_gradients_are_finite(use_amp, grad_clip):
-    """Row 4: weight decay and momentum do not move the weights of an update that is skipped."""
+    """Row 4, weight decay and momentum in a skipped update: they do not move the weights."""
     model = small_model()
     optim = OptimScheduler(
         sgd(model, momentum=0.9, weight_decay=0.1), constant(value=0.1), use_amp=use_amp, grad_clip=grad_clip
@@ -131,7 +134,7 @@ def test_an_overflowing_norm_skips_although_gradients_are_finite(use_amp, grad_c
 
 
 def test_exponential_decay_does_not_compound():
-    """Row 5: .1, .0999, .0998 over three epochs of a thousand micro-batches, and not .1, .0368, .00497."""
+    """Row 5, a decay with every micro-batch: here it is one with every epoch, however many micro-batches that has."""
     optims = build_optim_sches(
         {
             "type": "exp.ExponentDecayLr",
@@ -148,7 +151,7 @@ def test_exponential_decay_does_not_compound():
 
 
 def test_ft_factor_does_not_compound():
-    """Row 6: half the rate, and not a quarter, an eighth, ..."""
+    """Row 6, ft_factor applied again and again: half the rate stays half, and is no quarter, eighth, ..."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), ft_factor=0.5)
     results = train(optim, model, some_batches(4))
@@ -175,7 +178,7 @@ def encoder_decoder_config():
 
 @pytest.mark.parametrize("use_amp", [False, "fp16"])
 def test_the_readme_example_trains(use_amp):
-    """Rows 9, 10, 16 and 21: two optimizers on one graph, the encoder's at every second window."""
+    """Rows 8, 9, 15 and 20, its README's example: two optimizers on one graph, the encoder's every second window."""
     model = EncoderDecoder()
     optims = build_optim_sches(encoder_decoder_config(), model, use_amp=use_amp, accum_grad=2)
     batch = some_batches(1)[0]
@@ -196,7 +199,7 @@ def test_the_readme_example_trains(use_amp):
 
 @pytest.mark.parametrize("with_model", [False, True])
 def test_no_weight_changes_before_the_last_backward_pass(with_model):
-    """Rows 10 and 11: two losses through the same graph, each optimizer's gradient that of its own loss."""
+    """Rows 9 and 10, a graph freed or changed too early: two losses through one, each optimizer with its own."""
     model, reference = EncoderDecoder(), EncoderDecoder()
     batch = some_batches(1)[0]
 
@@ -220,7 +223,7 @@ def test_no_weight_changes_before_the_last_backward_pass(with_model):
 
 
 def test_losses_of_the_caller_are_not_changed():
-    """Row 13: neither the value of the loss nor that of a tensor which its graph saved."""
+    """Row 12, a loss divided in place: neither its value nor a tensor that its graph saved is changed."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), accum_grad=4)
     loss = torch.exp(loss_of(model, some_batches(1)[0]))  # exp saves its own output
@@ -230,7 +233,7 @@ def test_losses_of_the_caller_are_not_changed():
 
 
 def test_one_loss_scaler_between_optimizers():
-    """Row 15: gradients of different loss scales never meet."""
+    """Row 14, a scaler for each optimizer: with one between them, gradients of different loss scales never meet."""
     model = EncoderDecoder()
     optims = build_optim_sches(encoder_decoder_config(), model, use_amp="fp16")
     encoder, decoder = optims.values()
@@ -251,7 +254,7 @@ def test_one_loss_scaler_between_optimizers():
 @pytest.mark.parametrize("saved_with", [False, "fp16"])
 @pytest.mark.parametrize("loaded_with", [False, "fp16"])
 def test_checkpoints_load_with_and_without_a_loss_scale(saved_with, loaded_with, caplog):
-    """Row 17: all four, with one warning where a scale is lost or starts again."""
+    """Row 16, checkpoints of another precision: all four load, with one warning where a scale is lost or begins."""
     model = small_model()
     saved = OptimScheduler(sgd(model), constant(value=0.1), use_amp=saved_with)
     loaded = OptimScheduler(sgd(model), constant(value=0.1), use_amp=loaded_with)
@@ -261,7 +264,7 @@ def test_checkpoints_load_with_and_without_a_loss_scale(saved_with, loaded_with,
 
 
 def test_an_empty_scaler_state_loads(caplog):
-    """Row 17: what a disabled GradScaler leaves in a file, {}."""
+    """Row 16, what a disabled GradScaler leaves in a file: {}."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp="fp16")
     optim.load_state_dict({"optimizer": optim.optimizer.state_dict(), "scaler": {}})
@@ -270,7 +273,7 @@ def test_an_empty_scaler_state_loads(caplog):
 
 @pytest.mark.parametrize("use_amp", [False, "fp16"])
 def test_all_frozen_is_a_no_op_with_one_warning(use_amp, caplog):
-    """Row 18: also with a scaler, which torch lets fail with 'No inf checks were recorded'."""
+    """Row 17, frozen parameters with AMP, where torch's scaler fails with 'No inf checks were recorded'."""
     model = small_model().requires_grad_(False)
     optim = OptimScheduler(sgd(model, weight_decay=0.1), constant(value=0.1), use_amp=use_amp)
     before = weights(model)
@@ -283,7 +286,7 @@ def test_all_frozen_is_a_no_op_with_one_warning(use_amp, caplog):
 
 
 def test_a_window_whose_end_never_came_is_not_merged_with_the_next():
-    """Row 20: the closing micro-batch had an empty batch, and the loop went on."""
+    """Row 19, windows that merge: the closing micro-batch had an empty batch, and the loop went on."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), accum_grad=2)
     batches = some_batches(4)
@@ -301,7 +304,7 @@ def test_a_window_whose_end_never_came_is_not_merged_with_the_next():
 
 
 def test_a_failing_backward_pass_leaves_no_partial_gradients(caplog):
-    """Row 20: its window is skipped as a whole, the next one is clean."""
+    """Row 19, gradients left by a failed backward pass: its window is skipped as a whole, the next one is clean."""
 
     class Failing(torch.autograd.Function):
         @staticmethod
@@ -331,7 +334,7 @@ def test_a_failing_backward_pass_leaves_no_partial_gradients(caplog):
 
 
 def test_the_schedule_sees_this_optimizers_own_count():
-    """Row 21: with step_per_update=3 the rates are those of updates 1, 2, 3, and the first is there at once."""
+    """Row 20, a schedule on the count of all windows: with step_per_update=3 it still plays updates 1, 2, 3."""
     model = small_model()
     plan = linear(start=1.0, steps=10)
     optim = OptimScheduler(sgd(model), plan, step_per_update=3)
@@ -349,7 +352,7 @@ def test_the_schedule_sees_this_optimizers_own_count():
 
 
 def test_a_loaded_rate_that_disagrees_is_reported_once(caplog):
-    """Row 22: accum_grad was changed between the runs, which moves the schedule."""
+    """Row 21, a schedule that moves in silence: accum_grad was changed between two runs."""
     model = small_model()
     plan = linear(start=1.0, steps=10)
     optim = OptimScheduler(sgd(model), plan, accum_grad=2)
@@ -362,7 +365,7 @@ def test_a_loaded_rate_that_disagrees_is_reported_once(caplog):
 
 
 def test_noam_takes_every_step_from_zero_on():
-    """Row 23: no division by zero, and no complex number later."""
+    """Row 22, Noam at 0 or with a warm-up of 0 or less: no division by zero, and no complex number later."""
     assert noam(peak=0.1, warmup_steps=10)(0) == 0.0
     for warmup_steps in (0, -1):
         with pytest.raises(ValueError, match="warmup_steps"):
@@ -373,13 +376,13 @@ def test_noam_takes_every_step_from_zero_on():
 
 @pytest.mark.parametrize("grad_clip", [0, -1, math.nan, math.inf])
 def test_grad_clip_is_checked(grad_clip):
-    """Row 24: 0 would zero every gradient, -1 climb, nan spread."""
+    """Row 23, an unchecked grad_clip: 0 would zero every gradient, -1 climb, nan spread."""
     with pytest.raises(ValueError, match=r"grad_clip must be (> 0 .*\n    For no clipping: None|finite)"):
         OptimScheduler(sgd(small_model()), constant(value=0.1), grad_clip=grad_clip)
 
 
 def test_the_search_for_a_loss_scale_is_no_divergence():
-    """Row 25: the skips before the first good update end the run only where the scale itself falls below 1."""
+    """Row 24, endless skips: those before the first good update end the run only where the scale falls below 1."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp="fp16", max_skips=2)
     optim.scaler = LossScaler(init_scale=2.0**20)
@@ -400,7 +403,7 @@ def test_the_search_for_a_loss_scale_is_no_divergence():
 
 @pytest.mark.parametrize("use_amp", [False, "fp16"])
 def test_a_diverged_run_ends(use_amp):
-    """Row 25: max_skips in a row, not in all, and the state is that after the last good update."""
+    """Row 24, endless skips: max_skips in a row end the run, with the state after the last good update."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), use_amp=use_amp, max_skips=3)
     step_num = 0
@@ -423,7 +426,7 @@ def test_a_diverged_run_ends(use_amp):
 
 
 def test_unknown_loss_lists_the_known_ones():
-    """Row 27: not a KeyError 'zz'."""
+    """Row 26, a bare KeyError for an unknown loss."""
     model = small_model()
     optim = OptimScheduler(sgd(model), constant(value=0.1), optim_loss="ctc_los")
     with pytest.raises(ValueError, match=r"no loss named 'ctc_los'; did you mean 'ctc_loss'.*'ctc_loss', 'att_loss'"):
@@ -432,13 +435,13 @@ def test_unknown_loss_lists_the_known_ones():
 
 @pytest.mark.parametrize("arguments", [{"accum_grad": True}, {"accum_grad": 1.5}, {"accum_grad": 0}])
 def test_accum_grad_is_a_whole_number(arguments):
-    """Row 27: True is not 1."""
+    """Row 26, accum_grad=True: it is not 1."""
     with pytest.raises((TypeError, ValueError), match="accum_grad must be a whole number"):
         OptimScheduler(sgd(small_model()), constant(value=0.1), **arguments)
 
 
 def test_updated_modules_is_a_name_or_several():
-    """Row 27: a tuple works as a list does, and an empty list is refused."""
+    """Row 26, a tuple of modules, or an empty list: the one works as a list does, the other is refused."""
     model = EncoderDecoder()
 
     def build(updated_modules):
@@ -476,7 +479,7 @@ def test_a_tied_parameter_is_found_by_both_its_names():
 
 
 def test_groups_keep_their_factors_and_the_kind_of_their_rate():
-    """Row 28: lr_scale is honoured, a tensor is filled in place."""
+    """Row 27, groups that all get the same number: lr_scale is honoured, a tensor is filled in place."""
     model = small_model()
     tensor = torch.tensor(0.1)
     optimizer = torch.optim.SGD(
@@ -496,7 +499,7 @@ def test_groups_keep_their_factors_and_the_kind_of_their_rate():
 
 
 def test_any_optimizer_and_bf16():
-    """Row 29: an instance, a class, a name; bf16; and on a CPU plain use_amp=True does nothing, silently."""
+    """Row 28, few optimizers and precisions: an instance, a class, bf16; on a CPU use_amp=True is off, silently."""
 
     class Own(torch.optim.SGD):
         pass
@@ -514,7 +517,7 @@ def test_any_optimizer_and_bf16():
 
 
 def test_a_resumed_rate_follows_the_new_plan_not_the_file():
-    """Row 30: what decides the rate (factors, base) is the program's; also with rates='relative'."""
+    """Row 29, a file that decides the rate: factors and base are the program's, also with rates='relative'."""
     model = small_model()
 
     def build(lr, **arguments):

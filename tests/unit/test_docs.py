@@ -1,5 +1,12 @@
-"""Every Python block of the README and of the docs runs, in order, as one program."""
+"""Every Python block of the README and of the docs runs, in order, as one program, and gives what it says it gives.
 
+A result is stated in a comment: ``plan(1_000)  # -> 0.0003``, and after a semicolon whatever explains it. A block that
+begins with ``>>>`` is a doctest.
+"""
+
+import ast
+import doctest
+import json
 import re
 from pathlib import Path
 
@@ -8,28 +15,66 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.S | re.M)
+RESULT = re.compile(r"  # -> (.*)$")
+
+
+def run(code, page, names):
+    """Run a block and return the results that differ from what they are said to be, as (line, said, is)."""
+    lines = code.split("\n")
+    wrong = []
+    for statement in ast.parse(code).body:
+        said = RESULT.search(lines[statement.end_lineno - 1])
+        if said is None:
+            exec(compile(ast.Module([statement], []), str(page), "exec"), names)
+            continue
+        assert isinstance(statement, ast.Expr | ast.Assign), f"{page.name}:{statement.lineno}: no result"
+        value = eval(compile(ast.Expression(statement.value), str(page), "eval"), names)
+        if isinstance(statement, ast.Assign):
+            names[statement.targets[0].id] = value
+        if said[1] != repr(value) and not said[1].startswith(f"{value!r}; "):
+            wrong.append((statement.lineno, said[1], repr(value)))
+    return wrong
+
+
+def run_doctest(code, page, names, line):
+    test = doctest.DocTestParser().get_doctest(code, names, page.name, str(page), line)
+    test.globs = names  # the blocks of a page are one program
+    said = []
+    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append, clear_globs=False)
+    assert not said, "".join(said)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_code_on_a_page_runs(page, tmp_path, monkeypatch, capsys):
+def test_code_on_a_page_runs_and_its_results_are_true(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
-    names = {}
-    for code in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M):
-        exec(compile(code, str(page), "exec"), names)
+    text, names = page.read_text(), {}
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start(1))
+        if block[1].startswith(">>>"):
+            run_doctest(block[1], page, names, line)
+        else:
+            assert run("\n" * line + block[1], page, names) == []
     for name, value in list(names.items()):
         if name.startswith("test_"):
             value()
     matplotlib.pyplot.close("all")
 
 
-def test_the_values_in_the_readme_are_true():
-    text = (ROOT / "README.md").read_text()
-    from optimsche import warmup_cosine
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_result_is_stated_where_it_is_checked(page):
+    """Outside of blocks, or of a statement of its own, nothing would look at it."""
+    stated = re.findall(r"^\S.*  # -> ", page.read_text(), re.M)
+    blocks = "".join(BLOCK.findall(page.read_text()))
+    assert len(stated) == page.read_text().count("# -> ") == blocks.count("# -> ")
 
-    plan = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000)
-    assert f"# {plan!r}\n" in text
-    assert f"# {plan(1)}, {plan(2_000)}, {plan(100_000)}:" in text
+
+def test_a_wrong_result_is_seen():
+    code = "x = 2  # -> 2\nx * 3  # -> 7; nearly\nx\n"
+    assert run(code, ROOT / "README.md", {}) == [(2, "7; nearly", "6")]
+    with pytest.raises(AssertionError, match=r"Expected:\n +7"):
+        run_doctest(">>> 2 * 3\n7\n", ROOT / "README.md", {}, 0)
 
 
 def test_the_readme_has_two_commands_that_do_all():
@@ -41,3 +86,32 @@ def test_links_lead_somewhere():
     for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_versions_of_the_recordings_are_those_in_the_files():
+    files = map(json.loads, (path.read_text() for path in (ROOT / "tests" / "parity" / "curves").glob("*.json")))
+    page = (ROOT / "docs" / "parity.md").read_text().partition("## What came out")[0]
+    stated = dict(re.findall(r"^\| (\w+) \| (?!version)(.+) \|$", page, re.M))
+    assert stated == {read["system"]: read["version"] for read in files}
+
+
+def test_every_picture_is_on_a_page():
+    shown = {Path(target).name for page in PAGES for target in re.findall(r"!\[.*?\]\((.*?)\)", page.read_text())}
+    assert shown == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+
+
+def test_every_bug_of_speechain_has_a_test_that_names_it():
+    page = (ROOT / "docs" / "speechain.md").read_text()
+    numbers = r"((?:\d+(?:, | and )?)+)"
+    found = {}
+    for path in [*(ROOT / "tests" / "training").glob("*.py"), *(ROOT / "tests" / "distributed").glob("*.py")]:
+        named = re.findall(rf"Rows? {numbers} of docs/speechain\.md", path.read_text())
+        if path.name == "test_speechain_bugs.py":
+            named += re.findall(rf'"""Rows? {numbers}', path.read_text())
+        found[path.name] = {int(number) for text in named for number in re.findall(r"\d+", text)}
+    rows = re.findall(r"^\| (\d+) \| (.*)$", page, re.M)
+    assert [int(row) for row, _ in rows] == list(range(1, len(rows) + 1))
+    for row, text in rows:
+        file = re.search(r"`tests/\w+/(\w+\.py)`", text)
+        assert int(row) in found[file[1] if file else "test_speechain_bugs.py"], f"row {row}"
+    assert set.union(*found.values()) == {int(row) for row, _ in rows}
