@@ -11,8 +11,10 @@ import functools
 import inspect
 import itertools
 import math
+import pickle
 import types
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from optimsche import domains, ops, symbols
@@ -676,8 +678,25 @@ class LrFn(Generic[P]):
     def __hash__(self) -> int:
         return hash(id(self.formula))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        # Before protocol 4, pickle reaches `cosine.formula` by way of `cosine`, which is what is being pickled.
+        if protocol < 4 and isinstance(self.formula, types.FunctionType):
+            name = self.formula.__qualname__.removesuffix(".formula")
+            if _by_name(self.__module__, name) != self:
+                raise pickle.PicklingError(
+                    f"pickle finds no lr function {name} in {self.__module__}, or another one: define it at the top of "
+                    "its module, or pickle with protocol 4 or later"
+                )
+            return _by_name, (self.__module__, name)
         return _of_formula, (self.formula,)
+
+
+def _by_name(module: str, name: str) -> Any:
+    """What a module has under a name, which may have dots."""
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def _make_portable(lr_fn: LrFn[...]) -> None:

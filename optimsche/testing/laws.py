@@ -239,6 +239,7 @@ def _roads(schedule: Schedule) -> Iterator[tuple[str, Callable[[], Schedule]]]:
     yield "copy.deepcopy(s)", lambda: copy.deepcopy(schedule)
     if all(_is_found_by_pickle(lr_fn) for lr_fn in lr_fns_in(schedule)):
         yield "pickle", lambda: pickle.loads(pickle.dumps(schedule))
+        yield "pickle with protocol 2, as torch.save", lambda: pickle.loads(pickle.dumps(schedule, protocol=2))
 
 
 def _is_found_by_pickle(lr_fn: LrFn[...]) -> bool:
