@@ -263,7 +263,7 @@ class Schedule:
     @classmethod
     def _of(cls, lr_fn: LrFn[...], arguments: dict[str, Any]) -> Schedule:
         self = object.__new__(cls)
-        depth = 1 + max((value._depth for value in arguments.values() if isinstance(value, Schedule)), default=0)
+        depth = 1 + max((inner._depth for inner in _schedules(arguments)), default=0)
         if depth > _DEEPEST:
             raise ValueError(
                 f"{lr_fn.name}: schedules can be nested {_DEEPEST} deep, and this would be one more. "
@@ -387,6 +387,11 @@ class Schedule:
         return {name: v.params if isinstance(v, Schedule) else v for name, v in self._arguments.items()}
 
     @property
+    def inner(self) -> tuple[Schedule, ...]:
+        """The schedules that it is made of, in the order of its parameters: those directly inside."""
+        return _schedules(self._arguments)
+
+    @property
     def length(self) -> float:
         """The natural length in updates; ``math.inf`` for a schedule without an end."""
         return float(self._node.length)
@@ -399,8 +404,7 @@ class Schedule:
     @property
     def counts_epochs(self) -> bool:
         """Whether a part of it is played by the epoch (:func:`~optimsche.by_epoch`) and not by the update."""
-        inner = (value for value in self._arguments.values() if isinstance(value, Schedule))
-        return self._lr_fn.counts_epochs or any(schedule.counts_epochs for schedule in inner)
+        return self._lr_fn.counts_epochs or any(inner.counts_epochs for inner in self.inner)
 
     # -- a value among values -----------------------------------------------------------------------------------------
 
@@ -602,6 +606,10 @@ class Schedule:
 
     def __add__(self, second: Schedule) -> Schedule:
         return self.add(second) if isinstance(second, Schedule) else NotImplemented
+
+
+def _schedules(arguments: dict[str, Any]) -> tuple[Schedule, ...]:
+    return tuple(value for value in arguments.values() if isinstance(value, Schedule))
 
 
 def _is_real_number(value: Any) -> bool:

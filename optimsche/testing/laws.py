@@ -48,9 +48,8 @@ def _asked(schedule: Schedule, real_steps: Iterable[float] | None) -> list[float
 def lr_fns_in(schedule: Schedule) -> Iterator[LrFn[...]]:
     """The lr functions that a schedule is made of."""
     yield schedule.lr_fn
-    for value in schedule.arguments.values():
-        if isinstance(value, Schedule):
-            yield from lr_fns_in(value)
+    for inner in schedule.inner:
+        yield from lr_fns_in(inner)
 
 
 def assert_pure(schedule: Schedule, real_steps: Iterable[float] | None = None, epoch: float = 1.0) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from optimsche import Schedule, lr_fns
+from optimsche import lr_fns
 from tests.parity.replay import build, replay
 from tests.parity.test_curves import CASES, deviation
 
@@ -30,8 +30,7 @@ def main():
 
 
 def _names(schedule):
-    inner = [value for value in schedule.arguments.values() if isinstance(value, Schedule)]
-    return {schedule.lr_fn.name}.union(*map(_names, inner))
+    return {schedule.lr_fn.name}.union(*map(_names, schedule.inner))
 
 
 if __name__ == "__main__":

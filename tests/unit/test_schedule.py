@@ -133,6 +133,7 @@ def test_facts():
     plan = PLAN.warmup(4) * 0.5
     assert plan.lr_fn is o.scale
     assert list(plan.arguments) == ["schedule", "factor"]
+    assert (PLAN.inner, (PLAN >> plan).inner, plan.inner) == ((), (PLAN, plan), (PLAN.warmup(4),))
     assert plan.lr_fn(**plan.arguments) == plan
     assert plan.params["schedule"]["schedule"] == {"start": 1.0, "end": 0.0, "steps": 10}
     assert [p.counts_epochs for p in (plan, PLAN.by_epoch(), PLAN * PLAN.by_epoch())] == [False, True, True]
