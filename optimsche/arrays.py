@@ -36,7 +36,7 @@ def evaluate(formula: Any, real_step: Any, epoch: Any) -> Any:
     steps_differ = ops.is_numpy(real_step) and real_step.dtype.kind in "iuf"
     if not steps_differ or np.ndim(epoch) > 0 or real_step.size <= _FEW:
         steps, epochs = (
-            # A copy: a formula that works in its own place must not alter what it was given.
+            # A copy: a formula that works in place must not alter what it was given.
             clock.copy() if ops.is_array(clock) else clock
             for clock in (ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch"))
         )

@@ -784,7 +784,9 @@ def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
     clocks, own = parameters[:2], parameters[2:]
     name = formula.__name__
     if not name.isidentifier():
-        raise TypeError(f"@lr_fn: a schedule prints the name of its function, and {name} is none: define it with def")
+        raise TypeError(
+            f"@lr_fn: a schedule prints the name of its function, and {name!r} is not an identifier: define it with def"
+        )
     plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in clocks)
     if len(clocks) < 2 or clocks[0].name == "epoch" or not plain:
         raise TypeError(f"@lr_fn: {name} must begin with the clocks: def {name}(real_step, epoch, *, ...)")
@@ -805,7 +807,7 @@ def _annotation(formula: Callable[..., Any], parameter: inspect.Parameter) -> An
         except Exception as error:
             raise TypeError(f"{where} cannot be read here: {error}. Define it at the top of the module") from None
     if not domains.is_storable(annotation):
-        raise TypeError(f"{where} is none of what a schedule can hold: numbers, text, tuples of these, schedules")
+        raise TypeError(f"{where} is not something a schedule can hold: numbers, text, tuples of these, schedules")
     return annotation
 
 

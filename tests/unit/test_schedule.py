@@ -181,7 +181,9 @@ def test_the_clocks_come_first(formula):
         namespace = {}
         exec(formula, namespace)
         formula = namespace["f"]
-    with pytest.raises(TypeError, match=r"@lr_fn: .*(must begin with the clocks|define it with def)"):
+    with pytest.raises(
+        TypeError, match=r"@lr_fn: .*(must begin with the clocks|'<lambda>' is not an identifier: define it with def)"
+    ):
         lr_fn(formula)
 
 

@@ -264,7 +264,7 @@ class TestDecorator:
                 return 1.0
 
     def test_an_annotation_that_a_schedule_cannot_hold(self):
-        with pytest.raises(TypeError, match="is none of what a schedule can hold: numbers, text, tuples"):
+        with pytest.raises(TypeError, match="is not something a schedule can hold: numbers, text, tuples"):
 
             @lr_fn
             def wrong(real_step, epoch, *, table: dict[str, float]):
