@@ -8,7 +8,6 @@ element.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +28,7 @@ def evaluate(formula: Any, real_step: Any, epoch: Any) -> Any:
         epoch: likewise.
 
     Raises:
-        TypeError, ValueError: a clock is no number, or below 0 or not finite.
+        TypeError, ValueError: a clock is no number, or not from 0 to 1e300.
     """
     import numpy as np
 
@@ -57,7 +56,7 @@ def _fill(curve: Any, formula: Any, real_step: Any, epoch: Any) -> bool:
     for begin in range(0, curve.size, size):
         block = curve[begin : begin + size]
         block[:] = real_step[begin : begin + size]
-        if not (block.min() >= 0 and block.max() < math.inf):
+        if not (block.min() >= 0 and block.max() <= ops.LARGEST_CLOCK):
             return False
         block[:] = blocks(block, epoch, workspace) if blocks else _whole(formula, block, epoch)
     return True

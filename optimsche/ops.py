@@ -347,7 +347,7 @@ def clock(value: Any, name: str) -> Any:
 
     Raises:
         TypeError: not a number and not a NumPy, PyTorch or JAX array of real numbers.
-        ValueError: below 0 or not finite. Arrays on an accelerator are not looked at, since the program would wait for
+        ValueError: not from 0 to 1e300. Arrays on an accelerator are not looked at, since the program would wait for
             them, nor are traced ones.
     """
     if is_numpy_scalar(value):
@@ -355,7 +355,7 @@ def clock(value: Any, name: str) -> Any:
     if type(value) is float or type(value) is int:
         if 0 <= value <= LARGEST_CLOCK:
             return float(value)
-        raise ValueError(f"{name} must be a finite number >= 0, got {shown(value)}. {_CLOCKS}")
+        raise ValueError(f"{name} must be a number from 0 to 1e300, got {shown(value)}. {_CLOCKS}")
     try:
         namespace = _namespace(value)
     except TypeError:
@@ -401,8 +401,8 @@ def is_numpy_scalar(value: Any) -> bool:
 
 
 def _refuse_outside(name: str, lowest: float, highest: float) -> None:
-    if not (lowest >= 0 and highest < math.inf):
-        raise ValueError(f"{name} must be finite and >= 0, got values from {lowest} to {highest}. {_CLOCKS}")
+    if not (lowest >= 0 and highest <= LARGEST_CLOCK):
+        raise ValueError(f"{name} must hold numbers from 0 to 1e300, got values from {lowest} to {highest}. {_CLOCKS}")
 
 
 _CLOCKS = "Clocks count from 1; 0 is the instant before training."

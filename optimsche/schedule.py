@@ -302,7 +302,8 @@ class Schedule:
         """The rate of update number ``real_step``.
 
         Args:
-            real_step: number of the update, from 1; 0 is the instant before training. A number or an array.
+            real_step: number of the update, from 1; 0 is the instant before training. A number or an array of numbers
+                from 0 to 1e300.
             epoch: pass over the data, from 1, may be fractional. A number, or an array of the same shape.
 
         Returns:
@@ -310,7 +311,7 @@ class Schedule:
             whole numbers.
 
         Raises:
-            ValueError: a clock below 0 or not finite; one on an accelerator, or a traced one, is not looked at.
+            ValueError: a clock is not from 0 to 1e300; one on an accelerator, or a traced one, is not looked at.
             TypeError: a clock that is not a number or an array of numbers.
         """
         # The call of a training loop comes first: a whole number that a float holds, and no epoch.

@@ -298,7 +298,7 @@ def test_a_clock_is_a_float(value):
 
 @pytest.mark.parametrize("value", [-1, -1e-300, 1.1e300, INF, math.nan, 10**400, np.float64(-1.0)])
 def test_a_clock_out_of_range_is_refused(value):
-    with pytest.raises(ValueError, match=r"epoch must be a finite number >= 0, got .*Clocks count from 1; 0 is the"):
+    with pytest.raises(ValueError, match=r"epoch must be a number from 0 to 1e300, got .*Clocks count from 1; 0 is"):
         ops.clock(value, "epoch")
 
 
@@ -315,8 +315,8 @@ def test_clocks_in_arrays():
     assert ops.clock(np.array([]), "epoch").size == 0
     with pytest.raises(TypeError, match="epoch must hold whole or real numbers, got an array of bool"):
         ops.clock(np.array([True]), "epoch")
-    for bad in ([0.0, -1.0], [0.0, INF], [math.nan, 1.0], [-1.0]):
-        with pytest.raises(ValueError, match="epoch must be finite and >= 0, got values from"):
+    for bad in ([0.0, -1.0], [0.0, INF], [1.0, 1e301], [math.nan, 1.0], [-1.0]):
+        with pytest.raises(ValueError, match="epoch must hold numbers from 0 to 1e300, got values from"):
             ops.clock(np.array(bad), "epoch")
 
 
