@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
-from optimsche import domains, ops, symbols
+from optimsche import backends, domains, symbols
 from optimsche.domains import (
     Closed,
     Cycles,
@@ -194,7 +194,7 @@ class _Flat:
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The value: from flat code for numbers, from the formula as it is for arrays."""
-        if ops.is_numpy(real_step):
+        if backends.is_numpy(real_step):
             return self._node(real_step, epoch)
         if self._play is None:
             self._play = self._node.for_numbers()
@@ -317,14 +317,14 @@ class Schedule:
         # The call of a training loop comes first: a whole number that a float holds, and no epoch.
         if epoch is _FIRST_EPOCH and type(real_step) is int and 0 <= real_step <= 2**53:
             return self._play(real_step)
-        if ops.is_array(real_step) or ops.is_array(epoch):
+        if backends.is_array(real_step) or backends.is_array(epoch):
             from optimsche import arrays
 
             return arrays.evaluate(self._node, real_step, epoch)
-        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
+        real_step, epoch = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
         if type(real_step) is float and type(epoch) is float:
             return self._play(real_step, epoch)
-        return ops.spread(self._node.play(real_step, epoch), real_step, epoch)
+        return backends.spread(self._node.play(real_step, epoch), real_step, epoch)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
@@ -350,8 +350,8 @@ class Schedule:
         array([[0.1 , 0.2 ],
                [0.05, 0.1 ]])
         """
-        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
-        return ops.spread(self._with_params(params)(real_step, epoch), real_step, epoch)
+        real_step, epoch = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
+        return backends.spread(self._with_params(params)(real_step, epoch), real_step, epoch)
 
     def _with_params(self, given: Mapping[str, Any]) -> Node:
         lr_fn, own = self._lr_fn, self._node.params
@@ -365,7 +365,7 @@ class Schedule:
                 if not isinstance(given[name], Mapping):
                     raise TypeError(
                         f"apply: {lr_fn.name}'s {name} takes a dictionary of the parameters of {value.lr_fn.name}, "
-                        f"got {ops.shown(given[name])}"
+                        f"got {backends.shown(given[name])}"
                     )
                 params[name] = value._with_params(given[name])
         return Node(lr_fn, params, functools.partial(lr_fn.formula, **params))
@@ -614,7 +614,7 @@ def _schedules(arguments: dict[str, Any]) -> tuple[Schedule, ...]:
 
 
 def _is_real_number(value: Any) -> bool:
-    return isinstance(value, int | float) or ops.is_numpy_scalar(value)
+    return isinstance(value, int | float) or backends.is_numpy_scalar(value)
 
 
 def _as_bound(value: Any, annotation: Any) -> Any:
