@@ -8,11 +8,10 @@ element.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-from optimsche import ops
+from optimsche import backends
 
 # Blocks for a formula that is evaluated as it is: with the results between, so many elements fit a core's own cache.
 _BLOCK = 8_192
@@ -29,24 +28,24 @@ def evaluate(formula: Any, real_step: Any, epoch: Any) -> Any:
         epoch: likewise.
 
     Raises:
-        TypeError, ValueError: a clock is no number, or below 0 or not finite.
+        TypeError, ValueError: a clock is no number, or not from 0 to 1e300.
     """
     import numpy as np
 
-    steps_differ = ops.is_numpy(real_step) and real_step.dtype.kind in "iuf"
+    steps_differ = backends.is_numpy(real_step) and real_step.dtype.kind in "iuf"
     if not steps_differ or np.ndim(epoch) > 0 or real_step.size <= _FEW:
         steps, epochs = (
-            # A copy: a formula that works in its own place must not alter what it was given.
-            clock.copy() if ops.is_array(clock) else clock
-            for clock in (ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch"))
+            # A copy: a formula that works in place must not alter what it was given.
+            clock.copy() if backends.is_array(clock) else clock
+            for clock in (backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch"))
         )
-        arrays = [clock for clock in (steps, epochs) if ops.is_numpy(clock)]
+        arrays = [clock for clock in (steps, epochs) if backends.is_numpy(clock)]
         return _whole(formula, steps, epochs).astype(np.result_type(*arrays), copy=False)
-    epoch = ops.clock(epoch, "epoch")
+    epoch = backends.clock(epoch, "epoch")
     flat = real_step.ravel()
     curve = np.empty(flat.size, dtype=flat.dtype if flat.dtype.kind == "f" else float)
     if not _fill(curve, formula, flat, epoch):
-        ops.clock(real_step, "real_step")  # raises, with the range of all of them
+        backends.clock(real_step, "real_step")  # raises, with the range of all of them
     return curve.reshape(real_step.shape)
 
 
@@ -57,7 +56,7 @@ def _fill(curve: Any, formula: Any, real_step: Any, epoch: Any) -> bool:
     for begin in range(0, curve.size, size):
         block = curve[begin : begin + size]
         block[:] = real_step[begin : begin + size]
-        if not (block.min() >= 0 and block.max() < math.inf):
+        if not (block.min() >= 0 and block.max() <= backends.LARGEST_CLOCK):
             return False
         block[:] = blocks(block, epoch, workspace) if blocks else _whole(formula, block, epoch)
     return True
@@ -65,7 +64,7 @@ def _fill(curve: Any, formula: Any, real_step: Any, epoch: Any) -> bool:
 
 def call(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any, out: Any) -> Any:
     """A formula that is called from flat code, with a block or with what is one number for all of it."""
-    if not ops.is_array(real_step):
+    if not backends.is_array(real_step):
         out[:] = formula(float(real_step), epoch)
     elif hasattr(formula, "for_blocks"):
         _fill(out, formula, real_step, epoch)
@@ -76,7 +75,7 @@ def call(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any, out: An
 
 def _whole(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any) -> Any:
     try:
-        return ops.spread(formula(real_step, epoch), real_step, epoch)
+        return backends.spread(formula(real_step, epoch), real_step, epoch)
     except (TypeError, ValueError):
         # Python's branches and math's functions refuse arrays with these errors. One that has another cause comes
         # again from the first element.

@@ -8,33 +8,41 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from optimsche.combinators import __all__ as combinator_names
 from optimsche.schedule import LrFn, known
 from optimsche.text import lookup, parse
 
+#: What an exit status means.
+STATUSES = "exit status: 0; 1 for a missing package; 2 for a mistake in the call; 3 for a run that has diverged"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status is 0, 1 for a missing package, 2 for a mistake in the call."""
+    """Run the command line; the exit status is what :data:`STATUSES` says. Errors of its own keep their traceback."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except (ValueError, TypeError, ArithmeticError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"optimsche {options.command}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        extra = {"demo": "demo"}.get(options.command, "plot")
+        extra = "demo" if options.command == "demo" else "plot"
         print(f"optimsche {options.command}: {error}; pip install 'optimsche[{extra}]'", file=sys.stderr)
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="optimsche", description="Learning-rate schedules as immutable values.")
+    parser = argparse.ArgumentParser(
+        prog="optimsche", description="Learning-rate schedules as immutable values.", epilog=STATUSES
+    )
     parser.add_argument("--version", action="version", version=f"optimsche {metadata.version('optimsche')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="train a small network on real data, with a schedule, to the end")
+    demo = commands.add_parser(
+        "demo", help="train a small network on real data, with a schedule, to the end", epilog=STATUSES
+    )
     demo.add_argument("--out", type=Path, default=Path("optimsche-demo"), metavar="DIR", help="default: %(default)s")
     demo.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint, wherever the run stopped")
     plan = demo.add_mutually_exclusive_group()
@@ -65,9 +73,14 @@ def _at_least_one(text: str) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     from optimsche.demo.train import Settings, train
+    from optimsche.training import NonFiniteError
 
     settings = Settings(options.epochs, options.seed, options.amp, options.schedule, options.config)
-    outcome = train(settings, options.out, resume=options.resume)
+    try:
+        outcome = train(settings, options.out, resume=options.resume)
+    except NonFiniteError as error:
+        print(f"optimsche demo: {error}", file=sys.stderr)
+        return 3
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     print(f"{outcome.updates} updates{skipped}; {options.out}/curve.png shows the rates planned and applied")
     print(f"test accuracy {outcome.accuracy:.1%} ({outcome.correct} of {outcome.images} images)")
@@ -75,15 +88,17 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    schedule = parse(options.schedule)
+    try:
+        schedule = parse(options.schedule)
+    except TypeError as error:  # a parameter of the wrong kind is a mistake in the text
+        raise ValueError(str(error)) from error
     if schedule.counts_epochs and options.steps_per_epoch is None:
         raise ValueError(f"{schedule} counts epochs: add --steps-per-epoch N, the micro-batches in one")
     print(schedule)
     print(schedule.table(steps_per_epoch=options.steps_per_epoch))
     if options.plot is not None:
-        figure = schedule.plot(steps_per_epoch=options.steps_per_epoch).get_figure(root=True)
-        if figure is not None:
-            figure.savefig(options.plot)
+        figure: Any = schedule.plot(steps_per_epoch=options.steps_per_epoch).figure
+        figure.savefig(options.plot)
     return 0
 
 

@@ -22,6 +22,7 @@ All that is stored of a run is ``step_num``; everything here is computed from it
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -372,11 +373,11 @@ def whole(name: str, value: SupportsIndex, lowest: int, meaning: str) -> int:
     TypeError: step_num=True: step_num must be a whole number (a number), got bool.
     """
     if type(value) is not int:
-        try:
-            number = operator.index(value)
-        except TypeError:
-            number = None
-        if number is None or isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool"):
+        number = None
+        if not isinstance(value, bool) and not str(getattr(value, "dtype", "")).endswith("bool"):
+            with contextlib.suppress(TypeError):
+                number = operator.index(value)
+        if number is None:
             kind = type(value).__name__
             hint = f"\n    Write {name}=len(...)." if hasattr(value, "__len__") and hasattr(value, "__iter__") else ""
             shown = reprlib.repr(value)[:60]

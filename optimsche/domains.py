@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeAlias, Ty
 import annotated_types as at
 from annotated_types import Ge, Gt, Le, Lt
 
-from optimsche import ops
+from optimsche import backends
 
 __all__ = [
     "Closed",
@@ -118,7 +118,7 @@ def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
     try:
         return _admit(annotation, value, Meaning(""))
     except _Refused as refused:
-        shown, meaning = ops.shown(value), refused.meaning
+        shown, meaning = backends.shown(value), refused.meaning
         text = f"{call}({name}={shown}): {name} must be {refused.allowed}"
         text += f" ({meaning.text})" if meaning.text else ""
         text += f", got {shown}" + (f" ({type(value).__name__})." if refused.wrong_kind else ".")
@@ -216,9 +216,9 @@ def _admit_anything(value: Any, meaning: Meaning) -> Any:
 
 def _plain(value: Any) -> Any:
     """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is."""
-    if ops.is_numpy_scalar(value):
+    if backends.is_numpy_scalar(value):
         return value.item()
-    if ops.is_numpy(value) and getattr(value, "ndim", 0) == 1:
+    if backends.is_numpy(value) and getattr(value, "ndim", 0) == 1:
         return tuple(value.tolist())
     return tuple(value) if type(value) in (list, range) else value
 

@@ -110,7 +110,7 @@ def plateau(
         history: every metric reported so far, the oldest first; kept by the training loop, for instance in its
             checkpoint.
         factor: what is left of the rate each time; > 0 and < 1.
-        patience: reports without an improvement that are borne; >= 0.
+        patience: reports without an improvement that are tolerated; >= 0.
         mode: ``"min"`` for a loss, ``"max"`` for an accuracy.
         rtol: improvement that counts, as a part of the best; >= 0.
         atol: the same as a difference; >= 0.

@@ -144,7 +144,8 @@ def wsd(*, peak: Rate, warmup_steps: Length, decay_steps: Steps, total_steps: St
         floor: the rate of the last update; finite, >= 0.
 
     Returns:
-        ``(constant(value=peak, steps=...) >> linear(start=peak, end=floor, steps=decay_steps)).warmup(warmup_steps)``.
+        ``(constant(value=peak, steps=...) >> linear(start=peak, end=floor, steps=decay_steps)).warmup(warmup_steps)``;
+        without the hold where rise and fall are the whole run.
 
     Raises:
         ValueError: rise and fall are longer than the total.
@@ -233,6 +234,21 @@ def noam(*, warmup_steps: Steps, d_model: ModelSize | None = None, peak: Rate | 
     return inverse_sqrt(start=highest, timescale=warmup_steps).warmup(warmup_steps)
 
 
+def _waves(
+    cycle: Callable[[float, float], Schedule],
+    floor: float,
+    peak: float,
+    *,
+    cycles: int | None,
+    scale: float,
+    stretch: float = 1.0,
+) -> Schedule:
+    """Repeat the cycle between a floor and a peak; ``scale`` lowers its height above the floor, which stays."""
+    if scale == 1 or floor == 0:
+        return repeat(cycle(floor, peak), cycles, stretch=stretch, scale=scale)
+    return add(constant(value=floor), repeat(cycle(0.0, peak - floor), cycles, stretch=stretch, scale=scale))
+
+
 @_plan
 def cosine_restarts(
     *,
@@ -256,7 +272,9 @@ def cosine_restarts(
         scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
 
     Returns:
-        ``cosine(start=peak, end=floor, steps=cycle_steps).repeat(...).warmup(warmup_steps)``.
+        ``cosine(start=peak, end=floor, steps=cycle_steps).repeat(...).warmup(warmup_steps)``; with a ``floor`` above 0
+        and a ``scale`` below 1, the cycles go from ``peak - floor`` to 0 and stand on the floor:
+        ``(constant(value=floor) + cosine(start=peak - floor, ...).repeat(...)).warmup(warmup_steps)``.
 
     Raises:
         ValueError: ``floor`` is above ``peak`` while ``scale`` is below 1.
@@ -267,14 +285,13 @@ def cosine_restarts(
     >>> [plan(t) for t in (50, 100, 200, 300)]
     [0.05, 0.0, 0.05, 0.0]
     """
-    if scale == 1 or floor == 0:
-        cycle = cosine(start=peak, end=floor, steps=cycle_steps)
-        return repeat(cycle, cycles, stretch=stretch, scale=scale).warmup(warmup_steps)
-    # Only the height above the floor is scaled: the floor stays where it is.
-    if floor > peak:
+    if floor > peak and scale < 1:
         raise ValueError(f"cosine_restarts(floor={floor}): floor must be <= peak={peak} where scale is below 1")
-    falls = repeat(cosine(start=peak - floor, end=0.0, steps=cycle_steps), cycles, stretch=stretch, scale=scale)
-    return add(constant(value=floor), falls).warmup(warmup_steps)
+
+    def fall(low: float, high: float) -> Schedule:
+        return cosine(start=high, end=low, steps=cycle_steps)
+
+    return _waves(fall, floor, peak, cycles=cycles, scale=scale, stretch=stretch).warmup(warmup_steps)
 
 
 @_plan
@@ -296,7 +313,9 @@ def triangular(
         scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
 
     Returns:
-        ``(linear(start=floor, end=peak, steps=...) >> linear(start=peak, end=floor, steps=...)).repeat(...)``.
+        ``(linear(start=floor, end=peak, steps=...) >> linear(start=peak, end=floor, steps=...)).repeat(...)``; with a
+        ``floor`` above 0 and a ``scale`` below 1, the cycles go from 0 to ``peak - floor`` and stand on the floor:
+        ``constant(value=floor) + (linear(start=0.0, end=peak - floor, ...) >> ...).repeat(...)``.
 
     Raises:
         ValueError: ``peak`` is below ``floor``.
@@ -310,8 +329,8 @@ def triangular(
     if peak < floor:
         raise ValueError(f"triangular(peak={peak}): peak must be >= floor={floor}")
     rise = _part(0.5, cycle_steps)
-    fixed = 0.0 if scale == 1 else floor
-    up = linear(start=floor - fixed, end=peak - fixed, steps=rise)
-    down = linear(start=peak - fixed, end=floor - fixed, steps=cycle_steps - rise)
-    waves = repeat(up >> down, cycles, scale=scale)
-    return add(constant(value=fixed), waves) if fixed else waves
+
+    def up_and_down(low: float, high: float) -> Schedule:
+        return linear(start=low, end=high, steps=rise) >> linear(start=high, end=low, steps=cycle_steps - rise)
+
+    return _waves(up_and_down, floor, peak, cycles=cycles, scale=scale)

@@ -11,11 +11,13 @@ import functools
 import inspect
 import itertools
 import math
+import pickle
 import types
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
-from optimsche import domains, ops, symbols
+from optimsche import backends, domains, symbols
 from optimsche.domains import (
     Closed,
     Cycles,
@@ -192,7 +194,7 @@ class _Flat:
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The value: from flat code for numbers, from the formula as it is for arrays."""
-        if ops.is_numpy(real_step):
+        if backends.is_numpy(real_step):
             return self._node(real_step, epoch)
         if self._play is None:
             self._play = self._node.for_numbers()
@@ -261,7 +263,7 @@ class Schedule:
     @classmethod
     def _of(cls, lr_fn: LrFn[...], arguments: dict[str, Any]) -> Schedule:
         self = object.__new__(cls)
-        depth = 1 + max((value._depth for value in arguments.values() if isinstance(value, Schedule)), default=0)
+        depth = 1 + max((inner._depth for inner in _schedules(arguments)), default=0)
         if depth > _DEEPEST:
             raise ValueError(
                 f"{lr_fn.name}: schedules can be nested {_DEEPEST} deep, and this would be one more. "
@@ -300,7 +302,8 @@ class Schedule:
         """The rate of update number ``real_step``.
 
         Args:
-            real_step: number of the update, from 1; 0 is the instant before training. A number or an array.
+            real_step: number of the update, from 1; 0 is the instant before training. A number or an array of numbers
+                from 0 to 1e300.
             epoch: pass over the data, from 1, may be fractional. A number, or an array of the same shape.
 
         Returns:
@@ -308,20 +311,20 @@ class Schedule:
             whole numbers.
 
         Raises:
-            ValueError: a clock below 0 or not finite; one on an accelerator, or a traced one, is not looked at.
+            ValueError: a clock is not from 0 to 1e300; one on an accelerator, or a traced one, is not looked at.
             TypeError: a clock that is not a number or an array of numbers.
         """
         # The call of a training loop comes first: a whole number that a float holds, and no epoch.
         if epoch is _FIRST_EPOCH and type(real_step) is int and 0 <= real_step <= 2**53:
             return self._play(real_step)
-        if ops.is_array(real_step) or ops.is_array(epoch):
+        if backends.is_array(real_step) or backends.is_array(epoch):
             from optimsche import arrays
 
             return arrays.evaluate(self._node, real_step, epoch)
-        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
+        real_step, epoch = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
         if type(real_step) is float and type(epoch) is float:
             return self._play(real_step, epoch)
-        return ops.spread(self._node.play(real_step, epoch), real_step, epoch)
+        return backends.spread(self._node.play(real_step, epoch), real_step, epoch)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
@@ -347,8 +350,8 @@ class Schedule:
         array([[0.1 , 0.2 ],
                [0.05, 0.1 ]])
         """
-        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
-        return ops.spread(self._with_params(params)(real_step, epoch), real_step, epoch)
+        real_step, epoch = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
+        return backends.spread(self._with_params(params)(real_step, epoch), real_step, epoch)
 
     def _with_params(self, given: Mapping[str, Any]) -> Node:
         lr_fn, own = self._lr_fn, self._node.params
@@ -362,7 +365,7 @@ class Schedule:
                 if not isinstance(given[name], Mapping):
                     raise TypeError(
                         f"apply: {lr_fn.name}'s {name} takes a dictionary of the parameters of {value.lr_fn.name}, "
-                        f"got {ops.shown(given[name])}"
+                        f"got {backends.shown(given[name])}"
                     )
                 params[name] = value._with_params(given[name])
         return Node(lr_fn, params, functools.partial(lr_fn.formula, **params))
@@ -385,6 +388,11 @@ class Schedule:
         return {name: v.params if isinstance(v, Schedule) else v for name, v in self._arguments.items()}
 
     @property
+    def inner(self) -> tuple[Schedule, ...]:
+        """The schedules that it is made of, in the order of its parameters: those directly inside."""
+        return _schedules(self._arguments)
+
+    @property
     def length(self) -> float:
         """The natural length in updates; ``math.inf`` for a schedule without an end."""
         return float(self._node.length)
@@ -397,8 +405,7 @@ class Schedule:
     @property
     def counts_epochs(self) -> bool:
         """Whether a part of it is played by the epoch (:func:`~optimsche.by_epoch`) and not by the update."""
-        inner = (value for value in self._arguments.values() if isinstance(value, Schedule))
-        return self._lr_fn.counts_epochs or any(schedule.counts_epochs for schedule in inner)
+        return self._lr_fn.counts_epochs or any(inner.counts_epochs for inner in self.inner)
 
     # -- a value among values -----------------------------------------------------------------------------------------
 
@@ -602,8 +609,12 @@ class Schedule:
         return self.add(second) if isinstance(second, Schedule) else NotImplemented
 
 
+def _schedules(arguments: dict[str, Any]) -> tuple[Schedule, ...]:
+    return tuple(value for value in arguments.values() if isinstance(value, Schedule))
+
+
 def _is_real_number(value: Any) -> bool:
-    return isinstance(value, int | float) or ops.is_numpy_scalar(value)
+    return isinstance(value, int | float) or backends.is_numpy_scalar(value)
 
 
 def _as_bound(value: Any, annotation: Any) -> Any:
@@ -676,8 +687,25 @@ class LrFn(Generic[P]):
     def __hash__(self) -> int:
         return hash(id(self.formula))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        # Before protocol 4, pickle reaches `cosine.formula` by way of `cosine`, which is what is being pickled.
+        if protocol < 4 and isinstance(self.formula, types.FunctionType):
+            name = self.formula.__qualname__.removesuffix(".formula")
+            if _by_name(self.__module__, name) != self:
+                raise pickle.PicklingError(
+                    f"pickle finds no lr function {name} in {self.__module__}, or another one: define it at the top of "
+                    "its module, or pickle with protocol 4 or later"
+                )
+            return _by_name, (self.__module__, name)
         return _of_formula, (self.formula,)
+
+
+def _by_name(module: str, name: str) -> Any:
+    """What a module has under a name, which may have dots."""
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def _make_portable(lr_fn: LrFn[...]) -> None:
@@ -757,7 +785,9 @@ def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
     clocks, own = parameters[:2], parameters[2:]
     name = formula.__name__
     if not name.isidentifier():
-        raise TypeError(f"@lr_fn: a schedule prints the name of its function, and {name} is none: define it with def")
+        raise TypeError(
+            f"@lr_fn: a schedule prints the name of its function, and {name!r} is not an identifier: define it with def"
+        )
     plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in clocks)
     if len(clocks) < 2 or clocks[0].name == "epoch" or not plain:
         raise TypeError(f"@lr_fn: {name} must begin with the clocks: def {name}(real_step, epoch, *, ...)")
@@ -778,7 +808,7 @@ def _annotation(formula: Callable[..., Any], parameter: inspect.Parameter) -> An
         except Exception as error:
             raise TypeError(f"{where} cannot be read here: {error}. Define it at the top of the module") from None
     if not domains.is_storable(annotation):
-        raise TypeError(f"{where} is none of what a schedule can hold: numbers, text, tuples of these, schedules")
+        raise TypeError(f"{where} is not something a schedule can hold: numbers, text, tuples of these, schedules")
     return annotation
 
 

@@ -77,6 +77,9 @@ def parse(text: str) -> Schedule:
         raise ValueError(f"parse: the text has {len(text)} characters; at most {_LONGEST_TEXT} are read")
     if not text.strip():
         raise ValueError("parse: the text is empty, which is not an expression")
+    if "\0" in text:  # Python's parser says it in another way in each version, and never where
+        where = f"at character {text.index(chr(0)) + 1} of {_shortened(text)}"
+        raise ValueError(f"parse: {where}: this is not an expression: it has a null character")
     try:
         with warnings.catch_warnings():
             # "9in" makes Python's parser warn the reader of a program; the answer to a schedule is an error, or none.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optimsche import ops
+from optimsche import backends, ops
 
 _WORD = 2.0**32
 _PARITY = 0x1BD11BDA
@@ -21,19 +21,21 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 def threefry_2x32(key: tuple[int, int], counter: tuple[Any, Any]) -> tuple[Any, Any]:
     """The two random words that belong to a key and a counter, each of two 32-bit words.
 
-    The words of the counter may be Python integers, or arrays as :func:`optimsche.ops.words` makes them.
+    The words of the counter may be Python integers, or arrays as :func:`optimsche.backends.words` makes them.
 
     >>> [hex(word) for word in threefry_2x32((0, 0), (0, 0))]
     ['0x6b200159', '0x99ba4efe']
     """
     keys = (*key, key[0] ^ key[1] ^ _PARITY)
-    x, y = (ops.wrapped(word + ops.word(constant, word)) for word, constant in zip(counter, keys, strict=False))
+    x, y = (
+        backends.wrapped(word + backends.word(constant, word)) for word, constant in zip(counter, keys, strict=False)
+    )
     for injection in range(1, 6):
         for rotation in _ROTATIONS[(injection - 1) % 2]:
-            x = ops.wrapped(x + y)
-            y = ops.wrapped((y << rotation) | (y >> (32 - rotation))) ^ x
-        x = ops.wrapped(x + ops.word(keys[injection % 3], x))
-        y = ops.wrapped(y + ops.word((keys[(injection + 1) % 3] + injection) % 2**32, y))
+            x = backends.wrapped(x + y)
+            y = backends.wrapped((y << rotation) | (y >> (32 - rotation))) ^ x
+        x = backends.wrapped(x + backends.word(keys[injection % 3], x))
+        y = backends.wrapped(y + backends.word((keys[(injection + 1) % 3] + injection) % 2**32, y))
     return x, y
 
 
@@ -43,10 +45,10 @@ def uniform(seed: int, real_step: float) -> float:
     >>> uniform(0, 1.0) == uniform(0, 1.5) != uniform(0, 2.0)
     True
     """
-    step = ops.floor(ops.wide(real_step))
+    step = ops.floor(backends.wide(real_step))
     high = ops.floor(step / _WORD)
-    counter = ops.words(high % _WORD, step - high * _WORD)
+    counter = backends.words(high % _WORD, step - high * _WORD)
     word, _ = threefry_2x32((0, seed), counter)
-    share: float = (ops.real_like(word, step) + 0.5) / _WORD
-    noise: float = ops.real_like(2.0 * share - 1.0, real_step)
+    share: float = (backends.real_like(word, step) + 0.5) / _WORD
+    noise: float = backends.real_like(2.0 * share - 1.0, real_step)
     return noise

@@ -9,13 +9,14 @@ from typing import Any
 from optimsche import ops
 from optimsche.combinators import facts
 from optimsche.domains import Factor, Rate
+from optimsche.lr_fns import constant
 from optimsche.schedule import Schedule, lr_fn
 
 
 def _longer(first: Schedule, second: Any) -> float:
     """The later of two ends. A constant does not count beside another schedule, since it is always at its end."""
     parts = [part for part in (first, second) if hasattr(part, "lr_fn")]
-    changing = [part.length for part in parts if part.lr_fn.name != "constant" or part.joints]
+    changing = [part.length for part in parts if part.lr_fn != constant or part.joints]
     return functools.reduce(ops.maximum, changing) if changing else math.inf
 
 

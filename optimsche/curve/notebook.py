@@ -13,20 +13,20 @@ from optimsche.schedule import Schedule
 def notebook_html(schedule: Schedule) -> str | None:
     """The expression of a schedule above a small picture of its curve; None without Matplotlib.
 
-    A schedule that cannot be drawn without further arguments shows its expression alone.
+    A schedule that cannot be drawn says why below its expression.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    # What is displayed at the end of a cell must not fail: a schedule has an expression even if it cannot be drawn.
     if schedule.counts_epochs:
         picture = "<div>counts epochs: draw it with <code>.plot(steps_per_epoch=len(loader))</code></div>"
         return f"<div><code>{html.escape(repr(schedule))}</code></div>{picture}"
     try:
         picture = _svg(schedule, Figure(figsize=(4.8, 2.0), layout="constrained"))
-    except Exception:
-        picture = ""
+    except Exception as error:
+        # What is displayed at the end of a cell must not fail, whatever a formula raises: the cell says so instead.
+        picture = f"<div>not drawn: {html.escape(f'{type(error).__name__}: {error}')}</div>"
     return f"<div><code>{html.escape(repr(schedule))}</code></div>{picture}"
 
 

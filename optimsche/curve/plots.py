@@ -42,7 +42,8 @@ def plot(
         schedules: a schedule; or several, as a mapping of names to schedules, or as a list, whose legend shows the
             expressions.
         steps: how far to draw, in updates; > 0. By default a little past the end of the longest schedule. One without
-            an end goes on past its last joint for twice its longest piece, or, if it has no joints, until it has
+            an end goes on past its last joint for twice its longest piece; if a part of it is repeated without an end
+            (``repeat()``, ``step_decay``), to the sixth joint of that part; and if it has no joints, until it has
             fallen to a quarter of its highest rate.
         steps_per_epoch: micro-batches in an epoch; >= 1. Needed where rates depend on the epoch.
         accum_grad: micro-batches in one update; >= 1. The last update of an epoch may have fewer.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Gt, Lt
 
 from optimsche import domains, ops
-from optimsche.combinators import repeat
+from optimsche.combinators import repeat, then, warp
 from optimsche.domains import Meaning
 from optimsche.lr_fns import step_decay
 from optimsche.schedule import Schedule
@@ -27,6 +27,8 @@ _PerUpdate = Annotated[int, Ge(1), Meaning("micro-batches in one update")]
 _POINTS = 2_000
 # Of more joints or epochs than this, only the first and the last get points or rows of their own.
 _MOST_EDGES = 200
+# Of a part that is repeated without an end, so many joints are shown.
+_JOINTS_OF_CYCLES = 6
 
 
 def sample(schedule: Schedule, last: float, per_epoch: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -93,8 +95,9 @@ def reach_of(schedule: Schedule, per_epoch: int | None) -> float:
     joints = list(schedule.joints)
     if per_epoch is not None:
         joints = sorted({*joints, *joints_in_epochs(schedule, per_epoch)})
-    if _goes_in_circles(schedule):
-        return joints[5]
+    before = _joints_before_cycles(schedule)
+    if before is not None and len(joints) >= before + _JOINTS_OF_CYCLES:
+        return joints[before + _JOINTS_OF_CYCLES - 1]
     if joints:
         pieces = [right - left for left, right in itertools.pairwise([0.0, *joints])]
         return joints[-1] + 2.0 * max(pieces)
@@ -107,12 +110,17 @@ def reach_of(schedule: Schedule, per_epoch: int | None) -> float:
     return 10.0 * per_epoch if per_epoch is not None and depends_on_epoch(schedule) else 1_000.0
 
 
-def _goes_in_circles(schedule: Schedule) -> bool:
-    """Whether a part of it is repeated without an end: its joints are then many and alike."""
-    arguments = schedule.arguments
-    if schedule.lr_fn == step_decay or (schedule.lr_fn == repeat and arguments["times"] is None):
-        return True
-    return any(_goes_in_circles(inner) for inner in arguments.values() if isinstance(inner, Schedule))
+def _joints_before_cycles(schedule: Schedule) -> int | None:
+    """How many joints come before the part that is repeated without an end; None where no such part is played on."""
+    if schedule.lr_fn == step_decay or (schedule.lr_fn == repeat and schedule.arguments["times"] is None):
+        return 0
+    # What is left for good has no cycles at the end, and joints are not those of what is played on another clock.
+    parts = schedule.inner[1:] if schedule.lr_fn in (then, warp) else schedule.inner
+    for part in parts:
+        before = _joints_before_cycles(part)
+        if before is not None:
+            return before + max(len(schedule.joints) - len(part.joints), 0)
+    return None
 
 
 def end_of(schedule: Schedule, per_epoch: int | None) -> float:
@@ -144,11 +152,10 @@ def epoch_of(update: float, per_epoch: int) -> float:
 
 def _played_by_epoch(schedule: Schedule) -> Iterator[Schedule]:
     """Every schedule inside this one whose clock is the number of finished epochs."""
-    for inner in schedule.arguments.values():
-        if isinstance(inner, Schedule):
-            if schedule.lr_fn.counts_epochs:
-                yield inner
-            yield from _played_by_epoch(inner)
+    for inner in schedule.inner:
+        if schedule.lr_fn.counts_epochs:
+            yield inner
+        yield from _played_by_epoch(inner)
 
 
 def joints_in_epochs(schedule: Schedule, per_epoch: int) -> list[float]:

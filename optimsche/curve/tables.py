@@ -156,7 +156,7 @@ def _round_numbers(last: float, listed: Set[float], rows: int, per_epoch: int | 
     """
     whole = last if per_epoch is None else ranges.epoch_of(last, per_epoch)
     exponent = math.floor(math.log10(whole / rows))
-    if whole >= 2.0:
+    if whole >= 2.0 or per_epoch is not None:  # epochs begin at whole numbers alone
         exponent = max(exponent, 0)
     power = 10.0 ** abs(exponent)
     end = math.ceil(whole / power if exponent > 0 else whole * power)

@@ -81,7 +81,10 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     sampler = digits.ShuffledByEpoch(len(dataset), settings.seed)
     loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH_SIZE, sampler=sampler)
     model = digits.network(settings.seed)
-    optims = _optimizers(settings, model, steps_per_epoch=len(loader))
+    try:
+        optims = _optimizers(settings, model, steps_per_epoch=len(loader))
+    except TypeError as error:  # a parameter of the wrong kind is a mistake in the text or the file
+        raise ValueError(str(error)) from error
 
     start = 1
     rows: list[tuple[Any, ...]] = []

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from optimsche import ops
+from optimsche import backends, ops
 from optimsche.domains import Meaning, did_you_mean
 from optimsche.schedule import lr_fn
 
@@ -53,7 +53,7 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     """
     for_numbers, for_arrays = _compiled(text)
     if not ops.is_number(real_step):
-        return ops.silently(for_arrays, real_step)
+        return backends.silently(for_arrays, real_step)
     try:
         value = float(for_numbers(real_step))
     except (ArithmeticError, ValueError, TypeError) as error:  # TypeError: a root of a negative number is complex
@@ -100,7 +100,7 @@ def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             if not abs(value) <= ops.LARGEST_CLOCK:
-                raise ValueError(f"{ops.shown(value)} is too large a number")
+                raise ValueError(f"{backends.shown(value)} is too large a number")
             return ast.Constant(value)
         case ast.Name(id=name) if name == variable:
             return ast.Name("t", ast.Load())

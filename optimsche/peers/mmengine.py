@@ -533,7 +533,7 @@ def _played(windows: list[_Window], base: float) -> Schedule:
     for window in sorted(windows, key=lambda window: window.begin):
         if not window.multiplies:
             played = window.held(played.shift(-1), played(window.begin + 1))
-        elif played.lr_fn.name == "constant":
+        elif played.lr_fn == constant:
             played = base * window.held(constant(value=1.0), 1.0)
         else:
             played = played * window.held(constant(value=1.0), 1.0)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from optimsche.combinators import sequence
+from optimsche.combinators import add, sequence
 from optimsche.domains import Meaning
-from optimsche.lr_fns import constant, cosine, linear, piecewise_constant, polynomial
+from optimsche.lr_fns import constant, cosine, expression, linear, piecewise_constant, polynomial
 from optimsche.metrics import plateau
 from optimsche.peers._functions import as_schedule
 from optimsche.peers._peer import (
@@ -202,10 +202,10 @@ def ChainedScheduler(schedulers: Schedules, *, base_lr: PositiveLr) -> Schedule:
     """
     for schedule in schedulers:
         for node in _nodes(schedule):
-            moves = node.lr_fn.name == "cosine" and max(node.arguments["start"], node.arguments["end"]) > 0
+            moves = node.lr_fn == cosine and max(node.arguments["start"], node.arguments["end"]) > 0
             if moves and min(node.arguments["start"], node.arguments["end"]) > 0:
                 raise ValueError("torch.ChainedScheduler: a cosine with eta_min above 0 is no factor; multiply it last")
-            if node.lr_fn.name in ("expression", "add") or node.arguments.get("closed") == "left":
+            if node.lr_fn in (expression, add) or node.arguments.get("closed") == "left":
                 raise ValueError(
                     f"torch.ChainedScheduler: {schedule!r:.80} sets the rate instead of multiplying it, so torch drops "
                     "what came before it"
@@ -217,8 +217,7 @@ def ChainedScheduler(schedulers: Schedules, *, base_lr: PositiveLr) -> Schedule:
 
 
 def _nodes(schedule: Schedule) -> list[Schedule]:
-    inner = [value for value in schedule.arguments.values() if isinstance(value, Schedule)]
-    return [schedule, *(node for one in inner for node in _nodes(one))]
+    return [schedule, *(node for inner in schedule.inner for node in _nodes(inner))]
 
 
 @peer("torch")

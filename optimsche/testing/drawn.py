@@ -70,6 +70,5 @@ def coverage(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4, examp
 
 def _places(schedule: Schedule, depth: int) -> Iterator[tuple[str, int]]:
     yield schedule.lr_fn.name, depth
-    for value in schedule.arguments.values():
-        if isinstance(value, Schedule):
-            yield from _places(value, depth + 1)
+    for inner in schedule.inner:
+        yield from _places(inner, depth + 1)

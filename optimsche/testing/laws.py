@@ -48,9 +48,8 @@ def _asked(schedule: Schedule, real_steps: Iterable[float] | None) -> list[float
 def lr_fns_in(schedule: Schedule) -> Iterator[LrFn[...]]:
     """The lr functions that a schedule is made of."""
     yield schedule.lr_fn
-    for value in schedule.arguments.values():
-        if isinstance(value, Schedule):
-            yield from lr_fns_in(value)
+    for inner in schedule.inner:
+        yield from lr_fns_in(inner)
 
 
 def assert_pure(schedule: Schedule, real_steps: Iterable[float] | None = None, epoch: float = 1.0) -> None:
@@ -239,6 +238,7 @@ def _roads(schedule: Schedule) -> Iterator[tuple[str, Callable[[], Schedule]]]:
     yield "copy.deepcopy(s)", lambda: copy.deepcopy(schedule)
     if all(_is_found_by_pickle(lr_fn) for lr_fn in lr_fns_in(schedule)):
         yield "pickle", lambda: pickle.loads(pickle.dumps(schedule))
+        yield "pickle with protocol 2, as torch.save", lambda: pickle.loads(pickle.dumps(schedule, protocol=2))
 
 
 def _is_found_by_pickle(lr_fn: LrFn[...]) -> bool:

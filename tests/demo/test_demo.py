@@ -7,8 +7,9 @@ import re
 import pytest
 import torch
 
-from optimsche import cli, parse
+from optimsche import Schedule, cli, parse
 from optimsche.demo import files, train
+from optimsche.training import NonFiniteError
 from tests.demo import kill_and_resume
 
 SHORT = train.Settings(epochs=2)
@@ -210,7 +211,10 @@ class TestCommandLine:
         [
             (["show", "cosin(steps=9)"], "did you mean 'cosine'?"),
             (["show", "linear(steps=9).by_epoch()"], "counts epochs"),
+            (["show", "linear(steps=9, start='fast')"], "start"),
+            (["show", "linear(steps=9, begin=1)"], "begin"),
             (["demo", "--schedule", "linear(steps=0.5)"], "update"),
+            (["demo", "--schedule", "linear(steps='many')"], "steps"),
             (["demo", "--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
         ],
     )
@@ -218,6 +222,27 @@ class TestCommandLine:
         monkeypatch.chdir(tmp_path)
         assert cli.main(arguments) == 2
         assert message in capsys.readouterr().err
+
+    def test_a_diverged_run_has_a_status_of_its_own(self, capsys, tmp_path, monkeypatch):
+        def diverge(*_, **__):
+            raise NonFiniteError("the run has diverged")
+
+        monkeypatch.setattr(train, "train", diverge)
+        assert cli.main(["demo", "--out", str(tmp_path)]) == 3
+        assert capsys.readouterr().err == "optimsche demo: the run has diverged\n"
+
+    def test_an_error_of_the_program_keeps_its_traceback(self, monkeypatch):
+        def table(*_, **__):
+            raise TypeError("a mistake in the program")
+
+        monkeypatch.setattr(Schedule, "table", table)
+        with pytest.raises(TypeError, match="a mistake in the program"):
+            cli.main(["show", "linear(steps=9)"])
+
+    def test_help_lists_the_statuses(self, capsys):
+        with pytest.raises(SystemExit):
+            cli.main(["demo", "--help"])
+        assert "3 for a run that has diverged" in " ".join(capsys.readouterr().out.split())
 
     def test_wrong_options(self, capsys):
         for arguments in (["demo", "--epochs", "0"], ["nothing"], []):

@@ -6,7 +6,7 @@ Which versions were recorded, and how far each schedule of each system is from i
 import json
 from collections import defaultdict
 
-from optimsche import Schedule, lr_fns
+from optimsche import lr_fns
 from tests.parity.replay import build, replay
 from tests.parity.test_curves import CASES, FILES, deviation
 
@@ -37,8 +37,7 @@ def main():
 
 
 def _names(schedule):
-    inner = [value for value in schedule.arguments.values() if isinstance(value, Schedule)]
-    return {schedule.lr_fn.name}.union(*map(_names, inner))
+    return {schedule.lr_fn.name}.union(*map(_names, schedule.inner))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 from matplotlib.figure import Figure
 
 from optimsche import (
@@ -33,6 +34,8 @@ from optimsche import (
     wsd,
 )
 from optimsche.curve import Row
+from optimsche.schedule import LrFn, known
+from optimsche.testing import schedules
 
 RUN = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000)
 MAPPING = {"cosine": RUN, "wsd": wsd(peak=3e-4, warmup_steps=2_000, decay_steps=20_000, total_steps=100_000)}
@@ -324,6 +327,45 @@ def test_an_endless_schedule_by_epoch_has_its_range_in_epochs(ax):
     assert last(cosine(steps=10).repeat().by_epoch()) == 6_001
 
 
+CYCLES = cosine(steps=10).repeat()
+
+
+@pytest.mark.parametrize(
+    ("plan", "last"),
+    [
+        (CYCLES, 60),
+        (CYCLES.warmup(5), 65),
+        (step_decay(factor=0.5, every=10) * 0.1, 60),
+        (piecewise_constant(values=range(1, 11), at=range(10, 100, 10)).then(CYCLES, at=100), 160),
+        # Cycles that are left, or that another clock never reaches, say nothing about the joints.
+        (step_decay(factor=0.5, every=10).then(constant(value=0.1), at=25), 25 + 20),
+        (CYCLES.then(constant(value=0.1), at=30), 30 + 20),
+        (CYCLES.then(constant(value=0.1), at=900), 900 + 20),
+        (CYCLES.warp(inverse_sqrt(timescale=10)), 1_000),
+        (CYCLES.warp(CYCLES), 60),
+        (CYCLES.shift(-985), 15 + 20),  # of a hundred cycles listed, two are left
+    ],
+    ids=repr,
+)
+def test_how_far_a_schedule_with_cycles_goes(plan, last):
+    assert table(plan)[-1].update == last
+
+
+def test_one_epoch_has_no_round_numbers_inside():
+    assert [row.update for row in linear(steps=1).by_epoch().table(steps=7, steps_per_epoch=7)] == [1, 7]
+
+
+# A product refuses clocks past its own limit, wherever a warp takes it.
+DRAWN = [f for f in known().values() if isinstance(f, LrFn) and f.is_built_in and f.name != "running_product"]
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(schedules(DRAWN))
+def test_every_schedule_has_a_table(plan):
+    assert plan.table(steps_per_epoch=7)
+    assert plan.counts_epochs or plan.table()
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Tables
 # ---------------------------------------------------------------------------------------------------------------------
@@ -450,11 +492,12 @@ def test_an_expression_is_escaped():
 @lr_fn
 def broken(real_step, epoch):
     """A schedule that has no values."""
-    raise RuntimeError("no value")
+    raise RuntimeError("no <value>")
 
 
-def test_what_cannot_be_drawn_shows_its_expression():
-    assert broken()._repr_html_() == f"<div><code>{broken()!r}</code></div>"
+def test_what_cannot_be_drawn_shows_its_expression_and_the_reason():
+    page = broken()._repr_html_()
+    assert page == f"<div><code>{broken()!r}</code></div><div>not drawn: RuntimeError: no &lt;value&gt;</div>"
 
 
 def test_a_schedule_by_epoch_says_in_a_notebook_how_to_draw_it():

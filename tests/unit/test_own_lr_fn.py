@@ -115,6 +115,41 @@ def test_making_it_twice_of_one_function_changes_nothing():
     assert pickle.loads(pickle.dumps(again(peak=0.1))) == falling(peak=0.1)
 
 
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize(
+    "plan", [o.cosine(steps=10).warmup(3), falling(peak=0.1) * o.linear(steps=9), lr_fn(falling.formula)(peak=0.1)]
+)
+def test_every_protocol_of_pickle_takes_it(plan, protocol):
+    assert pickle.loads(pickle.dumps(plan, protocol)) == plan
+
+
+def test_torch_saves_it(tmp_path):
+    torch = pytest.importorskip("torch")
+    plan = falling(peak=0.1).warmup(10)
+    torch.save({"schedule": plan}, tmp_path / "run.pt")
+    assert torch.load(tmp_path / "run.pt", weights_only=False) == {"schedule": plan}
+
+
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_it_goes_to_a_spawned_process_from_a_script(protocol, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import multiprocessing, pickle, sys\n"
+        "from optimsche import Rate, lr_fn\n"
+        "@lr_fn\n"
+        "def mine(real_step, epoch, *, peak: Rate):\n"
+        "    return peak / real_step\n"
+        "def first(sent):\n"
+        "    return pickle.loads(sent)(2)\n"
+        "if __name__ == '__main__':\n"
+        f"    sent = pickle.dumps(mine(peak=0.5), {protocol})\n"
+        "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.apply(first, (sent,)))\n"
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert ran.stdout == "0.25\n", ran.stderr
+
+
 def test_it_travels_by_value_to_a_process_that_does_not_have_it():
     code = (
         "import cloudpickle, subprocess, sys\n"
@@ -139,8 +174,9 @@ def test_pickle_refuses_to_confuse_two_functions_of_one_name():
         return of_one_name
 
     first, _ = define(1), define(2)
-    with pytest.raises((pickle.PicklingError, AttributeError)):
-        pickle.dumps(first(peak=0.5))
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises((pickle.PicklingError, AttributeError)):
+            pickle.dumps(first(peak=0.5), protocol)
 
 
 def test_annotations_as_text_find_the_names_of_ranges():

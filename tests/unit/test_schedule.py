@@ -59,11 +59,26 @@ def test_a_clock_out_of_range_is_refused_however_often_the_plan_was_called(bad, 
     for t in range(calls):
         plan(t)
     for clocks in ((bad,), (bad, 1.0), (bad, 2)):
-        with pytest.raises(ValueError, match="real_step must be a finite number >= 0"):
+        with pytest.raises(ValueError, match="real_step must be a number from 0 to 1e300"):
             plan(*clocks)
     for clocks in ((3, bad), (3.5, bad), (np.array([1, 2]), bad)):
         with pytest.raises(ValueError, match="epoch must be"):
             plan(*clocks)
+
+
+@pytest.mark.parametrize("count", [1, 1_000])  # a few are evaluated together, many in blocks
+def test_a_clock_has_one_range(count):
+    plan = o.cosine(steps=10)
+    for clock in (1e301, np.full(count, 1e301)):
+        with pytest.raises(ValueError, match=r"real_step must .* from 0 to 1e300, got "):
+            plan(clock)
+    assert plan(1e300) == plan(np.full(count, 1e300))[-1] == 0.0
+
+
+def test_a_clock_has_the_same_range_in_torch():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(ValueError, match="real_step must hold numbers from 0 to 1e300, got "):
+        o.cosine(steps=10)(torch.tensor([1e301], dtype=torch.float64))
 
 
 @pytest.mark.parametrize("t", [0, 1, 2**53 - 1, 2**53, 2**53 + 1, 2**60, 10**18])
@@ -133,6 +148,7 @@ def test_facts():
     plan = PLAN.warmup(4) * 0.5
     assert plan.lr_fn is o.scale
     assert list(plan.arguments) == ["schedule", "factor"]
+    assert (PLAN.inner, (PLAN >> plan).inner, plan.inner) == ((), (PLAN, plan), (PLAN.warmup(4),))
     assert plan.lr_fn(**plan.arguments) == plan
     assert plan.params["schedule"]["schedule"] == {"start": 1.0, "end": 0.0, "steps": 10}
     assert [p.counts_epochs for p in (plan, PLAN.by_epoch(), PLAN * PLAN.by_epoch())] == [False, True, True]
@@ -180,7 +196,8 @@ def test_the_clocks_come_first(formula):
         namespace = {}
         exec(formula, namespace)
         formula = namespace["f"]
-    with pytest.raises(TypeError, match=r"@lr_fn: .*(must begin with the clocks|define it with def)"):
+    begins_wrong = r"@lr_fn: .*(must begin with the clocks|'<lambda>' is not an identifier: define it with def)"
+    with pytest.raises(TypeError, match=begins_wrong):
         lr_fn(formula)
 
 

@@ -91,6 +91,18 @@ def test_a_plan_prints_what_it_is_made_of():
     )
 
 
+def test_plans_are_what_their_documentation_says():
+    rise_and_fall = o.wsd(peak=0.5, warmup_steps=4, decay_steps=4, total_steps=8)
+    assert rise_and_fall == o.linear(start=0.5, end=0.0, steps=4).warmup(4)
+    lowered = o.cosine_restarts(peak=0.75, floor=0.25, cycle_steps=2, scale=0.5, warmup_steps=1)
+    assert lowered == (o.constant(value=0.25) + o.cosine(start=0.5, steps=2).repeat(scale=0.5)).warmup(1)
+    held = o.cosine_restarts(peak=0.75, floor=0.25, cycle_steps=2, stretch=2)
+    assert held == o.cosine(start=0.75, end=0.25, steps=2).repeat(stretch=2).warmup(0)
+    waves = o.triangular(peak=0.75, floor=0.25, cycle_steps=4, scale=0.5, cycles=3)
+    up, down = o.linear(start=0.0, end=0.5, steps=2), o.linear(start=0.5, end=0.0, steps=2)
+    assert waves == o.constant(value=0.25) + (up >> down).repeat(3, scale=0.5)
+
+
 @pytest.mark.parametrize(
     ("schedule", "length", "joints"),
     [

@@ -94,11 +94,11 @@ def test_parse_refuses(text, message):
     [
         ("cosine(steps=9", 15),
         ("cosine(steps=9) cosine(steps=9)", 1),
-        ("0.1 *\n cosine(steps=)", 21),
+        ("0.1 *\n cosine(steps=)", "(15|21)"),  # what lacks a value, or where: Python 3.12 says the first
         ("cosine(steps=9) >> )", 21),  # this bracket closes what is put around the text
         ("cosine(steps=9) >>", 19),
-        ("# a\u2028b\n cosine(steps=)", 21),
-        ("linear(steps=\0)", 1),  # Python does not say where
+        ("# a\u2028b\n cosine(steps=)", "(15|21)"),
+        ("linear(steps=\0)", 14),
     ],
 )
 def test_parse_points_at_where_it_stopped(text, character):
