@@ -84,8 +84,8 @@ class Stepping:
     def _planned(self, step_num: int, epoch_num: float | None, *, last: bool = False) -> Planned:
         """Epoch and rates of a micro-batch; whatever can be refused of them is refused here, and nothing is changed."""
         turn, epoch = self._turn(step_num, last=last), self._epoch(step_num, epoch_num)
-        # Within a window the values are those of its first micro-batch, unless someone has changed a group's factor.
-        basis = (turn.update, epoch, [group.get("lr_scale") for group in self.optimizer.param_groups])
+        # Within a window the values are those of its first micro-batch, unless someone has changed a group.
+        basis = (turn.update, epoch, self._followed.basis())
         known, values = self._last_values
         if values is None or known != basis:
             values = self._values(self._schedule, turn.update, epoch)
