@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 
 from optimsche.domains import admit
 from optimsche.schedule import Schedule
-from optimsche.training.rates import Group, scale_of
+from optimsche.training.rates import Group, admitted_scale
 
 
 def advance_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, counter: torch.Tensor) -> None:
@@ -64,8 +65,10 @@ def advance_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, counter:
 
 
 def _scale_of(group: Group, number: int) -> float | torch.Tensor:
-    scale = group.get("lr_scale")
-    return scale if isinstance(scale, torch.Tensor) else scale_of(group, number)  # one on the device is not read here
+    scale = group.get("lr_scale", 1.0)
+    if isinstance(scale, torch.Tensor) or (type(scale) is float and 0 <= scale < math.inf):
+        return scale  # a tensor on the device is not read
+    return admitted_scale(scale, number)
 
 
 def _refuse_shared_rates(optimizer: torch.optim.Optimizer, scales: Sequence[float | torch.Tensor]) -> None:

@@ -92,6 +92,11 @@ class Followed:
         self.clips_itself: list[bool] = []
         self._rules: list[_Rule] = []
         self._known: list[_Known] = []
+        self._groups: list[
+            dict[str, Any]
+        ] = []  # of all that are known; in one piece this is compared with every update
+        self._sizes: list[int] = []
+        self._parameters: list[torch.Tensor] = []
         self.rules: Rules | None = None
         if rules is not None:
             self.replace(rules, epochs_known=epochs_known)
@@ -156,8 +161,9 @@ class Followed:
             ValueError: a parameter that falls under no pattern; a rate that would be lost; nothing is changed then.
         """
         groups = self.optimizer.param_groups
-        if parameters.same([known.group for known in self._known], groups) and (
-            not self._rules or all(parameters.same(known.parameters, known.group["params"]) for known in self._known)
+        if parameters.same(self._groups, groups) and (
+            not self._rules
+            or (self._sizes == _sizes(groups) and parameters.same(self._parameters, parameters.owned(self.optimizer)))
         ):
             return
         with self.restored_on_failure():
@@ -185,6 +191,7 @@ class Followed:
         groups[:] = [one.group for one in looked]
         own_tensors(self.optimizer, ["lr", *{where.name for rule in self._rules for where in rule.entries}])
         self._known = [self._with_numbers(one) for one in looked]
+        self._groups, self._sizes, self._parameters = list(groups), _sizes(groups), parameters.owned(self.optimizer)
         self.check_kernel(groups)
         self.read_clips()
 
@@ -241,7 +248,10 @@ class Followed:
     def read_clips(self) -> None:
         """Find out which groups are clipped by themselves: by their rule, or by an entry ``grad_clip`` of the group."""
         self.group_clips, self.clips_itself = [], []
-        for number, group in enumerate(self.optimizer.param_groups):
+        groups = self.optimizer.param_groups
+        if not any(rule.clips_itself for rule in self._rules) and not any("grad_clip" in group for group in groups):
+            return
+        for number, group in enumerate(groups):
             rule = self._rules[self._known[number].rule] if self._rules else None
             if rule is not None and rule.clips_itself:
                 self.group_clips.append(rule.clip)
@@ -249,8 +259,6 @@ class Followed:
             else:
                 self.group_clips.append(admitted_clip(group.get("grad_clip"), f"parameter group {number}"))
                 self.clips_itself.append("grad_clip" in group)
-        if not any(self.clips_itself):
-            self.group_clips, self.clips_itself = [], []
 
     def basis(self) -> list[object]:
         """What the values of one update depend on besides the clocks and the plans: anyone may change a group."""
@@ -294,6 +302,10 @@ class Followed:
     def keep_numbers(self) -> None:
         """Write what the rules have fixed again, after a state was loaded: it belongs to the program, not to a file."""
         self._look()
+
+
+def _sizes(groups: Iterable[Mapping[str, Any]]) -> list[int]:
+    return [len(group["params"]) for group in groups]
 
 
 def _number(where: Entry, group: dict[str, Any]) -> float | None:

@@ -70,7 +70,8 @@ class Owned:
         A window begins and ends with this. So here, and not in every micro-batch, each parameter is looked at: one may
         have been put in the place of another within its group's list.
         """
-        if not parameters.same(self.all(), parameters.owned(self._optimizer)):
+        now = parameters.owned(self._optimizer)
+        if not parameters.same(now, self._all):
             self._find()
-        for parameter in self.all():
+        for parameter in now:
             parameter.grad = None

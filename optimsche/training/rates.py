@@ -56,24 +56,24 @@ def group_rates(groups: Sequence[Group], values: Sequence[float], *, relative: b
         if relative and "initial_lr" not in group:
             group["initial_lr"] = float(group["lr"])  # once: it may be a tensor on the device
         own = float(group["initial_lr"]) if relative else 1.0
-        rate = value * own * scale_of(group, number)
+        scale = group.get("lr_scale", 1.0)
+        if type(scale) is not float or not 0 <= scale < math.inf:
+            scale = admitted_scale(scale, number)
+        rate = value * own * scale
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of parameter group {number} would be {rate}; a rate is finite and >= 0")
         rates.append(rate)
     return rates
 
 
-def scale_of(group: Group, number: int) -> float:
-    """The factor ``lr_scale`` of the group of this number, 1 where it has none.
+def admitted_scale(scale: Any, number: int) -> float:
+    """The factor ``lr_scale`` of the group of this number, if it may be one; a tensor of one number is read.
 
     Raises:
         ValueError, TypeError: it is no number, negative or not finite.
     """
-    scale = group.get("lr_scale", 1.0)
     if isinstance(scale, torch.Tensor) and scale.numel() == 1:
         scale = scale.item()
-    if type(scale) in (float, int) and 0 <= scale < math.inf:
-        return float(scale)
     return float(admit(f"parameter group {number}", "lr_scale", Factor, scale))
 
 
