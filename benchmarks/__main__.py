@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME ...] [--json FILE]``."""
+"""Run the benchmarks: ``python -m benchmarks [NAME ...] [--json FILE]``; what there is: ``--list``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks import curve, loop, scalar, start, syncs, update, write
-from benchmarks.harness import Row
+from benchmarks.harness import Question, Row
 
 CORE = (scalar, write, curve, start)
 TRAINING = (update, loop, syncs)
@@ -23,19 +23,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time optimsche against its rivals.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"rows to measure: {', '.join(QUESTIONS)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to FILE")
+    parser.add_argument("--list", action="store_true", help="say what each row measures, and measure nothing")
     options = parser.parse_args()
     for name in options.names:
         if name not in QUESTIONS:
             parser.error(f"unknown row {name!r}; there are {', '.join(QUESTIONS)}")
+    questions = [QUESTIONS[name] for name in options.names or QUESTIONS]
+    if options.list:
+        for question in questions:
+            print(f"{question.name:<24}{question.work}, against {question.rival}")
+        return
     print(_machine())
     print(f"{'name':<24}{'ours':>14}{'rival':>14}{'ratio':>8}{'promised':>10}  against")
     rows = []
-    for name in options.names or QUESTIONS:
-        row = QUESTIONS[name].measure()
-        rows.append(row)
-        print(_line(row, QUESTIONS[name].promised), flush=True)
+    for question in questions:
+        row, against = _measured(question)
+        print(_line(question, row, against), flush=True)
+        rows.append({"name": question.name, "against": against, **(row._asdict() if row else {})})
     if options.json:
-        options.json.write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def _machine() -> str:
@@ -50,20 +56,29 @@ def _version(package: str) -> str:
         return "(not installed)"
 
 
-def _line(row: Row, promised: float) -> str:
-    if row.ours_s is None or row.rival_s is None or row.ratio is None:
-        return f"{row.name:<24}{'':>36}{'':>10}  {row.rival}"
-    ours, rival = (_measured(row.name, x) for x in (row.ours_s, row.rival_s))
-    return f"{row.name:<24}{ours:>14}{rival:>14}{row.ratio:>8.3g}{'<= ' + str(promised):>10}  {row.rival}"
+def _measured(question: Question) -> tuple[Row | None, str]:
+    """The row and whom it is against, or None and what is not installed."""
+    try:
+        return question.measure(), question.rival
+    except ModuleNotFoundError as error:
+        return None, f"{error.name} (not installed)"
 
 
-def _measured(name: str, x: float) -> str:
-    """Seconds in a unit that reads well; some rows count reads, recompiles or bytes instead."""
-    if name.startswith(("syncs/", "recompiles")):
-        return f"{x:g}"
-    if name == "memory":
+def _line(question: Question, row: Row | None, against: str) -> str:
+    if row is None:
+        return f"{question.name:<24}{'':>46}  {against}"
+    ours, theirs = (_readable(x, row.unit) for x in (row.ours, row.theirs))
+    promised = f"<= {question.promised}"
+    return f"{question.name:<24}{ours:>14}{theirs:>14}{row.ratio:>8.3g}{promised:>10}  {against}"
+
+
+def _readable(x: float, unit: str) -> str:
+    """A number with its unit, in a multiple that reads well."""
+    if unit == "B":
         return f"{x / 2**20:,.0f} MiB"
-    return f"{x * 1e9:,.2f} ns" if x < 1e-7 else f"{x * 1e9:,.0f} ns" if x < 1e-3 else f"{x * 1e3:,.0f} ms"
+    if unit == "s":
+        return f"{x * 1e9:,.2f} ns" if x < 1e-7 else f"{x * 1e9:,.0f} ns" if x < 1e-3 else f"{x * 1e3:,.0f} ms"
+    return f"{x:g}"
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Question, Row, compare, missing
-from optimsche import constant, cosine, linear
+from benchmarks.harness import Question, Row, compare
+from benchmarks.scalar import without_flat_code
+from optimsche import Schedule, constant, cosine, linear
 
 PEAK, FLOOR, TOTAL = 3e-4, 1e-5, 1_000_000
 WARMUP, HOLD, DECAY = 10_000, 600_000, 390_000
@@ -124,52 +126,42 @@ def by_torch() -> Curve:
     return curve
 
 
-def against(
-    name: str, plan: Any, rival: str, build: Callable[[], Curve], *, rounds: int = 31, theirs_up_to: int = TOTAL
-) -> Row:
+def against(plan: Schedule, build: Callable[[], Curve], *, rounds: int = 31, theirs_up_to: int = TOTAL) -> Row:
     """The whole curve; a rival that takes seconds is timed on its beginning, in seconds a step."""
-    try:
-        theirs = build()
-    except ModuleNotFoundError:
-        return missing(name, rival)
-    beginning = STEPS[:theirs_up_to]
+    theirs, beginning = build(), STEPS[:theirs_up_to]
     if not np.allclose(np.asarray(theirs(beginning)), plan(beginning), rtol=1e-5, atol=1e-9 * PEAK):
-        raise AssertionError(f"{rival} computes something else")
+        raise AssertionError(f"{build} computes something else")
     return compare(
-        name,
-        lambda: plan(STEPS),
-        rival,
-        lambda: theirs(beginning),
-        rounds=rounds,
-        work_per_call=TOTAL,
-        their_work_per_call=theirs_up_to,
+        lambda: plan(STEPS), lambda: theirs(beginning), rounds=rounds, pieces=TOTAL, their_pieces=theirs_up_to
     )
 
+
+_WSD, _RESTARTS = "1,000,000 steps of a warm-up, a hold and a decay", "1,000,000 steps of 20 restarts"
 
 QUESTIONS = [
+    Question("curve/where", _WSD, "np.where by hand", 0.6, partial(against, WSD, by_where)),
+    Question("curve/optax", _WSD, "optax, jitted, x64", 1.0, partial(against, WSD, by_optax)),
+    Question("curve/lrsched", _WSD, "lrsched.sample", 0.02, partial(against, WSD, by_lrsched, rounds=3)),
     Question(
-        name=name,
-        work=work,
-        rival=rival,
-        promised=promised,
-        measure=lambda name=name, plan=plan, rival=rival, build=build, more=more: against(  # type: ignore[misc]
-            name, plan, rival, build, **more
-        ),
-    )
-    for name, work, plan, rival, promised, build, more in [
-        ("curve/where", "1,000,000 steps of a WSD", WSD, "np.where by hand", 0.6, by_where, {}),
-        ("curve/optax", "the same", WSD, "optax, jitted, x64", 1.0, by_optax, {}),
-        ("curve/lrsched", "the same", WSD, "lrsched.sample", 0.02, by_lrsched, {"rounds": 3}),
-        (
-            "curve/torch",
-            "the same",
-            WSD,
-            "SequentialLR.step()",
-            0.005,
-            by_torch,
-            {"rounds": 5, "theirs_up_to": 50_000},
-        ),
-        ("restarts/hand", "1,000,000 steps, 20 restarts", RESTARTS, "closed form by hand", 1.2, by_closed_form, {}),
-        ("restarts/optax", "the same", RESTARTS, "optax sgdr, jitted, x64", 0.3, restarts_by_optax, {"rounds": 11}),
-    ]
+        "curve/torch",
+        _WSD,
+        "SequentialLR.step()",
+        0.005,
+        partial(against, WSD, by_torch, rounds=5, theirs_up_to=50_000),
+    ),
+    Question(
+        "curve/tree",
+        _WSD,
+        "the same plan without flat code",
+        0.8,
+        partial(against, WSD, partial(without_flat_code, WSD)),
+    ),
+    Question("restarts/hand", _RESTARTS, "closed form by hand", 1.2, partial(against, RESTARTS, by_closed_form)),
+    Question(
+        "restarts/optax",
+        _RESTARTS,
+        "optax sgdr, jitted, x64",
+        0.3,
+        partial(against, RESTARTS, restarts_by_optax, rounds=11),
+    ),
 ]

@@ -9,21 +9,23 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Row(NamedTuple):
-    """One comparison: seconds for one piece of work, and the ratio ours / rival."""
+    """What was found: ours and the rival's, in seconds ("s"), bytes ("B") or counted (""), and the ratio of the two."""
 
-    name: str
-    ours_s: float | None
-    rival: str
-    rival_s: float | None
-    ratio: float | None
+    ours: float
+    theirs: float
+    ratio: float
+    unit: Literal["s", "B", ""] = "s"
 
 
 class Question(NamedTuple):
-    """What a benchmark measures, against whom, and the ratio that the project promises."""
+    """What a benchmark measures, against whom, and the ratio that the project promises.
+
+    ``measure`` raises ``ModuleNotFoundError`` where the rival is not installed.
+    """
 
     name: str
     work: str
@@ -32,34 +34,47 @@ class Question(NamedTuple):
     measure: Callable[[], Row]
 
 
+_ROUNDS_TO_WARM_UP = 2  # caches, lazy imports, what is made at the first call
+
+
+def _nothing() -> None:
+    pass
+
+
 def compare(
-    name: str,
     ours: Callable[[], object],
-    rival: str,
     theirs: Callable[[], object],
     *,
+    before_ours: Callable[[], object] = _nothing,
+    before_theirs: Callable[[], object] = _nothing,
     rounds: int = 31,
-    work_per_call: int = 1,
-    their_work_per_call: int | None = None,
+    pieces: int = 1,
+    their_pieces: int | None = None,
 ) -> Row:
-    """Time two callables that do the same work, interleaved; one call does ``work_per_call`` pieces of it.
+    """Time two callables that do the same work, interleaved.
 
-    A rival that takes much longer may do ``their_work_per_call`` pieces, fewer than ours.
+    Args:
+        ours: what is timed.
+        theirs: what it is timed against.
+        before_ours: called each time before ``ours``, and not timed.
+        before_theirs: likewise.
+        rounds: how often each is timed.
+        pieces: how many pieces of work one call does; the times are for one of them.
+        their_pieces: fewer for a rival that takes much longer; the same number by default.
     """
-    ours()  # warm up: caches, lazy imports
-    theirs()
     ours_s: list[float] = []
     theirs_s: list[float] = []
-    for number in range(rounds):
-        pair = [(ours, ours_s, work_per_call), (theirs, theirs_s, their_work_per_call or work_per_call)]
-        for call, times, work in pair if number % 2 == 0 else reversed(pair):
+    sides = [
+        (before_ours, ours, pieces, ours_s),
+        (before_theirs, theirs, pieces if their_pieces is None else their_pieces, theirs_s),
+    ]
+    for number in range(-_ROUNDS_TO_WARM_UP, rounds):
+        for before, timed, count, times in sides if number % 2 == 0 else reversed(sides):
+            before()
             begin = time.perf_counter()
-            call()
-            times.append((time.perf_counter() - begin) / work)
+            timed()
+            seconds = time.perf_counter() - begin
+            if number >= 0:
+                times.append(seconds / count)
     ratio = statistics.median(a / b for a, b in zip(ours_s, theirs_s, strict=True))
-    return Row(name, statistics.median(ours_s), rival, statistics.median(theirs_s), ratio)
-
-
-def missing(name: str, rival: str) -> Row:
-    """The row of a rival that is not installed."""
-    return Row(name, None, f"{rival} (not installed)", None, None)
+    return Row(statistics.median(ours_s), statistics.median(theirs_s), ratio)

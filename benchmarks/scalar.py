@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
+from unittest import mock
 
-from benchmarks.harness import Question, Row, compare, missing
-from optimsche import cosine
+import numpy as np
+
+from benchmarks.harness import Question, Row, compare
+from optimsche import Schedule, cosine, symbols
 
 PEAK, WARMUP_STEPS, DECAY_STEPS = 3e-4, 1_000, 100_000
 PLAN = cosine(start=PEAK, steps=DECAY_STEPS).warmup(WARMUP_STEPS)
@@ -62,36 +66,38 @@ def by_optax() -> Rate:
     return rate
 
 
-def against(name: str, rival: str, build: Callable[[], Rate], steps: Iterable[int], tolerance: float) -> Row:
+def without_flat_code(plan: Schedule) -> Schedule:
+    """An equal schedule that stays a tree of formulas, as one does whose formula cannot be followed."""
+    with mock.patch.object(symbols, "outcome", side_effect=symbols.Untraceable):
+        tree = plan.lr_fn(**plan.arguments)
+        for step in range(100):  # flat code is tried once, for what is called often
+            tree(step)
+        tree(np.arange(1_000))
+    return tree
+
+
+def against(build: Callable[[], Rate], *, count: int = len(STEPS), tolerance: float = 1e-9) -> Row:
     """Random steps of a warm-up and a cosine."""
-    try:
-        theirs = build()
-    except ModuleNotFoundError:
-        return missing(name, rival)
-    steps = list(steps)
+    theirs, steps = build(), STEPS[:count]
     # fvcore and lrsched count a joint otherwise by an update, so neighbouring steps decide nothing.
     if not all(math.isclose(PLAN(t), theirs(t), rel_tol=tolerance, abs_tol=tolerance * PEAK) for t in steps):
-        raise AssertionError(f"{rival} computes something else")
-    return compare(
-        name, lambda: [PLAN(t) for t in steps], rival, lambda: [theirs(t) for t in steps], work_per_call=len(steps)
-    )
-
-
-def _question(
-    name: str, rival: str, promised: float, build: Callable[[], Rate], count: int, tolerance: float
-) -> Question:
-    return Question(
-        name=name,
-        work="schedule(step): warm-up of 1,000 and cosine of 100,000, random steps",
-        rival=rival,
-        promised=promised,
-        measure=lambda: against(name, rival, build, STEPS[:count], tolerance),
-    )
+        raise AssertionError(f"{build} computes something else")
+    return compare(lambda: [PLAN(t) for t in steps], lambda: [theirs(t) for t in steps], pieces=len(steps))
 
 
 QUESTIONS = [
-    _question("scalar/hand", "closure with folded constants", 2.5, by_hand, 2_000, 1e-9),
-    _question("scalar/lrsched", "lrsched", 1.0, by_lrsched, 2_000, 1e-9),
-    _question("scalar/fvcore", "fvcore", 1.0, by_fvcore, 2_000, 1e-3),
-    _question("scalar/optax", "optax, jitted", 1.0, by_optax, 200, 1e-4),
+    Question(
+        name=f"scalar/{name}",
+        work="one value of a warm-up of 1,000 and a cosine of 100,000, at a random step",
+        rival=rival,
+        promised=promised,
+        measure=measure,
+    )
+    for name, rival, promised, measure in (
+        ("hand", "closure with folded constants", 2.5, partial(against, by_hand)),
+        ("lrsched", "lrsched", 1.0, partial(against, by_lrsched)),
+        ("fvcore", "fvcore", 1.0, partial(against, by_fvcore, tolerance=1e-3)),
+        ("optax", "optax, jitted", 1.0, partial(against, by_optax, count=200, tolerance=1e-4)),
+        ("tree", "the same plan without flat code", 0.5, partial(against, partial(without_flat_code, PLAN))),
+    )
 ]

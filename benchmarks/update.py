@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from benchmarks.harness import Question, Row, missing
-from benchmarks.rounds import compare_after
+from benchmarks.harness import Question, Row, compare
 
 TENSORS, NUMBERS, ROUNDS = 78, 30_000_000, 41
 MAX_NORM, RATE, LOSS_SCALE = 1.0, 1e-4, 1024.0
@@ -14,16 +13,10 @@ LARGE_NORM = 1e6  # a bound that nothing reaches
 TOKENS = (3_000, 1_096)  # of the two micro-batches of a weighted window
 
 
-def against_hand(
-    name: str, kind: str, *, scaled: bool = False, weighted: bool = False, max_norm: float = MAX_NORM
-) -> Row:
+def against_hand(kind: str, *, scaled: bool = False, weighted: bool = False, max_norm: float = MAX_NORM) -> Row:
     """One update of float32 parameters in place, by default with gradients that are too large; fused on both sides."""
-    lines = ["unscale_"] * scaled + ["multiply"] * weighted + ["clip_grad_norm_"]
-    rival = ", ".join([*lines, *(("step", "update") if scaled else ("isfinite", "step"))])
-    try:
-        import torch
-    except ModuleNotFoundError:
-        return missing(name, "PyTorch")
+    import torch
+
     from optimsche import OptimScheduler, constant
     from optimsche.training import LossScaler
 
@@ -86,19 +79,23 @@ def against_hand(
             by_hand.step()
         by_hand.zero_grad()
 
-    row = compare_after(name, (our_backward, our_update), rival, (their_backward, their_update), rounds=ROUNDS)
+    row = compare(our_update, their_update, before_ours=our_backward, before_theirs=their_backward, rounds=ROUNDS)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)  # the rival computes the same
     return row
 
 
-def _question(name: str, promised: float, kind: str, **options: Any) -> Question:
+def _question(
+    name: str, promised: float, kind: str, *, scaled: bool = False, weighted: bool = False, max_norm: float = MAX_NORM
+) -> Question:
+    size = "too large" if max_norm == MAX_NORM else "small enough"
+    lines = ["unscale_"] * scaled + ["multiply"] * weighted + ["clip_grad_norm_"]
     return Question(
         name=name,
-        work=f"divide, clip, skip and step of {kind}, 30M float32 parameters",
-        rival="clip_grad_norm_, isfinite and step by hand",
+        work=f"divide, clip, skip and step of {kind}, 30M float32 parameters, gradients {size} for the clip",
+        rival=", ".join([*lines, *(("step", "update") if scaled else ("isfinite", "step"))]),
         promised=promised,
-        measure=partial(against_hand, name, kind, **options),
+        measure=partial(against_hand, kind, scaled=scaled, weighted=weighted, max_norm=max_norm),
     )
 
 

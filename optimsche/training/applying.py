@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from optimsche.training import folding
+from optimsche.training.arriving import is_here
 from optimsche.training.clipping import Clip, ClipByNorm, multiply
 from optimsche.training.norms import total_norm
 
@@ -81,16 +82,11 @@ def apply(
     norm = total_norm(gradients, clips.norm_type, synchronising)
     fused = folding.divides_and_skips(optimizer)
     unknown = fused and folding.first_step_must_be_known(optimizer)
-    if fused and not unknown and not reading_is_free(norm):
+    if fused and not unknown and not is_here(norm):
         scale = divisor if loss_scale is None else loss_scale * divisor
         return _on_the_device(optimizer, gradients, norm, scale, clips)
     norm_now, scale_now = _read(norm, divisor, loss_scale)
     return _on_the_host(optimizer, gradients, norm_now / scale_now, scale_now, clips, fused)
-
-
-def reading_is_free(tensor: torch.Tensor) -> bool:
-    """Whether the program need not wait to know what is in a tensor."""
-    return tensor.device.type == "cpu"
 
 
 def _on_the_device(
@@ -147,7 +143,7 @@ def _on_the_host(
 def _read(norm: torch.Tensor, divisor: Number, loss_scale: torch.Tensor | None) -> tuple[float, float]:
     """The norm, and the product of the other two, in one transfer from the device."""
     tensors = [x for x in (norm, divisor, loss_scale) if isinstance(x, torch.Tensor)]
-    if reading_is_free(norm):
+    if is_here(norm):
         found = [float(x) for x in tensors]
     else:
         found = torch.stack([x.to(norm.device, torch.float32) for x in tensors]).cpu().tolist()

@@ -127,3 +127,16 @@ def compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> No
             updates,
             schedule(schedule.length),
         )
+
+
+def refuse_a_step_held_back(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimizer of accelerate's that will not step now, because accelerate counts windows of its own.
+
+    Raises:
+        ValueError: it holds its step back.
+    """
+    if getattr(getattr(optimizer, "gradient_state", None), "sync_gradients", True) is False:
+        raise ValueError(
+            "accelerate holds this step back, since it gathers gradients over windows of its own. Let one of the two "
+            "count: OptimScheduler(accum_grad=...) without Accelerator(gradient_accumulation_steps=...)"
+        )

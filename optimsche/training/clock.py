@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 
 import torch
@@ -30,8 +31,16 @@ class Clock:
         self._weights_relative = weights_relative
         self._in_parts = in_parts
         self._updated = True
-        self._dropped = 0
+        self._dropped: set[int] = set()
         self._cut = 0
+
+    def before_the_open_window(self) -> Clock:
+        """A clock for a copy that has not got the gradients of the open window, and plays it again."""
+        copied = copy.copy(self)
+        copied._dropped = set(self._dropped)
+        if self.open is not None:
+            copied.seen, copied.open, copied.held, copied._updated = self.open.first - 1, None, None, True
+        return copied
 
     def check(self, turn: Turn, *, updating: bool) -> None:
         """Refuse a micro-batch that cannot come now.
@@ -77,6 +86,8 @@ class Clock:
             Whether it opened its window.
         """
         window = turn.window
+        if self._dropped and window.real_step not in self._dropped:
+            self._dropped = {number for number in self._dropped if number > window.real_step}
         if updating and turn.step_num == self.seen and not self._updated and self.open is window:
             self._updated = True  # as nearly always: the update after its own backward pass
             return False
@@ -108,8 +119,8 @@ class Clock:
         window = self.open
         return (
             window is not None
-            and step_num == self.seen + 1
             and type(step_num) is int
+            and step_num == self.seen + 1
             and step_num < window.last
             and self._updated
             and self.held is not None
@@ -143,12 +154,14 @@ class Clock:
         over = window is not None and (self.open is None or window.real_step != self.open.real_step)
         if window is None or self.is_dropped(window) or (over and window.last <= self.seen):
             return None
-        self.open, self._dropped = None, window.real_step
+        if not over:
+            self.open = None
+        self._dropped.add(window.real_step)
         return window
 
     def is_dropped(self, window: Window) -> bool:
         """Whether this window was given up."""
-        return window.real_step <= self._dropped
+        return window.real_step in self._dropped
 
     def _is_second_half(self, turn: Turn, updating: bool) -> bool:
         """Whether this is the update of a micro-batch whose backward pass came before."""

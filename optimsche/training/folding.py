@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+
+from optimsche.training.optimizers import unwrapped
 
 
 def divides_and_skips(optimizer: torch.optim.Optimizer) -> bool:
@@ -12,6 +16,7 @@ def divides_and_skips(optimizer: torch.optim.Optimizer) -> bool:
     >>> divides_and_skips(torch.optim.AdamW([weight], fused=True)), divides_and_skips(torch.optim.AdamW([weight]))
     (True, False)
     """
+    optimizer = unwrapped(optimizer)
     return getattr(optimizer, "_step_supports_amp_scaling", False) and all(
         group.get("fused", True) for group in optimizer.param_groups
     )
@@ -24,7 +29,7 @@ def first_step_must_be_known(optimizer: torch.optim.Optimizer) -> bool:
     begins at 0 is the same as torch's where there is no dampening: it is begun here. With dampening it is not, and
     whether the first step is made has to be known on the host.
     """
-    unknown = False
+    unknown, optimizer = False, unwrapped(optimizer)
     if not isinstance(optimizer, torch.optim.SGD):
         return unknown
     for group in optimizer.param_groups:
@@ -49,9 +54,10 @@ def step(optimizer: torch.optim.Optimizer, grad_scale: torch.Tensor | None, foun
         found_inf: 1 to change nothing, 0 or None to step. Torch's kernels take any other number for neither.
     """
     # Torch's kernels read these two attributes. One that stayed there would divide the next step, too.
-    optimizer.grad_scale = None if grad_scale is None else grad_scale.float()  # type: ignore[attr-defined]
-    optimizer.found_inf = found_inf  # type: ignore[attr-defined]
+    kernel: Any = unwrapped(optimizer)
+    kernel.grad_scale = None if grad_scale is None else grad_scale.float()
+    kernel.found_inf = found_inf
     try:
         optimizer.step()
     finally:
-        del optimizer.grad_scale, optimizer.found_inf  # type: ignore[attr-defined]
+        del kernel.grad_scale, kernel.found_inf

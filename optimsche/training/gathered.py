@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import torch
 
+from optimsche.training.arriving import is_here
+
 Weight: TypeAlias = float | torch.Tensor
 
 
@@ -60,6 +62,11 @@ class Gathered:
         self.total = self.total + share
         return share
 
+    @property
+    def terms(self) -> tuple[int, float]:
+        """What the factor on the next loss depends on, besides its weight: equal terms, equal factors."""
+        return self.count, self._part
+
     def of(self, micro_batches: int) -> float:
         """The total of so many micro-batches without weights."""
         return micro_batches * self._part
@@ -72,7 +79,7 @@ class Gathered:
 
 
 def admitted_weight(value: Any) -> Weight | None:
-    """A micro-batch's weight: a number, or a tensor of one, which is not read.
+    """A micro-batch's weight: a number, or a tensor of one, which is read only where nobody waits for it.
 
     Raises:
         TypeError: neither.
@@ -86,8 +93,11 @@ def admitted_weight(value: Any) -> Weight | None:
         return None
     if isinstance(value, torch.Tensor):
         if value.numel() != 1 or value.is_complex():
-            raise ValueError(f"weight must be a tensor of one number, got shape {tuple(value.shape)}.")
-        return value.detach().reshape(()).float()
+            kind = f"shape {tuple(value.shape)} of {value.dtype}"
+            raise ValueError(f"weight must be a tensor of one real number, got {kind}.")
+        if not is_here(value):
+            return value.detach().reshape(()).float()
+        value = value.item()
     meaning = "what the loss is a mean over, such as tokens"
     try:
         if isinstance(value, bool | str):

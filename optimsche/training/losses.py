@@ -25,13 +25,13 @@ def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
 
     Raises:
         TypeError: not a tensor.
-        ValueError: no loss of that name; not one number; a loss without a graph behind it.
+        ValueError: no loss of that name; not one real number; a loss without a graph behind it.
 
     >>> pick({"loss": torch.ones((), requires_grad=True), "ctc": torch.zeros(())}, None)
     tensor(1., requires_grad=True)
     """
-    if type(losses) is torch.Tensor and optim_loss is None and losses.numel() == 1 and losses.requires_grad:
-        return losses  # as nearly always
+    if type(losses) is torch.Tensor and optim_loss is None and _is_a_loss(losses):
+        return losses  # the common case
     name = "loss"
     if isinstance(losses, Mapping):
         name = next(iter(losses)) if optim_loss is None and len(losses) == 1 else optim_loss or "loss"
@@ -52,11 +52,37 @@ def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
         raise ValueError(
             f"{name} must be a tensor of one number, got shape {tuple(loss.shape)}. Take its mean or its sum first."
         )
+    if loss.is_complex():
+        raise ValueError(f"{name} must be a real number, got {loss.dtype}. Take its absolute value or its real part.")
     if not loss.requires_grad:
         raise ValueError(
             f"{name} has no graph behind it, so it has no gradient. Was it made under torch.no_grad(), or detached?"
         )
     return loss
+
+
+def _is_a_loss(tensor: torch.Tensor) -> bool:
+    return tensor.numel() == 1 and tensor.requires_grad and not tensor.is_complex()
+
+
+def refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:
+    """Refuse activation checkpoints whose own backward pass would be left out where only some parameters get gradients.
+
+    Raises:
+        ValueError: there is one in the graph of the loss.
+    """
+    nodes, seen = [loss.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() == "CheckpointFunctionBackward":
+            raise ValueError(
+                "activation checkpoints with use_reentrant=True get no gradient where an optimizer has only some of "
+                "the model's parameters: torch leaves them out. Write checkpoint(..., use_reentrant=False)."
+            )
+        nodes += [following for following, _ in node.next_functions]
 
 
 def run_backward(

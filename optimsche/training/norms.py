@@ -73,7 +73,7 @@ def _norm_of_large(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
     """The 2-norm of tensors on the CPU: squares are added up in blocks, and the blocks in float64."""
     total, wide = 0.0, torch.float32
     for tensor in tensors:
-        flat = tensor.reshape(-1)
+        flat = (torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor).reshape(-1)
         # Squares of halves have few digits, and a dot product rounds their sum the same way again and again.
         half = flat.dtype in _HALVES
         for block in torch.split(flat, _BLOCK) if flat.numel() > _BLOCK else (flat,):

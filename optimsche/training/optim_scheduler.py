@@ -19,7 +19,7 @@ from optimsche.counting import AccumGrad
 from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
 from optimsche.training import attaching, checkpoints, parameters
-from optimsche.training.arguments import admitted, admitted_accum_grad
+from optimsche.training.arguments import admitted
 from optimsche.training.clipping import Clip, admitted_clip
 from optimsche.training.epochs import length_of, numbered
 from optimsche.training.following import Followed, Values
@@ -75,9 +75,10 @@ class OptimScheduler(Stepping):
         max_skips: so many skipped updates in a row raise :class:`NonFiniteError`. Those in which ``"fp16"`` still
             searches its loss scale, before the first good update, do not count; a scale below 1 ends that search. On
             an accelerator whose optimizer skips by itself, skips are known, logged and counted an update or more later.
-        on_update: called after each update with a dictionary of plain numbers (lr, grad_norm, skipped, micro_batches,
-            weight, loss_scale) and the number of the update, as ``wandb.log`` is. On an accelerator it is called later,
-            when the numbers have arrived; nothing waits for them.
+        on_update: called after each update that had gradients, made or skipped, with a dictionary of plain numbers (lr,
+            grad_norm, skipped, micro_batches, weight, loss_scale) and the number of the update, as ``wandb.log`` is. On
+            an accelerator it is called later, when the numbers have arrived; nothing waits for them but
+            :meth:`settle`, at the end of a run.
 
     Raises:
         ValueError, TypeError: an argument is outside its range or of the wrong kind; the optimizer has no parameters
@@ -125,14 +126,18 @@ class OptimScheduler(Stepping):
             raise TypeError(f"on_update must be a function (numbers, update), got {type(on_update).__name__}.")
         self.optimizer = optimizer
         self.model = model
+        if optim_loss is not None and not isinstance(optim_loss, str):
+            raise TypeError(
+                f"optim_loss must be the name of a loss, got {optim_loss!r:.60} ({type(optim_loss).__name__})."
+            )
         self.optim_loss = optim_loss
         self.updated_modules: str | Sequence[str] | None = None
-        self.step_per_update: int = admitted("step_per_update", step_per_update)
-        self.accum_grad: AccumGrad = admitted_accum_grad(accum_grad)
-        self.steps_per_epoch: int | None = admitted("steps_per_epoch", steps_per_epoch)
+        self.step_per_update = step_per_update
+        self.accum_grad = accum_grad
+        self.steps_per_epoch = steps_per_epoch
         self.grad_clip = grad_clip
-        self.grad_norm_type: float = admitted("grad_norm_type", grad_norm_type)
-        self.ft_factor: float = admitted("ft_factor", ft_factor)
+        self.grad_norm_type = grad_norm_type
+        self.ft_factor = ft_factor
         relative = admitted("rates", rates) == "relative"
         self.precision = Precision(use_amp, parameters.owned(optimizer)[0].device.type)
         self._scaler = self.precision.new_scaler()
@@ -143,6 +148,7 @@ class OptimScheduler(Stepping):
         self._loaded_rate: float | None = None
         self._resumed = False
         self._told_of_no_gradients = False
+        self._looked_at_graph = False
         self._epochs_from_caller = False
         self._scaler_is_shared = False
         self._foreign: list[str] = []  # names of the parameters that others must update
@@ -214,7 +220,7 @@ class OptimScheduler(Stepping):
                 f"optim.scaler must be a LossScaler, got {type(scaler).__name__}. To go on from a GradScaler's state: "
                 "optim.scaler.load_state_dict(grad_scaler.state_dict())"
             )
-        self._scaler = scaler
+        self._scaler, self._scaler_is_shared = scaler, False
 
     # -- one micro-batch ----------------------------------------------------------------------------------------------
 
@@ -257,7 +263,8 @@ class OptimScheduler(Stepping):
             epoch_num: pass over the data, from 1; None counts it by ``steps_per_epoch``.
             weight: what the loss is a mean over, such as its number of tokens, as a number or a tensor of one; >= 0.
                 The update then has the gradient of the mean over all tokens of its window. None: micro-batches count
-                the same.
+                the same. A loss of weight 0 may be nan, a mean over nothing; but not where the weight is on an
+                accelerator or processes synchronise, since it is then multiplied by 0 and not left out.
             last: whether to close the window here, although it is not full, and make the update. Counting then goes on
                 at :func:`counting.next_window <optimsche.counting.next_window>`.
             time_func: called with ``["loss_backward_time", optim_name]`` and with ``["optim_time", optim_name]``;
@@ -280,6 +287,10 @@ class OptimScheduler(Stepping):
             return self._go_on(losses, step_num, self._epoch(step_num, epoch_num), logger)
         self._refuse_alone()
         # All that can be refused comes first: the call may be corrected and made again.
+        if time_func is not None and not callable(time_func):
+            raise TypeError(f"step(time_func={time_func!r:.60}): time_func must be a function that gives a context.")
+        if type(last) is not bool:
+            raise TypeError(f"step(last={last!r:.60}): last must be True or False, got {type(last).__name__}.")
         if weight is not None:
             weight = admitted_weight(weight)
         planned = self._planned(step_num, epoch_num, last=last)
@@ -363,7 +374,22 @@ class OptimScheduler(Stepping):
         """
         turn = None if step_num is None else self._turn(step_num)
         window = turn.window if turn is not None and turn.gathers else None
-        self._drop(LOG, "its window was discarded", window)
+        dropped = self._drop(LOG, "its window was discarded", window)
+        if dropped is not None and not self._epochs_from_caller:
+            # No micro-batch of it may come any more to write its rates, and a checkpoint is compared by them.
+            turn = self._turn(dropped.first)
+            self._followed.write(self._values(self._schedule, turn.update, self._epoch(dropped.first, None)))
+
+    def settle(self) -> None:
+        """Wait for the updates that were made, and tell of them: to ``on_update``, in the log, as an error.
+
+        On an accelerator the outcome of an update is known a little later, and is told with a later one; the last of a
+        run have none after them. :meth:`batches` calls this at its end.
+
+        Raises:
+            NonFiniteError: ``max_skips`` updates in a row were skipped.
+        """
+        self._outcomes.settle(wait=True)
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
@@ -403,6 +429,11 @@ class OptimScheduler(Stepping):
         self._owned.drop_gradients()
         self._clock, self._last_values = self._new_clock(), (None, None)
         self._outcomes.begin(searching=not state_dict.get("scaler"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What copy.deepcopy and pickle take. Gradients are not copied with parameters, so a copy plays an open window
+        # again; outcomes on their way from a device stay here.
+        return self.__dict__ | {"_clock": self._clock.before_the_open_window(), "_outcomes": self._outcomes.of_a_copy()}
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
@@ -455,7 +486,11 @@ class OptimScheduler(Stepping):
         self.steps_per_epoch = steps_per_epoch
         updates = counting.total_updates(epochs, steps_per_epoch, self.accum_grad) // self.step_per_update
         attaching.compare_lengths(self.schedule, updates, LOG)
-        return numbered(loader, epochs, steps_per_epoch, start)
+        return self._until_settled(numbered(loader, epochs, steps_per_epoch, start))
+
+    def _until_settled(self, batches: Iterator[tuple[int, int, BatchT]]) -> Iterator[tuple[int, int, BatchT]]:
+        yield from batches
+        self.settle()
 
     @classmethod
     def from_conf(

@@ -99,3 +99,14 @@ def _rate(value: Any) -> float:
 
 def _is_optimizer(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:
     return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
+
+
+def unwrapped(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """The optimizer inside of those that Lightning, Fabric and accelerate put around it: the one whose step computes.
+
+    >>> inner = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    >>> unwrapped(inner) is inner
+    True
+    """
+    inner = getattr(optimizer, "_optimizer", None) or getattr(optimizer, "optimizer", None)
+    return unwrapped(inner) if isinstance(inner, torch.optim.Optimizer) else optimizer

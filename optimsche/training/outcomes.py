@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections import deque
@@ -50,6 +51,12 @@ class Outcomes:
         self._pending.clear()
         self.in_a_row, self._searching = 0, searching
 
+    def of_a_copy(self) -> Outcomes:
+        """The same count, without what is still to be told."""
+        copied = copy.copy(self)
+        copied._pending = deque()
+        return copied
+
     def add(self, result: StepResult, scaler: LossScaler | None, log: logging.Logger) -> None:
         """Count one result in, and tell of those that are known by now.
 
@@ -79,28 +86,34 @@ class Outcomes:
         norm, found_inf, scale, weight = pending.arriving.numbers()
         skipped = bool(found_inf)
         result.norm, result.found_inf, result.weight = norm, skipped, weight  # whoever reads it need not wait again
-        if self.observer is not None:
-            numbers = {
-                "lr": result.lr,
-                "grad_norm": norm,
-                "skipped": float(skipped),
-                "micro_batches": float(result.micro_batches),
-                "weight": weight,
-                **({"loss_scale": scale} if pending.scaled else {}),
-            }
-            self.observer(numbers, result.real_step)
         if not skipped:
             self.in_a_row, self._searching = 0, False
-            return
-        self.in_a_row += 1
-        pending.log.warning(
-            "update %d is skipped, number %d in a row: the norm of its gradients is %s%s",
-            result.real_step,
-            self.in_a_row,
-            norm,
-            f"; the loss scale is now {scale:g}" if pending.scaled else "",
-        )
-        if pending.scaled and self._searching:
+        else:
+            self.in_a_row += 1
+            pending.log.warning(
+                "update %d is skipped, number %d in a row: the norm of its gradients is %s%s",
+                result.real_step,
+                self.in_a_row,
+                norm,
+                f"; the loss scale is now {scale:g}" if pending.scaled else "",
+            )
+        try:
+            if self.observer is not None:
+                numbers = {
+                    "lr": result.lr,
+                    "grad_norm": norm,
+                    "skipped": float(skipped),
+                    "micro_batches": float(result.micro_batches),
+                    "weight": weight,
+                    **({"loss_scale": scale} if pending.scaled else {}),
+                }
+                self.observer(numbers, result.real_step)
+        finally:  # an observer that fails hides nothing
+            if skipped:
+                self._end_a_run_that_has_diverged(result, scale, pending.scaled)
+
+    def _end_a_run_that_has_diverged(self, result: StepResult, scale: float, scaled: bool) -> None:
+        if scaled and self._searching:
             if scale < 1:
                 raise NonFiniteError(
                     f"all {self.in_a_row} updates so far had inf or nan in their gradients, and the loss scale has "

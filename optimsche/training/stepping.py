@@ -16,16 +16,18 @@ from torch import nn
 from optimsche import counting
 from optimsche.counting import AccumGrad
 from optimsche.schedule import Schedule
-from optimsche.training import parameters, resuming
+from optimsche.training import attaching, parameters, resuming
 from optimsche.training.applying import Applied, Clips, apply
 from optimsche.training.arguments import admitted
+from optimsche.training.arriving import is_here
+from optimsche.training.checked_attributes import Checked
 from optimsche.training.clipping import Clip
 from optimsche.training.clock import Clock
 from optimsche.training.dividing import divisor_of, report_gaps
 from optimsche.training.following import Followed, Values
 from optimsche.training.gathered import Gathered, Weight
 from optimsche.training.loss_scaler import LossScaler
-from optimsche.training.losses import Losses, pick, run_backward
+from optimsche.training.losses import Losses, pick, refuse_reentrant_checkpoints, run_backward
 from optimsche.training.outcomes import Outcomes
 from optimsche.training.owned import Owned
 from optimsche.training.precision import Precision
@@ -41,12 +43,13 @@ class Stepping:
     """What an :class:`OptimScheduler <optimsche.OptimScheduler>` keeps, and the work that it does."""
 
     optimizer: torch.optim.Optimizer
+    model: nn.Module | None
     optim_loss: str | None
-    step_per_update: int
-    accum_grad: AccumGrad
-    steps_per_epoch: int | None
-    grad_norm_type: float
-    ft_factor: float
+    step_per_update = Checked[int]()
+    accum_grad = Checked[AccumGrad]()
+    steps_per_epoch = Checked["int | None"]()
+    grad_norm_type = Checked[float]()
+    ft_factor = Checked[float]()
     precision: Precision
     _clip: Clip | None
     _scaler: LossScaler | None
@@ -62,6 +65,7 @@ class Stepping:
     _loaded_rate: float | None
     _resumed: bool
     _told_of_no_gradients: bool
+    _looked_at_graph: bool
     _window_has: tuple[int, float]  # number and rate of the update that the open window leads to
     _last_turn: tuple[object, Turn | None]
     _last_values: tuple[object, Values | None]
@@ -84,8 +88,10 @@ class Stepping:
     def _planned(self, step_num: int, epoch_num: float | None, *, last: bool = False) -> Planned:
         """Epoch and rates of a micro-batch; whatever can be refused of them is refused here, and nothing is changed."""
         turn, epoch = self._turn(step_num, last=last), self._epoch(step_num, epoch_num)
-        # Within a window the values are those of its first micro-batch, unless someone has changed a group.
-        basis = (turn.update, epoch, self._followed.basis())
+        if turn.due:
+            attaching.refuse_a_step_held_back(self.optimizer)
+        # Within a window the values are those of its first micro-batch, unless someone has changed a group or a factor.
+        basis = (turn.update, epoch, self.ft_factor, self._followed.basis())
         known, values = self._last_values
         if values is None or known != basis:
             values = self._values(self._schedule, turn.update, epoch)
@@ -100,6 +106,10 @@ class Stepping:
         if not self._owned.trainable():
             return None
         loss = pick(losses, self.optim_loss)
+        if not self._looked_at_graph:
+            if self._inputs() is not None:
+                refuse_reentrant_checkpoints(loss)
+            self._looked_at_graph = True
         if self._clock.open is not None and self._clock.held is not None:
             self._clock.held.refuse_a_mixture(weight)
         if dropped:
@@ -160,17 +170,27 @@ class Stepping:
                 "step_all(optims, losses, step_num=...)"
             )
 
+    def _take_its_own_scaler(self) -> None:
+        """Go on alone after steps together with others: with a loss scaler of its own, in the state of theirs."""
+        if self._scaler_is_shared and self._scaler is not None:
+            own = LossScaler()
+            own.load_state_dict(self._scaler.state_dict())
+            self._scaler = own
+        self._scaler_is_shared = False
+
     def _inputs(self) -> list[torch.Tensor] | None:
         """The only parameters that get a gradient, if the model has others to keep it from; None for all."""
         if self._synchronising is not None:
             return None  # processes synchronise in hooks that a restricted backward pass does not run
         return self._owned.inputs()
 
-    def _drop(self, log: logging.Logger, reason: str, window: counting.Window | None = None) -> None:
+    def _drop(self, log: logging.Logger, reason: str, window: counting.Window | None = None) -> counting.Window | None:
         dropped = self._clock.drop(window)
-        self._owned.drop_gradients()
+        if self._clock.open is None:
+            self._owned.drop_gradients()
         if dropped is not None:
             log.warning("update %d is skipped: %s", self._turn(dropped.first).update, reason)
+        return dropped
 
     def _drop_after(self, error: BaseException, logger: logging.Logger | None, what: str) -> None:
         self._drop(logger or LOG, f"{what} failed ({type(error).__name__})")
@@ -240,8 +260,10 @@ class Stepping:
             weight=float(turn.window.size) if held is None else held.weight,
         )
 
-    def _apply(self, turn: Turn, held: Gathered | None, dropped: bool, weighted: bool, log: logging.Logger) -> Applied:
-        """Measure, divide, clip, step."""
+    def _apply(
+        self, turn: Turn, held: Gathered | None, dropped: bool, weighted: bool, log: logging.Logger
+    ) -> Applied | None:
+        """Measure, divide, clip, step; None where all of the window weighs nothing."""
         if self._scaler is not None and not self._scaler.used:
             raise ValueError(
                 "this OptimScheduler has a loss scaler, and no loss was scaled. A loop with a backward pass of its own "
@@ -250,9 +272,15 @@ class Stepping:
         device = self._owned.all()[0].device
         followed = self._followed
         report_gaps(turn, None if dropped else held, self._synchronising, log)
+        divisor = divisor_of(turn, held, self._synchronising, device, dropped=dropped, weighted=weighted)
+        if not isinstance(divisor, torch.Tensor) or is_here(divisor):
+            divisor = float(divisor)
+            if divisor == 0:
+                log.warning("the micro-batches of this window weigh 0: nothing is updated")
+                return None
         return apply(
             self.optimizer,
-            divisor=divisor_of(turn, held, self._synchronising, device, dropped=dropped, weighted=weighted),
+            divisor=divisor,
             loss_scale=None if self._scaler is None else self._scaler.factor(device),
             clips=Clips(self._clip, followed.group_clips, followed.clips_itself, self.grad_norm_type),
             synchronising=self._synchronising,
@@ -296,7 +324,8 @@ class Stepping:
         self._loaded_rate, self._last_values = None, (None, None)
 
     def _new_clock(self) -> Clock:
-        halves = any(parameter.dtype is torch.float16 for parameter in self._owned.all())
+        parameters_ = self._owned.all() if self.model is None else self.model.parameters()  # the same for all of its
+        halves = any(parameter.dtype is torch.float16 for parameter in parameters_)
         # Processes have to agree on what weights are relative to. Sums in float16 would overflow where means do not.
         return Clock(
             weights_relative=self._synchronising is None, in_parts=halves or self.precision.dtype is torch.float16

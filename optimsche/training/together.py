@@ -87,6 +87,7 @@ def step_all(
     _refuse_strangers(optims)
     if len(optims) == 1:
         ((name, optim),) = optims.items()
+        optim._take_its_own_scaler()
         result = optim.step(
             losses,
             step_num=step_num,
@@ -120,9 +121,10 @@ def step_all(
     found = [result.found_inf for result in results.values() if result.found_inf is not None]
     if scaler is not None and found:
         scaler.update(found)
-    for name, optim in optims.items():
-        if results[name].found_inf is not None:
-            optim._outcomes.add(results[name], scaler, logger or LOG)
+    with ExitStack() as told:  # all of them, also if one has to end the run
+        for name, optim in reversed(list(optims.items())):
+            if results[name].found_inf is not None:
+                told.callback(optim._outcomes.add, results[name], scaler, logger or LOG)
     return results
 
 
@@ -173,16 +175,18 @@ def _backward_all(
     time_func: TimeFunc | None,
     logger: logging.Logger | None,
 ) -> None:
-    followers: dict[int, dict[str, OptimScheduler]] = {}  # by the loss that they follow
-    loss_of: dict[int, torch.Tensor] = {}
-    shares: dict[int, Weight] = {}
+    followers: dict[object, dict[str, OptimScheduler]] = {}  # by the loss that they follow, and the factor on it
+    loss_of: dict[object, torch.Tensor] = {}
+    shares: dict[object, Weight] = {}
     for name, optim in optims.items():
         share = optim._begin_backward(planned[name].turn, weight, logger)
-        loss = losses[name]
+        loss, held = losses[name], optim._clock.held
         if loss is not None:
-            followers.setdefault(id(loss), {})[name] = optim
-            loss_of[id(loss)] = loss
-            shares[id(loss)] = share
+            # Processes have one backward pass for all; the factors of their weights are the same.
+            apart = None if optim._synchronising is not None or held is None else held.terms
+            followers.setdefault((id(loss), apart), {})[name] = optim
+            loss_of[id(loss), apart] = loss
+            shares[id(loss), apart] = share
     due = any(plan.turn.due for plan in planned.values())
     with ExitStack() as on_failure:
         for optim in optims.values():
@@ -264,7 +268,8 @@ def _refuse_misfits(optims: Mapping[str, OptimScheduler]) -> None:
     }
     for what, value_of in in_common.items():
         values = {name: value_of(optim) for name, optim in optims.items()}
-        if len(set(values.values())) > 1:
+        first = next(iter(values.values()))
+        if any(value != first for value in values.values()):
             one = next(value for value in values.values() if value is not None)
             cure = f"\n    Build them all with {what}={one}." if what != "use_amp" else ""
             raise ValueError(f"optimizers that step together need the same {what}, got {values}{cure}")

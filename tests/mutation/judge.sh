@@ -16,7 +16,7 @@ case $changed in
     *lr_fns/*) judge tests/unit/test_shapes.py tests/parity/test_curves.py ;;
 esac
 judge tests/unit/test_{ops,shapes,schedule,combinators,counting,text,own_lr_fn,json_schema,wrong_calls,expression}.py \
-    tests/unit/test_jitter.py tests/parity/test_curves.py \
+    tests/unit/test_{jitter,symbols,compiling}.py tests/parity/test_curves.py \
     tests/property/test_{segments,values,laws,combinators,flat_code}.py \
     -k "not jax and not tensor and not drawn_at_every_depth and not fresh_process"
 judge tests/property/test_backends.py tests/unit/test_{jitter,expression}.py -k "not compiled and not jax_agrees and not fresh_process"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import optimsche as o
 from optimsche import ops
 from tests.property.examples import PLAN, example
-from tests.property.strategies import any_schedule, epochs, every_lr_fn, plans, real_steps
+from tests.property.strategies import any_schedule, built_in, epochs, plans, real_steps
 from tests.property.test_values import largest_value
 
 STEPS = np.array([0, 1, 500, 999, 1_000, 1_001, 5_000, 9_999, 10_000, 10_001, 12_345])
@@ -52,7 +52,7 @@ def test_jax_agrees(s, steps, epoch):
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch", "torch 0-d", "jax", "jax 0-d"])
-@pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
+@pytest.mark.parametrize("lr_fn", sorted(built_in, key=lambda f: f.name), ids=lambda f: f.name)
 def test_every_lr_function_takes_every_kind(lr_fn, kind):
     s = example(lr_fn)
     make = {
@@ -263,7 +263,7 @@ def _with(path, value):
     return value
 
 
-@pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
+@pytest.mark.parametrize("lr_fn", sorted(built_in, key=lambda f: f.name), ids=lambda f: f.name)
 def test_gradients_of_every_parameter_are_finite_and_those_of_finite_differences(lr_fn):
     s = example(lr_fn)
     if lr_fn is o.running_product:
@@ -295,7 +295,7 @@ def test_gradients_of_every_parameter_are_finite_and_those_of_finite_differences
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
-@pytest.mark.parametrize("lr_fn", sorted(every_lr_fn, key=lambda f: f.name), ids=lambda f: f.name)
+@pytest.mark.parametrize("lr_fn", sorted(built_in, key=lambda f: f.name), ids=lambda f: f.name)
 def test_a_row_of_any_parameter_against_a_column_of_steps_is_a_table(lr_fn, kind):
     s = example(lr_fn)
     if lr_fn is o.running_product:

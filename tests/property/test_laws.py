@@ -10,18 +10,16 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import testing
-from tests.property.strategies import built_in
+from tests.property.strategies import EXACT, built_in, lengths, plans
 
-# running_product takes no clock past its limit and overflows for factors above 1. warp magnifies the last bit of its
-# clock, and a step falls a whole step early by it: its values are exact, but arrays need not agree to the ulp.
+# running_product takes no clock past its limit and overflows for factors above 1.
 finite = testing.schedules(built_in - {o.running_product}, depth=6)
-exact = testing.schedules(built_in - {o.running_product, o.warp}, depth=6)
+exact = testing.schedules(EXACT, depth=6)
 inner = testing.schedules(built_in - {o.running_product}, depth=3)
 any_tree = testing.schedules(built_in, depth=6)
 clocks = st.lists(testing.real_steps(), min_size=1, max_size=6)
 epochs = testing.epochs()
-lengths = st.integers(1, 10**6)
-factors = st.floats(1e-30, 1e6)
+factors = st.just(0.0) | st.floats(1e-30, 1e6)
 
 
 def _without_few(s, steps):
@@ -64,16 +62,33 @@ def outcome(s, t, epoch):
         return str(error)
 
 
+@given(finite, clocks, epochs)
+def test_every_copy_gives_the_same_bits(s, steps, epoch):
+    testing.assert_round_trips(s, steps, epoch)
+
+
 @given(exact, clocks, epochs)
 def test_numpy_agrees_with_numbers(s, steps, epoch):
     testing.assert_same_on_every_backend(s, steps, epoch, backends=["numpy"], ulps=8)
 
 
 @given(finite)
-def test_joints_increase(s):
-    joints = s.joints
-    assert list(joints) == sorted(joints)
-    assert all(joint > 0 for joint in joints)
+def test_joints_increase_and_end_with_the_length(s):
+    testing.assert_length_and_joints(s)
+
+
+@given(plans(), clocks, epochs)
+def test_named_plans_keep_what_every_schedule_keeps(s, steps, epoch):
+    steps = _without_few(s, steps)
+    for law in (
+        testing.assert_finite,
+        testing.assert_not_negative,
+        testing.assert_pure,
+        testing.assert_apply,
+        testing.assert_round_trips,
+    ):
+        law(s, steps, epoch)
+    testing.assert_length_and_joints(s)
 
 
 @given(inner, inner, inner, lengths, lengths, clocks, epochs)
@@ -98,7 +113,7 @@ def test_stretch(s, j, k, steps, epoch):
     testing.assert_stretch_multiplies(s, (j, k), steps, epoch)
 
 
-@given(inner, st.integers(0, 10**6), st.floats(1e-30, 1e6), epochs)
+@given(inner, st.just(0) | st.integers(0, 10**6), factors, epochs)
 def test_warmup(s, steps, start, epoch):
     testing.assert_warmup_meets(s, steps, start, epoch)
 

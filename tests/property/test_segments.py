@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optimsche as o
+from optimsche import testing
 from tests.property.strategies import any_segment, lengths, rates, segments
 
 
@@ -17,10 +18,17 @@ def _ends(s):
 
 @given(any_segment)
 def test_both_ends_are_exact_and_the_end_is_held(s):
-    start, end, steps = _ends(s)
-    assert s(0) == start
-    assert s(steps) == end
-    assert s(steps + 1) == s(10 * steps) == end
+    testing.assert_exact_ends(s)
+    assert s(10 * s.length) == s.params["end"]
+    assert s.joints == (s.length,)
+
+
+@given(any_segment, st.lists(st.floats(0.0, 1.0), max_size=20), st.integers(0, 10**6))
+def test_the_way_is_inside_and_never_turns_back(s, places, t):
+    """Anywhere on the way, and from an update to the next."""
+    steps = [*(place * s.length for place in places), t, t + 1]
+    testing.assert_inside(s, steps)
+    testing.assert_one_way(s, steps)
 
 
 @given(any_segment)
@@ -28,27 +36,6 @@ def test_both_ends_are_exact_on_arrays(s):
     start, end, steps = _ends(s)
     curve = s(np.array([0, steps, steps + 1]))
     assert curve.tolist() == [start, end, end]
-
-
-@given(any_segment, st.lists(st.floats(0.0, 1.0), min_size=2, max_size=20))
-def test_the_way_is_inside_and_monotone(s, places):
-    start, end, steps = _ends(s)
-    values = [s(place * steps) for place in sorted(places)]
-    assert all(min(start, end) <= value <= max(start, end) for value in values)
-    assert values == sorted(values, reverse=start > end)
-
-
-@given(any_segment, st.integers(0, 10**6))
-def test_neighbouring_updates_never_turn_back(s, t):
-    start, end, _ = _ends(s)
-    here, there = s(t), s(t + 1)
-    assert (here <= there) if start <= end else (here >= there)
-
-
-@given(any_segment)
-def test_length_and_joints(s):
-    assert s.length == s.params["steps"]
-    assert s.joints == (s.length,)
 
 
 @given(rates, rates, lengths)
@@ -66,6 +53,11 @@ def test_cosine_is_symmetric_about_its_middle(start, steps):
     for place in (0.0, 0.1, 0.25, 0.5):
         total = s(place * steps) + s((1 - place) * steps)
         assert total == pytest.approx(start, rel=1e-12)
+
+
+def test_none_of_the_segments_has_lost_its_signature():
+    known = {o.linear, o.cosine, o.polynomial, o.one_minus_power, o.geometric, o.tanh, o.rex, o.hyperbolic}
+    assert known <= set(segments)
 
 
 @pytest.mark.parametrize("lr_fn", segments, ids=lambda f: f.name)

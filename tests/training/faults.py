@@ -310,7 +310,7 @@ def survives(kind: str, place: Place, optimizer: str, precision: str) -> bool:
 @contextlib.contextmanager
 def on_the_device() -> Iterator[None]:
     """Take the path on which nothing may be read back."""
-    with mock.patch.object(applying, "reading_is_free", return_value=False):
+    with mock.patch.object(applying, "is_here", return_value=False):
         yield
 
 

@@ -47,7 +47,7 @@ FUSED = {
 @pytest.fixture
 def on_device(monkeypatch):
     """Take the path on which nothing may be read."""
-    monkeypatch.setattr(applying, "reading_is_free", lambda tensor: False)
+    monkeypatch.setattr(applying, "is_here", lambda tensor: False)
 
 
 def built(kind, model, **options):

@@ -3,18 +3,11 @@
 import contextlib
 
 import pytest
-import torch
 
 from optimsche.training import applying, folding
 from tests.training import faults
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("precision", faults.PRECISIONS)

@@ -76,3 +76,13 @@ def test_a_norm_that_overflows_is_infinite():
 def test_a_sparse_gradient_that_names_a_row_twice():
     twice = torch.sparse_coo_tensor([[1, 1]], [3.0, 1.0], (4,), check_invariants=True)
     assert float(total_norm([twice, torch.tensor([3.0])])) == 5.0
+
+
+def test_complex_gradients_of_any_size():
+    for size in (7, 40_000):
+        gradient = torch.randn(size, dtype=torch.complex64)
+        norm = total_norm([gradient, torch.ones(3)])
+        expected = torch.sqrt(gradient.abs().double().square().sum() + 3)
+        assert norm.dtype == torch.float32
+        assert float(norm) == pytest.approx(float(expected), rel=2e-6)
+        assert float(total_norm([gradient.conj()])) == pytest.approx(float(expected.square() - 3) ** 0.5, rel=2e-6)

@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
-from optimsche import OptimScheduler, linear
+from optimsche import NonFiniteError, OptimScheduler, linear
 from optimsche.training import LossScaler
+from optimsche.training.arriving import Arriving
 from tests.training.helpers import break_gradients, loss_of, small_model, some_batches
 
 PLAN = linear(start=1.0, steps=10)
@@ -83,3 +84,34 @@ def test_an_observer_must_be_a_function():
     optimizer = torch.optim.SGD(small_model().parameters())
     with pytest.raises(TypeError, match=r"on_update must be a function \(numbers, update\), got str"):
         OptimScheduler(optimizer, PLAN, on_update="wandb")  # type: ignore[arg-type]
+
+
+def test_an_observer_that_fails_does_not_disturb_the_count():
+    model = small_model()
+    (batch,) = some_batches(1)
+
+    def fails(numbers, update):
+        raise OSError("disk full")
+
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, max_skips=3, on_update=fails)
+    for step_num in (1, 2):
+        with pytest.raises(OSError, match="disk full"):
+            optim.step(loss_of(model, batch) * torch.nan, step_num=step_num)
+    with pytest.raises(NonFiniteError, match="3 updates in a row"):
+        optim.step(loss_of(model, batch) * torch.nan, step_num=3)
+
+
+def test_the_last_outcomes_of_a_run_are_told_when_it_ends(monkeypatch):
+    monkeypatch.setattr(Arriving, "ready", lambda self: False)  # as on a device that is far behind
+    model = small_model()
+    told = []
+    optim = OptimScheduler(
+        torch.optim.SGD(model.parameters(), lr=0.1), PLAN, on_update=lambda numbers, update: told.append(update)
+    )
+    for step_num, _, batch in optim.batches(some_batches(3), epochs=1):
+        optim.step(loss_of(model, batch), step_num=step_num)
+        assert told == []
+    assert told == [1, 2, 3]
+    optim.step(loss_of(model, batch), step_num=4)
+    optim.settle()
+    assert told == [1, 2, 3, 4]

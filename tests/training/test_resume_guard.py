@@ -1,5 +1,6 @@
 """A loaded rate that is not the plan's is reported once, with what has probably happened."""
 
+import copy
 import logging
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from optimsche import OptimScheduler, constant, cosine, linear
 from optimsche.training.resuming import likely_cause
-from tests.training.helpers import small_model, some_batches, train
+from tests.training.helpers import loss_of, small_model, some_batches, train
 
 PLAN = cosine(start=1.0, steps=50).warmup(5)
 
@@ -58,3 +59,18 @@ def test_the_factor_of_the_first_group_is_allowed_for():
 @pytest.mark.parametrize("plan", [constant(value=0.0), linear(start=1.0, steps=10).by_epoch(), constant(value=0.5)])
 def test_no_plan_makes_it_fail(plan):
     assert likely_cause(0.25, 3, plan)
+
+
+def test_an_update_that_was_dropped_is_no_other_plan(caplog):
+    model = small_model()
+    batches = some_batches(5)
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), linear(start=1.0, steps=100))
+    for step_num in (1, 2, 3):
+        optim.step(loss_of(model, batches[step_num - 1]), step_num=step_num)
+    optim.discard(4)
+    state = copy.deepcopy(optim.state_dict())
+    other = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), linear(start=1.0, steps=100))
+    other.load_state_dict(state)
+    caplog.clear()
+    other.step(loss_of(model, batches[4]), step_num=5)
+    assert caplog.text == ""

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from optimsche import OptimScheduler, constant, step_all
-from tests.training.helpers import EncoderDecoder, same, small_model, some_batches, twin, weights
+from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, twin, weights
 
 PLAN = constant(value=0.1)
 TOKENS = torch.randn(24, 4, generator=torch.Generator().manual_seed(3))
@@ -128,7 +128,7 @@ def test_the_first_micro_batch_may_weigh_nothing():
         (float("inf"), ValueError, "weight must be >= 0 and finite"),
         (True, TypeError, "weight must be a number .*got bool"),
         ("7", TypeError, "weight must be a number .*got str"),
-        (torch.ones(2), ValueError, r"weight must be a tensor of one number, got shape \(2,\)"),
+        (torch.ones(2), ValueError, r"weight must be a tensor of one real number, got shape \(2,\)"),
     ],
 )
 def test_a_bad_weight_changes_nothing(weight, error, message):
@@ -162,3 +162,38 @@ def test_several_optimizers_share_the_weights():
         optim.step(alone(batch)["decoder_loss"], step_num=step_num, weight=weight)
     assert same(weights(together), weights(alone))
     assert not same(weights(together), weights(reference))
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, torch.tensor(0.0), torch.tensor(0)])
+def test_a_mean_over_nothing_is_left_out_however_its_weight_is_given(zero):
+    model, expected = small_model(), small_model()
+    batches = some_batches(2)
+    for each, pair in ((model, (3, zero)), (expected, (3, 0.0))):
+        optim = OptimScheduler(torch.optim.SGD(each.parameters(), lr=0.1), PLAN, accum_grad=2)
+        optim.step(loss_of(each, batches[0]), step_num=1, weight=pair[0])
+        result = optim.step(loss_of(each, batches[1]) * torch.nan, step_num=2, weight=pair[1])
+        assert result.updated
+    for mine, theirs in zip(model.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("zero", [0, torch.tensor(0.0)])
+def test_a_window_that_weighs_nothing_is_no_overflow(zero, caplog):
+    model = small_model()
+    (batch,) = some_batches(1)
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, use_amp="fp16")
+    scale = optim.scaler.get_scale()
+    result = optim.step(loss_of(model, batch), step_num=1, weight=zero)
+    assert result.closed
+    assert not result.updated
+    assert optim.scaler.get_scale() == scale
+    assert "weigh 0: nothing is updated" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
+def test_a_wrong_weight_in_a_tensor_is_refused_where_reading_it_is_free(wrong):
+    model = small_model()
+    (batch,) = some_batches(1)
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN)
+    with pytest.raises(ValueError, match="weight must be >= 0 and finite"):
+        optim.step(loss_of(model, batch), step_num=1, weight=torch.tensor(wrong))

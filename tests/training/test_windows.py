@@ -1,5 +1,8 @@
 """A window holds the gradients of its own micro-batches: not another's, not a failed update's, and of all that came."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -296,3 +299,95 @@ def test_the_backward_pass_holds_synchronisation_back_too():
         optim.step(loss_of(model, batch), step_num=step_num)
         counts.append(len(held_back))
     assert counts == [1, 1, 2, 2]
+
+
+def test_a_window_that_is_dropped_before_it_comes_leaves_the_open_one():
+    model, expected = small_model(), small_model()
+    batches = some_batches(6)
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), constant(value=0.1), accum_grad=2)
+    by_hand = OptimScheduler(torch.optim.SGD(expected.parameters(), lr=0.1), constant(value=0.1), accum_grad=2)
+    updated = []
+    for step_num, batch in enumerate(batches, 1):
+        updated.append(optim.step(loss_of(model, batch), step_num=step_num).updated)
+        if step_num == 1:
+            optim.discard(4)
+    for step_num in (1, 2, 5, 6):
+        by_hand.step(loss_of(expected, batches[step_num - 1]), step_num=step_num)
+    assert updated == [False, True, False, False, False, True]
+    for mine, theirs in zip(model.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_a_window_far_ahead_may_be_dropped_without_those_before_it():
+    model = small_model()
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), constant(value=0.1))
+    optim.discard(10)
+    (batch,) = some_batches(1)
+    assert all(optim.step(loss_of(model, batch), step_num=n).updated for n in range(1, 10))
+    assert not optim.step(loss_of(model, batch), step_num=10).updated
+    assert optim.step(loss_of(model, batch), step_num=11).updated
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_plays_the_open_window_again(copied):
+    model = small_model()
+    batches = some_batches(4)
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), constant(value=0.1), accum_grad=2, model=model)
+    for step_num in (1, 2, 3):
+        optim.step(loss_of(model, batches[step_num - 1]), step_num=step_num)
+    other = copied(optim)
+    for step_num in (3, 4):
+        other.step(loss_of(other.model, batches[step_num - 1]), step_num=step_num)
+    optim.step(loss_of(model, batches[3]), step_num=4)
+    for mine, theirs in zip(model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_attributes_are_checked_when_they_are_set_later():
+    optim = OptimScheduler(torch.optim.SGD(small_model().parameters(), lr=0.1), constant(value=0.1))
+    for name, wrong in [
+        ("step_per_update", 0),
+        ("step_per_update", 1.5),
+        ("accum_grad", 0),
+        ("steps_per_epoch", 0),
+        ("ft_factor", "x"),
+        ("grad_norm_type", 0),
+    ]:
+        before = getattr(optim, name)
+        with pytest.raises((ValueError, TypeError), match=f"{name} must be"):
+            setattr(optim, name, wrong)
+        assert getattr(optim, name) == before
+
+
+def test_a_factor_on_every_rate_acts_at_once():
+    model = small_model()
+    batches = some_batches(2)
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), constant(value=0.1), accum_grad=2)
+    optim.step(loss_of(model, batches[0]), step_num=1)
+    optim.ft_factor = 0.5
+    assert optim.step(loss_of(model, batches[1]), step_num=2).lr == 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"last": "no"}, "last must be True or False, got str"),
+        ({"time_func": 3}, "time_func must be a function that gives a context"),
+    ],
+)
+def test_wrong_arguments_of_a_step_change_nothing(arguments, message):
+    model = small_model()
+    (batch,) = some_batches(1)
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), constant(value=0.1))
+    with pytest.raises(TypeError, match=message):
+        optim.step(loss_of(model, batch), step_num=1, **arguments)
+    assert optim.step(loss_of(model, batch), step_num=1).updated
+
+
+def test_complex_losses_and_names_that_are_none_are_refused():
+    weight = nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    optim = OptimScheduler(torch.optim.SGD([weight], lr=0.1), constant(value=0.1))
+    with pytest.raises(ValueError, match="loss must be a real number, got"):
+        optim.step(weight.sum(), step_num=1)
+    with pytest.raises(TypeError, match="optim_loss must be the name of a loss, got 3"):
+        OptimScheduler(torch.optim.SGD([weight], lr=0.1), constant(value=0.1), optim_loss=3)
