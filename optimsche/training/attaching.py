@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -41,19 +42,27 @@ def check_optimizer(optimizer: Any) -> None:
     for number, group in enumerate(optimizer.param_groups):
         if group.get("lr") is None:
             raise ValueError(f"{kind.__name__} has no 'lr' in parameter group {number}: there is no rate to write.")
-    _refuse_a_broken_kernel(optimizer)
+        refuse_a_broken_kernel(optimizer, group)
 
 
-def _refuse_a_broken_kernel(optimizer: torch.optim.Optimizer) -> None:
-    """Refuse what torch computes wrongly: weights of 1e21 after a few steps, other ones in every run."""
-    for group in optimizer.param_groups:
-        if isinstance(optimizer, torch.optim.SGD) and group["fused"] and group["momentum"] != 0:
-            for parameter in group["params"]:
-                if parameter.device.type == "cpu" and parameter.dtype in (torch.float16, torch.bfloat16):
-                    raise ValueError(
-                        f"fused SGD with momentum={group['momentum']} is wrong for {parameter.dtype} parameters on the "
-                        "CPU: torch's kernel reads memory that was never set. Build it with fused=False."
-                    )
+def refuse_a_broken_kernel(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> None:
+    """Refuse what torch computes wrongly: weights of 1e21 after a few steps, other ones in every run.
+
+    Args:
+        optimizer: of which kind it is decides.
+        group: parameters with their hyperparameters: the optimizer's, or as they are about to be.
+
+    Raises:
+        ValueError: fused SGD with momentum, for half precision on the CPU.
+    """
+    if not isinstance(optimizer, torch.optim.SGD) or not group.get("fused") or group["momentum"] == 0:
+        return
+    for parameter in group["params"]:
+        if parameter.device.type == "cpu" and parameter.dtype in (torch.float16, torch.bfloat16):
+            raise ValueError(
+                f"fused SGD with momentum={group['momentum']} is wrong for {parameter.dtype} parameters on the "
+                "CPU: torch's kernel reads memory that was never set. Build it with fused=False."
+            )
 
 
 def check_synchronising(model: torch.nn.Module, scaler: LossScaler | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from optimsche.training.arguments import rename_hint
+from optimsche.training.hyperparameters import keep_tensors, tensors_of
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.optimizers import hyperparameters
 from optimsche.training.parameters import owned
@@ -105,14 +106,15 @@ def _refuse_another_kind(optimizer: torch.optim.Optimizer, saved: Mapping[str, A
 def load(optimizer: torch.optim.Optimizer, scaler: LossScaler | None, state: Mapping[str, Any]) -> float:
     """Load a state that was checked, and share nothing with it.
 
-    Kept as they are: what decides the rate (``lr_scale``, ``initial_lr``) and the kind of each group's ``lr``, so that
-    a rate that is a tensor stays the same tensor. Other arguments of the optimizer come from the state, as in torch.
+    Kept as they are: what decides the rate (``lr_scale``, ``initial_lr``) and the kind of each group's ``lr``, and
+    hyperparameters that are tensors stay the same tensors. Other arguments of the optimizer come from the state, as in
+    torch.
 
     Returns:
         The rate that the state has in its first group.
     """
     kept, kept_groups = optimizer.state, optimizer.param_groups
-    kept_rates = [float(group["lr"]) for group in kept_groups]
+    kept_tensors = tensors_of(kept_groups)
     kept_scale = None if scaler is None else scaler.state_dict()
     try:
         optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
@@ -122,7 +124,8 @@ def load(optimizer: torch.optim.Optimizer, scaler: LossScaler | None, state: Map
             scaler.load_state_dict(dict(state["scaler"]))
     except BaseException:
         optimizer.state, optimizer.param_groups = kept, kept_groups
-        write(kept_groups, kept_rates)
+        for tensor, value in kept_tensors:
+            tensor.copy_(value)
         if scaler is not None and kept_scale is not None:
             scaler.load_state_dict(kept_scale)
         raise
@@ -149,6 +152,7 @@ def _keep_the_plan(groups: Sequence[dict[str, Any]], before: Sequence[Mapping[st
         rate = float(group["lr"])
         group["lr"] = kept["lr"]
         write([group], [rate])
+        keep_tensors(group, kept)
         for name in _OF_THE_PLAN:
             group.pop(name, None)
             if name in kept:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import torch
-from torch import nn
+from annotated_types import Gt, Le
 
-from optimsche.domains import did_you_mean
+from optimsche.domains import Meaning, admit, did_you_mean
 from optimsche.schedule import Schedule
-from optimsche.training.parameters import names_of
+from optimsche.training.hyperparameters import tensors_of
 
 Pattern: TypeAlias = str | Callable[[str, torch.Tensor], bool]
 Setting: TypeAlias = Any  # a schedule, a number, or for "grad_clip" a way to clip
 Rules: TypeAlias = Mapping[Pattern, Schedule | Mapping[str, Setting]]
+
+_DECAY: Any = Annotated[float, Gt(0), Le(1), Meaning("the rate of a layer, as a part of that of the next")]
 
 
 def bias_or_norm(name: str, parameter: torch.Tensor) -> bool:
@@ -37,7 +40,7 @@ class Both:
 
     def __call__(self, name: str, parameter: torch.Tensor) -> bool:
         """Whether both hold."""
-        return matches(self.pattern, name, parameter) and self.where(name, parameter)
+        return matches(self.pattern, name, parameter) and matches(self.where, name, parameter)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Both) and (self.pattern, self.where) == (other.pattern, other.where)
@@ -59,14 +62,19 @@ def without_decay(rules: Rules, where: Callable[[str, torch.Tensor], bool] = bia
     Returns:
         Rules with two entries for each of the given ones.
 
+    Raises:
+        TypeError: not rules, or not a predicate.
+
     >>> from optimsche import constant
     >>> list(without_decay({"*": constant(value=0.1)}).items())[0]
     (* and bias_or_norm, {'lr': constant(value=0.1, steps=None), 'weight_decay': 0.0})
     """
+    check_rules("without_decay: rules", rules)
+    if not callable(where):
+        raise TypeError(f"without_decay: where must be a predicate (name, parameter) -> bool, got {where!r:.80}.")
     split: dict[Pattern, Any] = {}
     for pattern, settings in rules.items():
-        given = {"lr": settings} if isinstance(settings, Schedule) else dict(settings)
-        split[Both(pattern, where)] = {**given, "weight_decay": 0.0}
+        split[Both(pattern, where)] = {**settings_of(pattern, settings), "weight_decay": 0.0}
         split[pattern] = settings
     return split
 
@@ -83,19 +91,59 @@ def layer_decay(layers: Sequence[Pattern], factor: float, schedule: Schedule) ->
         Rules for ``OptimScheduler(schedules=...)``.
 
     Raises:
-        ValueError: a factor outside its range, or no layers.
+        ValueError: a factor outside its range, no layers, or one twice.
+        TypeError: not a list of patterns, a number, and a schedule.
 
     >>> from optimsche import constant
     >>> rules = layer_decay(["embed.*", "blocks.0.*", "head.*"], 0.5, constant(value=0.1))
     >>> [settings["lr_scale"] for settings in rules.values()]
     [0.25, 0.5, 1.0]
     """
-    if not 0 < factor <= 1:
-        raise ValueError(f"layer_decay(factor={factor!r}): factor must be above 0 and at most 1, got {factor!r}.")
-    if isinstance(layers, str) or not layers:
-        raise ValueError(f"layer_decay(layers={layers!r}): layers must be a list of patterns, from input to output.")
+    factor = admit("layer_decay", "factor", _DECAY, factor)
+    schedule = admit("layer_decay", "schedule", Schedule, schedule)
+    if isinstance(layers, str) or not isinstance(layers, Sequence):
+        raise TypeError(
+            f"layer_decay(layers={layers!r:.80}): layers must be a list of patterns, from input to output, got "
+            f"{type(layers).__name__}."
+        )
+    if not layers:
+        raise ValueError(f"layer_decay(layers={layers!r}): there must be a layer, or several, from input to output.")
+    twice = [pattern for number, pattern in enumerate(layers) if pattern in layers[:number]]
+    if twice:
+        raise ValueError(
+            f"layer_decay(layers=...): {shown(twice[0])!r} is there twice, and a layer has one rate. Leave one out."
+        )
     depth = len(layers) - 1
     return {pattern: {"lr": schedule, "lr_scale": factor ** (depth - number)} for number, pattern in enumerate(layers)}
+
+
+def check_rules(what: str, rules: Any) -> None:
+    """Refuse what is no mapping from patterns to what they follow.
+
+    Raises:
+        TypeError: it is not, or there is nothing in it.
+    """
+    if not isinstance(rules, Mapping) or not rules:
+        raise TypeError(
+            f"{what} must be a mapping from patterns to schedules, such as {{'head.*': {{'lr': plan}}, '*': ...}}, "
+            f"got {rules!r:.80}"
+        )
+
+
+def settings_of(pattern: Pattern, settings: Any) -> Mapping[str, Setting]:
+    """What stands under a pattern, as a mapping.
+
+    Raises:
+        TypeError: neither a schedule nor a mapping.
+    """
+    if isinstance(settings, Schedule):
+        return {"lr": settings}
+    if not isinstance(settings, Mapping):
+        raise TypeError(
+            f"schedules[{shown(pattern)!r}] must be a schedule or a mapping such as {{'lr': plan}}, "
+            f"got {type(settings).__name__}."
+        )
+    return settings
 
 
 def matches(pattern: Pattern, name: str, parameter: torch.Tensor) -> bool:
@@ -107,7 +155,22 @@ def matches(pattern: Pattern, name: str, parameter: torch.Tensor) -> bool:
     """
     if isinstance(pattern, str):
         return fnmatchcase(name, pattern) or name.startswith(pattern + ".")
-    return bool(pattern(name, parameter))
+    if isinstance(pattern, Both):
+        return pattern(name, parameter)
+    try:
+        found = pattern(name, parameter)
+    except TypeError as error:  # nearly always its arguments
+        raise TypeError(
+            f"schedules: the predicate {shown(pattern)} failed for {name!r}: {error}. A predicate takes a name and a "
+            "parameter: lambda name, parameter: parameter.dim() < 2"
+        ) from error
+    try:
+        return bool(found)
+    except (RuntimeError, ValueError):  # a tensor, or an array, of several
+        raise TypeError(
+            f"schedules: the predicate {shown(pattern)} must give True or False, got a {type(found).__name__} "
+            f"of several for {name!r}. Reduce it: .any() or .all()"
+        ) from None
 
 
 def shown(pattern: Any) -> str:
@@ -124,7 +187,7 @@ def check_patterns(patterns: Iterable[Pattern], named: Sequence[tuple[str, torch
 
     Raises:
         ValueError: a pattern that matches nothing, or nothing that is left.
-        TypeError: neither text nor a predicate.
+        TypeError: neither text nor a predicate on (name, parameter).
     """
     left = list(named)
     divided: list[Pattern] = []  # what stands in a Both: all that is left of it may be nothing
@@ -154,42 +217,65 @@ def check_patterns(patterns: Iterable[Pattern], named: Sequence[tuple[str, torch
         left = [(name, parameter) for name, parameter in left if name not in set(taken)]
 
 
-def split_groups(
-    groups: list[dict[str, Any]], known: int, patterns: Sequence[Pattern], model: nn.Module | None
-) -> list[int]:
-    """Split the groups from number ``known`` on, in place, until each falls under one pattern.
+def split_group(
+    group: dict[str, Any], patterns: Sequence[Pattern], names: Mapping[int, str]
+) -> list[tuple[int, dict[str, Any]]]:
+    """Split a group until each part falls under one pattern.
 
     Args:
-        groups: an optimizer's; what it keeps for each parameter stays with the parameter.
-        known: how many of them were split before.
+        group: of an optimizer; what that keeps for each parameter stays with the parameter.
         patterns: the first that holds for a parameter is its.
-        model: where the names come from; None where the groups themselves have them.
+        names: of the parameters, by ``id``.
 
     Returns:
-        For each new group, the number of its pattern.
+        The number of its pattern with each part; with the group itself where nothing has to be split.
 
     Raises:
-        ValueError: a parameter without a name or without a pattern; nothing is changed then.
+        ValueError: a parameter without a name or without a pattern.
     """
-    names = names_of(groups, model)
-    split: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    for group in groups[known:]:
-        parts: dict[int, list[int]] = {}
-        for place, parameter in enumerate(group["params"]):
-            parts.setdefault(_number_of(patterns, names.get(id(parameter)), parameter), []).append(place)
-        if len(parts) == 1:
-            split.append(group)
-            numbers += parts
-            continue
-        for number, places in sorted(parts.items()):
-            part = dict(group, params=[group["params"][place] for place in places])
-            if "param_names" in group:
-                part["param_names"] = [group["param_names"][place] for place in places]
-            split.append(part)
-            numbers.append(number)
-    groups[known:] = split
-    return numbers
+    places_of: dict[int, list[int]] = {}
+    for place, parameter in enumerate(group["params"]):
+        number = _number_of(patterns, names.get(id(parameter)), parameter)
+        places_of.setdefault(number, []).append(place)
+    if len(places_of) <= 1:
+        return [(next(iter(places_of), len(patterns) - 1), group)]  # one that is empty follows what is for the rest
+    parts = []
+    for number, places in sorted(places_of.items()):
+        part = dict(group, params=[group["params"][place] for place in places])
+        if "param_names" in group:
+            part["param_names"] = [group["param_names"][place] for place in places]
+        parts.append((number, part))
+    return parts
+
+
+@contextmanager
+def restored_on_failure(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Put an optimizer's groups back as they were, should what is done to them fail.
+
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=torch.tensor(0.5))
+    >>> try:
+    ...     with restored_on_failure(optimizer):
+    ...         optimizer.param_groups[0]["lr"].fill_(0.1)
+    ...         optimizer.param_groups[0]["momentun"] = 0.9 / 0
+    ... except ZeroDivisionError:
+    ...     print(optimizer.param_groups[0]["lr"])
+    tensor(0.1000)
+    tensor(0.5000)
+    """
+    groups, defaults = list(optimizer.param_groups), dict(optimizer.defaults)
+    entries = [dict(group) for group in groups]
+    tensors = tensors_of(groups)
+    try:
+        yield
+    except BaseException:
+        optimizer.param_groups[:] = groups
+        for group, kept in zip(groups, entries, strict=True):
+            group.clear()
+            group.update(kept)
+        optimizer.defaults.update(defaults)
+        for tensor, value in tensors:
+            tensor.copy_(value)
+        raise
 
 
 def _number_of(patterns: Sequence[Pattern], name: str | None, parameter: torch.Tensor) -> int:

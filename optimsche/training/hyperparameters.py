@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 import torch
@@ -108,3 +108,68 @@ def admitted_number(where: Entry, value: float) -> float:
     if where.name in ("betas", "alpha", "rho") and value >= 1:
         raise ValueError(f"{where} would be {value}; it is >= 0 and below 1")
     return value
+
+
+def tensors_of(groups: Iterable[Mapping[str, Any]]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Every hyperparameter that is a tensor, with a copy of its value."""
+    tensors = []
+    for group in groups:
+        for name, value in group.items():
+            for part in value if isinstance(value, list | tuple) and name != "params" else [value]:
+                if isinstance(part, torch.Tensor):
+                    tensors.append((part, part.clone()))
+    return tensors
+
+
+def own_tensors(optimizer: torch.optim.Optimizer, names: Iterable[str]) -> None:
+    """Give each group tensors of its own: torch puts one and the same into every group that names none.
+
+    The first to have a tensor keeps it. What is written to a group is not the default of new ones, either.
+
+    Args:
+        optimizer: with all its groups.
+        names: of the hyperparameters that are to be written.
+
+    >>> optimizer = torch.optim.SGD([{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)]}], torch.tensor(0.5))
+    >>> first, second = optimizer.param_groups
+    >>> own_tensors(optimizer, ["lr"])
+    >>> first["lr"] is second["lr"], second["lr"]
+    (False, tensor(0.5000))
+    """
+    seen: set[int] = set()
+
+    def own(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            parts = [own(part) for part in value]
+            return value if all(new is old for new, old in zip(parts, value, strict=True)) else tuple(parts)
+        if isinstance(value, torch.Tensor):
+            value = value.clone() if id(value) in seen else value
+            seen.add(id(value))
+        return value
+
+    for name in names:
+        for group in (*optimizer.param_groups, optimizer.defaults):
+            if name in group:
+                group[name] = own(group[name])
+
+
+def keep_tensors(group: MutableMapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Give a group that was loaded the tensors that the one before had as hyperparameters, with the loaded values.
+
+    >>> group, beta = {"betas": (0.5, 0.9)}, torch.tensor(0.0)
+    >>> keep_tensors(group, {"betas": (beta, 0.0)})
+    >>> group, group["betas"][0] is beta
+    ({'betas': (tensor(0.5000), 0.9)}, True)
+    """
+
+    def filled(old: Any, new: Any) -> Any:
+        if isinstance(old, torch.Tensor):
+            return old.fill_(float(new))
+        if isinstance(old, list | tuple) and len(old) == len(new):
+            return tuple(map(filled, old, new))
+        return new
+
+    for name, old in before.items():
+        parts = old if isinstance(old, list | tuple) else [old]
+        if name != "params" and name in group and any(isinstance(part, torch.Tensor) for part in parts):
+            group[name] = filled(old, group[name])

@@ -24,7 +24,7 @@ from optimsche.training.clipping import Clip, admitted_clip
 from optimsche.training.epochs import length_of, numbered
 from optimsche.training.following import Followed, Values
 from optimsche.training.gathered import Weight, admitted_weight
-from optimsche.training.groups import Rules
+from optimsche.training.groups import Rules, restored_on_failure
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.losses import Losses
 from optimsche.training.optimizers import OptimType, build
@@ -162,11 +162,12 @@ class OptimScheduler(Stepping):
             attaching.check_synchronising(self._synchronising, self.scaler)
             self._foreign = parameters.foreign(self._synchronising, self._owned.all())
         epochs_known = self.steps_per_epoch is not None
-        self._followed = Followed(optimizer, model, schedules, relative=relative, epochs_known=epochs_known)
-        if schedule is not None or not self._followed.all_have_rates:
-            self.schedule = schedule
-        else:
-            self._followed.write(self._values(None, 1, 1))
+        with restored_on_failure(optimizer):
+            self._followed = Followed(optimizer, model, schedules, relative=relative, epochs_known=epochs_known)
+            if schedule is not None or not self._followed.all_have_rates:
+                self.schedule = schedule
+            else:
+                self._followed.write(self._values(None, 1, 1))
 
     @property
     def schedule(self) -> Schedule:
@@ -192,8 +193,9 @@ class OptimScheduler(Stepping):
     @schedules.setter
     def schedules(self, schedules: Rules) -> None:
         epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
-        self._followed.replace(schedules, epochs_known=epochs_known, others_have_rates=self._schedule is not None)
-        self._write_first_rates(self._schedule)
+        with self._followed.restored_on_failure():
+            self._followed.replace(schedules, epochs_known=epochs_known, others_have_rates=self._schedule is not None)
+            self._write_first_rates(self._schedule)
         self._forget_plans()
 
     @property
@@ -418,7 +420,9 @@ class OptimScheduler(Stepping):
             ValueError, TypeError: not such a state, or one of other parameters or of another kind of optimizer;
                 nothing is changed then.
         """
+        self._followed.admit()
         checkpoints.check(self.optimizer, state_dict)
+        self._followed.check_kernel(state_dict["optimizer"]["param_groups"])
         self._loaded_rate = checkpoints.load(self.optimizer, self.scaler, state_dict)
         self._followed.keep_numbers()
         self._resumed = True

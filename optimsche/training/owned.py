@@ -9,7 +9,7 @@ from optimsche.training import parameters
 
 
 class Owned:
-    """An optimizer's own parameters, and those of the model that are not, found again whenever its groups change.
+    """An optimizer's own parameters, and those of the model that are not, found again whenever these change.
 
     Args:
         optimizer: the owner.
@@ -23,24 +23,30 @@ class Owned:
 
     def __init__(self, optimizer: torch.optim.Optimizer, model: nn.Module | None) -> None:
         self._optimizer, self._model = optimizer, model
-        self._sizes: list[int] = []
+        self._lists: list[list[torch.Tensor]] = []  # of each group, as it was last seen
         self._all: list[torch.Tensor] = []
         self._foreign: list[torch.Tensor] = []
+        self._version = 0
 
-    def sizes(self) -> list[int]:
-        """How many parameters each group has."""
-        return [len(group["params"]) for group in self._optimizer.param_groups]
+    def version(self) -> int:
+        """A number that rises whenever the optimizer has other parameters."""
+        self.all()
+        return self._version
 
     def all(self) -> list[torch.Tensor]:
         """All parameters of the optimizer."""
-        sizes = self.sizes()
-        if sizes != self._sizes:
-            self._sizes = sizes
-            self._all = parameters.owned(self._optimizer)
-            ids = {id(parameter) for parameter in self._all}
-            model = [] if self._model is None else self._model.parameters()
-            self._foreign = [parameter for parameter in model if id(parameter) not in ids]
+        lists = [group["params"] for group in self._optimizer.param_groups]
+        if not parameters.same(lists, self._lists) or sum(map(len, lists)) != len(self._all):
+            self._find()
         return self._all
+
+    def _find(self) -> None:
+        self._lists = [group["params"] for group in self._optimizer.param_groups]
+        self._all = parameters.owned(self._optimizer)
+        self._version += 1
+        ids = {id(parameter) for parameter in self._all}
+        model = [] if self._model is None else self._model.parameters()
+        self._foreign = [parameter for parameter in model if id(parameter) not in ids]
 
     def trainable(self) -> bool:
         """Whether any of them takes part in training."""
@@ -59,6 +65,13 @@ class Owned:
         return [parameter for parameter in self._all if parameter.requires_grad]
 
     def drop_gradients(self) -> None:
-        """Leave no gradient behind, as ``zero_grad`` does."""
-        for parameter in self.all():
+        """Leave no gradient behind, as ``zero_grad`` does.
+
+        A window begins and ends with this. So here, and not in every micro-batch, each parameter is looked at: one may
+        have been put in the place of another within its group's list.
+        """
+        now = parameters.owned(self._optimizer)
+        if not parameters.same(now, self._all):
+            self._find()
+        for parameter in now:
             parameter.grad = None

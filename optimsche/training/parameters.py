@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -11,7 +12,9 @@ from torch import nn
 
 from optimsche.domains import did_you_mean
 
-_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module"}  # what DDP, torch.compile and FSDP put before a name
+# What torch.compile, FSDP and activation checkpointing put before a name. DDP's and DataParallel's "module" is not
+# among them: a part of a model may be called so.
+_WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -23,7 +26,7 @@ def unwrap(model: nn.Module) -> nn.Module:
     while True:
         if hasattr(model, "_orig_mod"):
             inner = model._orig_mod
-        elif hasattr(model, "module") and (hasattr(model, "no_sync") or isinstance(model, nn.DataParallel)):
+        elif hasattr(model, "module") and _wraps(model):
             inner = model.module
         else:
             return model
@@ -35,6 +38,16 @@ def unwrap(model: nn.Module) -> nn.Module:
 def owned(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """All parameters of an optimizer, also those of groups that were added later."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def same(first: Sequence[object], second: Sequence[object]) -> bool:
+    """Whether two rows are of the very same objects: ``==`` of tensors is a tensor.
+
+    >>> weight = torch.zeros(2)
+    >>> same([weight], [weight]), same([weight], [weight.clone()])
+    (True, False)
+    """
+    return len(first) == len(second) and all(map(operator.is_, first, second))
 
 
 def names_of(groups: Iterable[Mapping[str, Any]], model: nn.Module | None) -> dict[int, str]:
@@ -55,7 +68,8 @@ def names_of(groups: Iterable[Mapping[str, Any]], model: nn.Module | None) -> di
 
 def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """The parameters of a model with their names, without what wrappers put before them."""
-    return ((_clean(name), parameter) for name, parameter in unwrap(model).named_parameters())
+    model = unwrap(model)
+    return ((_clean(model, name), parameter) for name, parameter in model.named_parameters())
 
 
 def foreign(model: nn.Module, own: Iterable[torch.Tensor]) -> list[str]:
@@ -155,9 +169,9 @@ def select(model: nn.Module, updated_modules: str | Sequence[str] | None) -> lis
         raise ValueError("updated_modules=[]: there is nothing to update. For the whole model leave it out.")
     by_name: dict[str, list[nn.Parameter]] = {}
     for name, module in model.named_modules(remove_duplicate=False):  # a part that is tied has two names
-        by_name[_clean(name)] = list(module.parameters())
+        by_name[_clean(model, name)] = list(module.parameters())
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        by_name[_clean(name)] = [parameter]
+        by_name[_clean(model, name)] = [parameter]
     del by_name[""]
     chosen: set[int] = set()
     for pattern in patterns:
@@ -172,5 +186,17 @@ def select(model: nn.Module, updated_modules: str | Sequence[str] | None) -> lis
     return [parameter for parameter in model.parameters() if id(parameter) in chosen]
 
 
-def _clean(name: str) -> str:
-    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+def _clean(model: nn.Module, name: str) -> str:
+    """A name in ``model``, without what wrappers put into it."""
+    parts = []
+    holder: Any = model
+    for part in name.split("."):
+        if not (part in _WRAPPERS or (part == "module" and _wraps(holder))):
+            parts.append(part)
+        holder = holder._modules.get(part) if isinstance(holder, nn.Module) else None
+    return ".".join(parts)
+
+
+def _wraps(model: Any) -> bool:
+    """Whether a ``module`` in this one is what DDP, FSDP or DataParallel wrap, and not a part of a model."""
+    return hasattr(model, "no_sync") or isinstance(model, nn.DataParallel)

@@ -8,32 +8,9 @@ from typing import Any
 
 import torch
 
+from optimsche.domains import Factor, admit
+
 Group = dict[str, Any]
-
-
-def admit_groups(optimizer: torch.optim.Optimizer, known: int, *, relative: bool) -> int:
-    """Look at the parameter groups that are new, and give each a rate that is its own.
-
-    Args:
-        optimizer: with all its groups.
-        known: how many of them were looked at before: 0 when the optimizer is new.
-        relative: whether the schedule multiplies each group's own rate.
-
-    Returns:
-        How many there are now.
-
-    Raises:
-        ValueError: a new group has a rate of its own that would be lost.
-    """
-    groups = optimizer.param_groups
-    if not relative:
-        old, new = groups[:known], groups[known:]
-        expected = {float(group["lr"]) for group in old}
-        if old and "lr" in optimizer.defaults:
-            expected.add(float(optimizer.defaults["lr"]))  # a new group that names no rate of its own has this
-        refuse_silent_flattening(new, expected)
-    _own_tensors(optimizer)
-    return len(groups)
 
 
 def refuse_silent_flattening(groups: Sequence[Group], expected: set[float] | None = None) -> None:
@@ -43,7 +20,7 @@ def refuse_silent_flattening(groups: Sequence[Group], expected: set[float] | Non
 
     Args:
         groups: those to look at.
-        expected: rates that mean nothing. Without them, all the groups must have the same.
+        expected: rates that mean nothing, as the optimizer's default. Without them, all the groups must have the same.
 
     Raises:
         ValueError: the rates differ.
@@ -59,19 +36,6 @@ def refuse_silent_flattening(groups: Sequence[Group], expected: set[float] | Non
     )
 
 
-def _own_tensors(optimizer: torch.optim.Optimizer) -> None:
-    """Give each group a tensor of its own: torch puts one and the same into every group that names no rate."""
-    seen = set()
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], torch.Tensor):
-            if id(group["lr"]) in seen:
-                group["lr"] = group["lr"].clone()
-            seen.add(id(group["lr"]))
-    default = optimizer.defaults.get("lr")
-    if isinstance(default, torch.Tensor) and id(default) in seen:
-        optimizer.defaults["lr"] = default.clone()  # what is written to a group is not the default of new ones
-
-
 def group_rates(groups: Sequence[Group], values: Sequence[float], *, relative: bool) -> list[float]:
     """The rate of each group when its schedule says so.
 
@@ -79,7 +43,8 @@ def group_rates(groups: Sequence[Group], values: Sequence[float], *, relative: b
     schedulers keep it. Both times the group's ``lr_scale``, if it has one.
 
     Raises:
-        ValueError: a rate that is negative or not finite.
+        ValueError: a rate that is negative or not finite; a factor that is.
+        TypeError: a factor that is no number.
 
     >>> group_rates([{"lr": 0.5}, {"lr": 0.5, "lr_scale": 0.1}], [2.0, 2.0], relative=False)
     [2.0, 0.2]
@@ -91,11 +56,25 @@ def group_rates(groups: Sequence[Group], values: Sequence[float], *, relative: b
         if relative and "initial_lr" not in group:
             group["initial_lr"] = float(group["lr"])  # once: it may be a tensor on the device
         own = float(group["initial_lr"]) if relative else 1.0
-        rate = value * own * float(group.get("lr_scale", 1.0))
+        scale = group.get("lr_scale", 1.0)
+        if type(scale) is not float or not 0 <= scale < math.inf:
+            scale = admitted_scale(scale, number)
+        rate = value * own * scale
         if not 0 <= rate < math.inf:
             raise ValueError(f"the rate of parameter group {number} would be {rate}; a rate is finite and >= 0")
         rates.append(rate)
     return rates
+
+
+def admitted_scale(scale: Any, number: int) -> float:
+    """The factor ``lr_scale`` of the group of this number, if it may be one; a tensor of one number is read.
+
+    Raises:
+        ValueError, TypeError: it is no number, negative or not finite.
+    """
+    if isinstance(scale, torch.Tensor) and scale.numel() == 1:
+        scale = scale.item()
+    return float(admit(f"parameter group {number}", "lr_scale", Factor, scale))
 
 
 def write(groups: Sequence[Group], rates: Sequence[float]) -> None:

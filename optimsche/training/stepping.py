@@ -90,8 +90,8 @@ class Stepping:
         turn, epoch = self._turn(step_num, last=last), self._epoch(step_num, epoch_num)
         if turn.due:
             attaching.refuse_a_step_held_back(self.optimizer)
-        # Within a window the values are those of its first micro-batch, unless someone has changed a factor.
-        basis = (turn.update, epoch, self.ft_factor, [group.get("lr_scale") for group in self.optimizer.param_groups])
+        # Within a window the values are those of its first micro-batch, unless someone has changed a group or a factor.
+        basis = (turn.update, epoch, self.ft_factor, self._followed.basis())
         known, values = self._last_values
         if values is None or known != basis:
             values = self._values(self._schedule, turn.update, epoch)

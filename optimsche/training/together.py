@@ -137,8 +137,8 @@ def prepare(optims: Mapping[str, OptimScheduler]) -> None:
     _share_steps_per_epoch(optims)
     _refuse_misfits(optims)
     first, *others = optims.values()
-    together = [(name, id(optim), optim._owned.sizes()) for name, optim in optims.items()]
-    if first._seen_together != together:  # once, and again whenever a group was added
+    together = [(name, id(optim), optim._owned.version()) for name, optim in optims.items()]
+    if first._seen_together != together:  # once, and again whenever parameters have changed
         parameters.refuse_shared(
             {name: optim._owned.all() for name, optim in optims.items()},
             [optim.model for optim in optims.values()],

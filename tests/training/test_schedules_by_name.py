@@ -1,5 +1,8 @@
 """Parameter groups by pattern, each with schedules of its own, for the rate and for everything else."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -159,6 +162,35 @@ def test_names_in_wrappers_and_after_compilation():
     assert sorted(sizes(optim)) == [2, 6]
 
 
+class Holder(nn.Module):
+    """A model with a part that is called as wrappers call what they wrap."""
+
+    def __init__(self):
+        super().__init__()
+        self.enc = nn.Linear(2, 2)
+        self.module = nn.ModuleDict({"enc": nn.DataParallel(nn.Linear(2, 2))})
+
+
+@pytest.mark.parametrize("wrapped", [lambda model: model, nn.DataParallel, partial(torch.compile, backend="eager")])
+def test_a_part_that_is_called_module(wrapped):
+    model = Holder()
+    outer, inner = model.enc.weight, model.module["enc"].module.weight
+    optim = OptimScheduler(
+        torch.optim.SGD(model.parameters(), lr=0.1),
+        schedules={"module.enc.weight": PLAN, "module.*": 0.5 * PLAN, "enc.weight": SLOW, "*": 0.5 * SLOW},
+        model=wrapped(model),
+    )
+    rate_of = {id(group["params"][0]): group["lr"] for group in optim.optimizer.param_groups}
+    assert rate_of[id(inner)] == PLAN(1)
+    assert rate_of[id(outer)] == SLOW(1)
+    for name, own in (("enc.weight", outer), ("module.enc.weight", inner), ("module", inner), ("enc", outer)):
+        optim = OptimScheduler.from_conf("SGD", {}, wrapped(model), PLAN, updated_modules=name)
+        assert optim.optimizer.param_groups[0]["params"][0] is own
+        assert optim.optimizer.param_groups[0]["params"][-1].dim() == (2 if name.endswith("weight") else 1)
+    with pytest.raises(ValueError, match=r"no part of Holder is named 'encoder'(.|\n)*Its parts are enc, module\."):
+        OptimScheduler.from_conf("SGD", {}, wrapped(model), PLAN, updated_modules="encoder")
+
+
 def test_names_that_the_optimizer_has():
     model = Net()
     optimizer = torch.optim.SGD(model.named_parameters(), lr=0.1)
@@ -228,6 +260,187 @@ def test_replacing_the_schedules_in_mid_run():
     assert optim.schedule in (PLAN, SLOW, 2.0 * PLAN)
 
 
+def moved_by(part, before):
+    return float(torch.cat([(a - b).flatten() for a, b in zip(before, weights(part), strict=True)]).norm())
+
+
+def test_rules_that_replace_others_leave_nothing_of_them_behind():
+    model, optim = built(
+        {
+            "head": {"lr": PLAN, "lr_scale": 0.5, "weight_decay": 0.3, "betas[0]": linear(start=0.5, steps=10)},
+            "*": {"lr": PLAN, "weight_decay": linear(start=0.5, steps=10)},
+        }
+    )
+    train(optim, model, some_batches(2))
+    optim.schedules = {"head": PLAN, "*": {"lr": PLAN, "weight_decay": 0.2}}
+    train(optim, model, some_batches(3), start=3)
+    assert values(optim, "lr") == pytest.approx([PLAN(3)] * 2)
+    assert values(optim, "weight_decay") == [0.01, 0.2]
+    assert values(optim, "betas") == [(0.9, 0.999)] * 2
+    assert all("lr_scale" not in group for group in optim.optimizer.param_groups)
+
+
+def test_a_clip_that_is_replaced_is_the_clip():
+    plan = constant(value=1.0)
+    model, optim = built({"head": {"lr": plan, "grad_clip": 1e-3}, "*": plan}, kind=torch.optim.SGD)
+    for step_num, rules in enumerate([{"head": plan}, {"head": {"lr": plan, "grad_clip": 1e-2}}], 1):
+        optim.schedules = {**rules, "*": plan}
+        before = weights(model.head)
+        optim.step(loss_of(model, some_batches(1)[0]), step_num=step_num)
+        assert (moved_by(model.head, before) == pytest.approx(1e-2, rel=1e-2)) == (step_num == 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lr": SLOW, "weight_decay": 0.5, "momentun": linear(start=0.9, steps=10)},
+        {"lr": SLOW, "weight_decay": 0.5, "betas[0]": constant(value=1.5)},  # only its first value says so
+        {"weight_decay": 0.5},
+    ],
+)
+def test_rules_that_are_refused_change_nothing(wrong):
+    rules = {"head": {"lr": PLAN, "weight_decay": 0.3}, "*": PLAN}
+    model, optim = built(rules)
+    before = [dict(group) for group in optim.optimizer.param_groups]
+    with pytest.raises(ValueError, match=r"momentun|would be 1.5|has no 'lr'"):
+        optim.schedules = {"head": wrong, "*": SLOW}
+    assert optim.schedules == rules
+    assert [dict(group) for group in optim.optimizer.param_groups] == before
+    assert train(optim, model, some_batches(1))[0].updated
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"lr": PLAN, "momentun": 0.9}, {"lr": PLAN, "betas[0]": constant(value=1.5)}, {"weight_decay": 0.1}]
+)
+def test_a_construction_that_fails_leaves_the_optimizer_as_it_was(wrong):
+    model = Net()
+    rate = torch.tensor(0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+    (before,) = ({**group, "params": list(group["params"])} for group in optimizer.param_groups)
+    with pytest.raises((TypeError, ValueError)):
+        OptimScheduler(optimizer, schedules={"head": {"lr": PLAN, "weight_decay": 0.3}, "*": wrong}, model=model)
+    (group,) = optimizer.param_groups
+    assert len(group["params"]) == len(before["params"])
+    assert group.keys() == before.keys()
+    assert group["lr"] is rate
+    assert float(rate) == pytest.approx(0.1)
+    assert group["weight_decay"] == 0.01
+
+
+def test_rules_for_an_optimizer_that_had_none():
+    model, optim = built(None, schedule=PLAN)
+    train(optim, model, some_batches(1))
+    optim.schedules = {"head.*": SLOW, "*": {"weight_decay": 0.2}}
+    train(optim, model, some_batches(2), start=2)
+    assert sizes(optim) == [2, 6]
+    assert values(optim, "lr") == pytest.approx([SLOW(2), PLAN(2)])
+    assert values(optim, "weight_decay") == [0.01, 0.2]
+
+
+def with_tensors():
+    model = Net()
+    betas = torch.tensor(0.9), torch.tensor(0.999)
+    optimizer = torch.optim.Adam(model.parameters(), lr=torch.tensor(0.1), betas=betas, foreach=False)
+    momentum = {"head": constant(value=0.5), "backbone.0": constant(value=0.75)}
+    rules = {pattern: {"lr": PLAN, "betas[0]": beta} for pattern, beta in momentum.items()}
+    return model, OptimScheduler(optimizer, schedules={**rules, "*": PLAN}, model=model), betas
+
+
+def test_scheduled_tensors_are_each_groups_own():
+    model, optim, betas = with_tensors()
+    train(optim, model, some_batches(1))
+    assert [float(beta) for beta, _ in values(optim, "betas")] == pytest.approx([0.5, 0.75, 0.9])
+    assert values(optim, "betas")[0][0] is betas[0]  # the one that a compiled step may read already
+    assert float(optim.optimizer.defaults["betas"][0]) == pytest.approx(0.9)
+
+
+def test_a_loaded_state_fills_the_tensors_that_are_there():
+    model, optim, _ = with_tensors()
+    train(optim, model, some_batches(1))
+    optim.optimizer.param_groups[2]["betas"][1].fill_(0.5)
+    state = optim.state_dict()
+    again, other, _ = with_tensors()
+    tensors = [(group["lr"], *group["betas"]) for group in other.optimizer.param_groups]
+    other.load_state_dict(state)
+    train(other, again, some_batches(2), start=2)
+    for group, (rate, *betas) in zip(other.optimizer.param_groups, tensors, strict=True):
+        assert group["lr"] is rate
+        assert all(new is old for new, old in zip(group["betas"], betas, strict=True))
+    assert float(other.optimizer.param_groups[2]["betas"][1]) == 0.5
+
+
+def test_groups_in_another_order_follow_their_own_rules():
+    model, optim = built({"head.*": {"lr": PLAN, "weight_decay": 0.2}, "*": SLOW}, accum_grad=2)
+    optim.optimizer.param_groups.reverse()
+    batches = some_batches(4)
+    train(optim, model, batches[:2])
+    assert values(optim, "lr") == pytest.approx([SLOW(1), PLAN(1)])
+    optim.step(loss_of(model, batches[2]), step_num=3)
+    optim.optimizer.param_groups.reverse()  # within a window
+    optim.step(loss_of(model, batches[3]), step_num=4)
+    assert values(optim, "lr") == pytest.approx([PLAN(2), SLOW(2)])
+    assert values(optim, "weight_decay") == [0.2, 0.01]
+
+
+def test_parameters_that_are_replaced_follow_the_rule_of_their_name():
+    model, optim = built({"head.*": {"lr": PLAN, "weight_decay": 0.2}, "*": SLOW}, kind=torch.optim.SGD)
+    train(optim, model, some_batches(1))
+    head, rest = optim.optimizer.param_groups
+    head["params"], rest["params"] = rest["params"], head["params"]
+    train(optim, model, some_batches(2), start=2)
+    assert sizes(optim) == [6, 2]
+    assert values(optim, "lr") == pytest.approx([SLOW(2), PLAN(2)])
+    assert values(optim, "weight_decay") == [0, 0.2]
+
+
+def test_a_group_that_is_added_with_a_rate_of_its_own_is_refused():
+    model = Net()
+    optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
+    optim = OptimScheduler(optimizer, schedules={"head.*": PLAN, "*": SLOW}, model=model)
+    train(optim, model, some_batches(1))
+    optimizer.add_param_group({"params": list(model.backbone.parameters()), "lr": 1e-5})
+    with pytest.raises(ValueError, match=r"rates of their own \(1e-05\)(.|\n)*'lr_scale'"):
+        train(optim, model, some_batches(2), start=2)
+    assert values(optim, "lr") == [PLAN(1), 1e-5]
+    optimizer.param_groups[1]["lr_scale"] = 0.5
+    train(optim, model, some_batches(2), start=2)
+    assert values(optim, "lr") == pytest.approx([PLAN(2), 0.5 * SLOW(2)])
+
+
+def test_a_group_without_parameters_stays():
+    model = Net()
+    optimizer = torch.optim.SGD([{"params": list(model.parameters())}, {"params": []}], lr=0.1)
+    OptimScheduler(optimizer, schedules={"head.*": PLAN, "*": SLOW}, model=model)
+    assert [len(group["params"]) for group in optimizer.param_groups] == [2, 6, 0]
+
+
+def test_numbers_may_be_numpys():
+    _, optim = built({"*": {"lr": PLAN, "weight_decay": np.float64(0.2), "lr_scale": np.float32(0.5)}})
+    assert values(optim, "weight_decay") == [0.2]
+    assert values(optim, "lr") == [0.5 * PLAN(1)]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: layer_decay(["a"], "0.5", PLAN), TypeError, r"layer_decay\(factor='0.5'\): factor must be a number"),
+        (lambda: layer_decay(["a"], True, PLAN), TypeError, "factor must be a number"),
+        (lambda: layer_decay(["a"], 1.5, PLAN), ValueError, "factor must be > 0 and <= 1"),
+        (lambda: layer_decay(["a"], 0.5, 0.1), TypeError, r"must be a Schedule(.|\n)*constant\(value=0.1\)"),
+        (lambda: layer_decay((name for name in "ab"), 0.5, PLAN), TypeError, "a list of patterns.*got generator"),
+        (lambda: layer_decay("a", 0.5, PLAN), TypeError, "a list of patterns.*got str"),
+        (lambda: layer_decay([], 0.5, PLAN), ValueError, "there must be a layer"),
+        (lambda: layer_decay(["a", "b", "a"], 0.5, PLAN), ValueError, "'a' is there twice"),
+        (lambda: without_decay(None), TypeError, "without_decay: rules must be a mapping from patterns.*got None"),
+        (lambda: without_decay({"*": 0.1}), TypeError, r"schedules\['\*'\] must be a schedule or a mapping.*got float"),
+        (lambda: without_decay({"*": PLAN}, None), TypeError, "where must be a predicate.*got None"),
+    ],
+)
+def test_mistakes_in_what_makes_rules(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
 @pytest.mark.parametrize(
     ("schedules", "error", "message"),
     [
@@ -243,13 +456,21 @@ def test_replacing_the_schedules_in_mid_run():
         ({"*": 0.1}, TypeError, r"must be a schedule or a mapping such as {'lr': plan}, got float"),
         ({"*": {"lr": PLAN, "weight_decay": "x"}}, TypeError, r"must be a schedule or a number, got 'x'"),
         ({"*": {"lr": PLAN, "weight_decay": -1}}, ValueError, "weight_decay would be -1; it is finite and >= 0"),
-        ({"*": {"lr": PLAN, "lr_scale": -1}}, ValueError, "must be a number >= 0, got -1"),
+        ({"*": {"lr": PLAN, "lr_scale": -1}}, ValueError, "lr_scale must be >= 0 and finite .*, got -1"),
         ({"*": {"lr": PLAN, "grad_clip": 0}}, ValueError, "grad_clip must be > 0"),
         ({"*": {"weight_decay": PLAN}}, TypeError, "an 'lr' in every entry of schedules"),
         ({}, TypeError, "must be a mapping from patterns to schedules"),
         ([PLAN], TypeError, "must be a mapping from patterns to schedules"),
         ({3: PLAN}, TypeError, "3 must be a name, a glob or a predicate"),
         ({"*": linear(steps=0.5)}, ValueError, "shorter than one update"),
+        ({"*": {"lr": PLAN, "lr_scale": "1"}}, TypeError, "lr_scale must be a number .*, got '1'"),
+        ({"*": {"lr": PLAN, "weight_decay": np.float32("nan")}}, ValueError, "weight_decay must be finite"),
+        ({lambda name: True: PLAN}, TypeError, r"the predicate <lambda> failed(.|\n)*takes a name and a parameter"),
+        (
+            {lambda name, parameter: parameter > 0: PLAN},
+            TypeError,
+            r"must give True or False, got a (Parameter|Tensor) of several",
+        ),
     ],
 )
 def test_mistakes(schedules, error, message):
