@@ -65,6 +65,27 @@ def build(
     return kind(parameters, **arguments)
 
 
+def unwrapped(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """The optimizer that steps, inside wrappers that show its groups and its state as theirs.
+
+    Lightning, Fabric and accelerate wrap optimizers so. What is written to attributes of such a wrapper may never reach
+    the optimizer in it.
+
+    >>> class Wrapper(torch.optim.SGD):
+    ...     def __init__(self, optimizer):
+    ...         self.__dict__.update(vars(optimizer), optimizer=optimizer)
+    >>> inner = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    >>> unwrapped(Wrapper(Wrapper(inner))) is unwrapped(inner) is inner
+    True
+    """
+    while True:
+        inner = getattr(optimizer, "optimizer", None)
+        # An optimizer with a state of its own besides, such as a Lookahead, is more than a wrapper.
+        if not isinstance(inner, torch.optim.Optimizer) or inner.state is not optimizer.state:
+            return optimizer
+        optimizer = inner
+
+
 def own_rate(optim_type: OptimType, optim_conf: Mapping[str, Any] | None) -> float | None:
     """The rate that an optimizer would have by itself: its ``lr``, or the default of its class.
 
