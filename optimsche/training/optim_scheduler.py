@@ -373,7 +373,7 @@ class OptimScheduler(Stepping):
         tensors are the optimizer's own and go on changing, as in torch: save the state at once, or copy it.
         """
         return {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": checkpoints.saved(self.optimizer),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
 

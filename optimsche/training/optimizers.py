@@ -98,6 +98,15 @@ def own_rate(optim_type: OptimType, optim_conf: Mapping[str, Any] | None) -> flo
     return None if parameter is None or parameter.default is parameter.empty else float(parameter.default)
 
 
+def is_torchs_own(kind: type[torch.optim.Optimizer]) -> bool:
+    """Whether a class is one of ``torch.optim`` itself, and no subclass.
+
+    >>> is_torchs_own(torch.optim.SGD), is_torchs_own(type("Own", (torch.optim.SGD,), {}))
+    (True, False)
+    """
+    return kind in _of_torch().values()
+
+
 def hyperparameters() -> set[str]:
     """The arguments of all optimizers in ``torch.optim``, apart from ``lr`` and the parameters.
 
