@@ -67,7 +67,8 @@ class OptimScheduler(Stepping):
         grad_clip: largest global norm of this optimizer's gradients; or ``ClipByValue``, ``ClipEachGroup``,
             ``ClipAdaptive``; None for no clipping. A parameter group with a ``grad_clip`` of its own is clipped by
             itself.
-        grad_norm_type: p of that norm.
+        grad_norm_type: p of that norm, and of the one that is reported; ``ClipByValue`` and ``ClipAdaptive`` clip
+            without it.
         ft_factor: a factor on every rate, for fine-tuning.
         rates: ``"absolute"``: the schedule's value is the rate of every group; ``"relative"``: it multiplies each
             group's own. A group's ``lr_scale`` multiplies in both.
