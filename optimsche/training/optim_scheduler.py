@@ -502,6 +502,8 @@ class OptimScheduler(Stepping):
         >>> OptimScheduler.from_conf("Adam", {"betas": (0.9, 0.98)}, nn.Linear(1, 1), plan).get_lr()
         5e-07
         """
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
         optimizer = build(optim_type, optim_conf, parameters.select(model, updated_modules))
         by_caller = isinstance(schedule, Schedule) and schedule.counts_epochs and steps_per_epoch is None
         self = cls(

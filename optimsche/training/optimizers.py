@@ -55,14 +55,27 @@ def build(
     arguments = numbers_from_text({} if optim_conf is None else optim_conf)
     if not isinstance(arguments, dict):
         raise TypeError(f"optim_conf must be a mapping of the optimizer's arguments, got {type(optim_conf).__name__}.")
-    known = inspect.signature(kind).parameters
+    known = {name: p for name, p in inspect.signature(kind).parameters.items() if name != "params"}
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
     for name, value in arguments.items():
-        if (name not in known and not takes_any) or name == "params":
+        if name == "params":
+            raise ValueError("optim_conf: 'params' comes from the model; choose parts of it with updated_modules=")
+        if name not in known and not takes_any:
             raise ValueError(f"optim_conf: {kind.__name__} has no argument {name!r}{did_you_mean(name, known)}")
-        if isinstance(value, str) and name in known and isinstance(known[name].default, float):
-            raise ValueError(f"optim_conf.{name} must be a number, got {value!r}")
-    return kind(parameters, **arguments)
+        if isinstance(value, str) and name in known and not _takes_text(known[name]):
+            wanted = "True or False" if "bool" in str(known[name].annotation) else "a number"
+            wanted = "numbers" if isinstance(known[name].default, tuple) else wanted
+            raise ValueError(f"optim_conf.{name} must be {wanted}, got {value!r}")
+    if "lr" in arguments and not isinstance(arguments["lr"], torch.Tensor):
+        _rate(arguments["lr"])
+    try:
+        return kind(parameters, **arguments)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        sort = TypeError if isinstance(error, TypeError) else ValueError
+        defaults = {name: known[name].default for name in arguments if name in known}
+        raise sort(
+            f"optim_conf: {kind.__name__} refuses {arguments!r:.200}: {error}\n    By itself it has {defaults}."
+        ) from error
 
 
 def unwrapped(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
@@ -125,6 +138,13 @@ def _rate(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise ValueError(f"optim_conf.lr must be a number (the rate), got {value!r}") from None
+
+
+def _takes_text(parameter: inspect.Parameter) -> bool:
+    """Whether text may be meant for an argument: it says so, or says nothing."""
+    if isinstance(parameter.default, bool | int | float | tuple):
+        return False
+    return parameter.annotation is parameter.empty or "str" in str(parameter.annotation)
 
 
 def _is_optimizer(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:

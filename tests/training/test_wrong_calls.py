@@ -95,7 +95,34 @@ CONSTRUCTION = [
     (lambda: OptimScheduler.from_conf("Optimizer", {}, small_model(), PLAN), ValueError, "no optimizer of this name"),
     (lambda: OptimScheduler.from_conf("lr_scheduler", {}, small_model(), PLAN), ValueError, "no optimizer of this"),
     (lambda: OptimScheduler.from_conf(nn.Linear, {}, small_model(), PLAN), TypeError, "an Optimizer class"),
-    (lambda: OptimScheduler.from_conf("SGD", {"params": []}, small_model(), PLAN), ValueError, "no argument 'params'"),
+    (
+        lambda: OptimScheduler.from_conf("SGD", {"params": []}, small_model(), PLAN),
+        ValueError,
+        "'params' comes from the model; choose parts of it with updated_modules=",
+    ),
+    (
+        lambda: OptimScheduler.from_conf("SGD", {}, None, PLAN),
+        TypeError,
+        r"model must be a torch.nn.Module, got NoneType",
+    ),
+    *[
+        (lambda name=name, conf=conf: OptimScheduler.from_conf(name, conf, small_model(), PLAN), error, message)
+        for name, conf, error, message in [
+            (
+                "AdamW",
+                {"betas": [0.9]},
+                ValueError,
+                r"optim_conf: AdamW refuses {'betas': \[0.9\]}(.|\n)*\(0.9, 0.999\)",
+            ),
+            ("AdamW", {"betas": 0.9}, TypeError, "optim_conf: AdamW refuses {'betas': 0.9}"),
+            ("AdamW", {"betas": "x"}, ValueError, r"optim_conf.betas must be numbers, got 'x'"),
+            ("AdamW", {"lr": [1]}, ValueError, r"optim_conf.lr must be a number .* got \[1\]"),
+            ("AdamW", {"lr": None}, ValueError, r"optim_conf.lr must be a number .* got None"),
+            ("AdamW", {"fused": "yes"}, ValueError, r"optim_conf.fused must be True or False, got 'yes'"),
+            ("SGD", {"momentum": "x"}, ValueError, r"optim_conf.momentum must be a number, got 'x'"),
+            ("SGD", {"lr": -1}, ValueError, "optim_conf: SGD refuses {'lr': -1}: Invalid learning rate"),
+        ]
+    ],
     (lambda: OptimScheduler.from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
     (lambda: OptimScheduler.from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a Schedule"),
 ]
