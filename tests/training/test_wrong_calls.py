@@ -328,6 +328,16 @@ def test_batches(loader, arguments, options, message):
         list(optim.batches(loader, **{"epochs": 2, **arguments}))
 
 
+@pytest.mark.parametrize("loader", [5, None, torch.nn.Identity()])
+@pytest.mark.parametrize("options", [{}, {"steps_per_epoch": 2}])
+def test_what_is_no_loader(loader, options):
+    """A length would not help, so nothing is said of one."""
+    with pytest.raises(
+        TypeError, match=r"batches: loader must be something to iterate over, such as a DataLoader, got"
+    ):
+        OptimScheduler(sgd(), PLAN, **options).batches(loader, epochs=1)
+
+
 def test_batches_of_a_run_that_counts_without_epochs():
     model = small_model()
     optim = OptimScheduler(sgd(model), PLAN)
