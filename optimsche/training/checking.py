@@ -137,6 +137,8 @@ class _Keeps:
 
     def refuse_another_entry(self, name: object, entry: Mapping[str, Any], parameter: torch.Tensor) -> None:
         """Refuse an entry with which the optimizer could not make its next step."""
+        if not (parameter.is_floating_point() or parameter.is_complex()):
+            return  # quantised and frozen
         fresh = self._fresh(parameter)
         for kind, value in fresh.items() if entry else ():  # without an entry it begins with the next step
             if entry.get(kind) is None:

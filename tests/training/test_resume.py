@@ -387,6 +387,14 @@ def test_arguments_are_checked_before_there_are_moments():
         optim.load_state_dict(state)
 
 
+def test_a_frozen_parameter_of_whole_numbers_is_no_obstacle():
+    model = nn.Linear(4, 3)
+    frozen = nn.Parameter(torch.zeros(2, dtype=torch.uint8), requires_grad=False)
+    optim = OptimScheduler(torch.optim.AdamW([frozen, *model.parameters()]), PLAN)
+    optim.step(model(torch.ones(1, 4)).sum(), step_num=1)
+    optim.load_state_dict(through_a_file(optim.state_dict()))
+
+
 def test_factors_of_another_model_are_refused():
     """Adafactor keeps rows and columns, which are in no shape of a parameter."""
 
