@@ -435,10 +435,19 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     >>> did_you_mean("step", ["start", "end", "steps"])
     "; did you mean 'steps'?"
     """
+    close = closest(name, known)
+    return "" if close is None else f"; did you mean {close!r}?"
+
+
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that looks most like ``name``, if any does.
+
+    >>> closest("step", ["start", "end", "steps"])
+    'steps'
+    """
     import difflib  # for errors alone
 
-    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)
 
 
 def is_numeric_text(text: str) -> bool:

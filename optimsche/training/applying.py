@@ -86,7 +86,8 @@ def apply(
         scale = divisor if loss_scale is None else loss_scale * divisor
         return _on_the_device(optimizer, gradients, norm, scale, clips)
     norm_now, scale_now = _read(norm, divisor, loss_scale)
-    return _on_the_host(optimizer, gradients, norm_now / scale_now, scale_now, clips, fused)
+    float64 = norm.dtype is torch.float64
+    return _on_the_host(optimizer, gradients, norm_now / scale_now, scale_now, clips, fused, float64)
 
 
 def _on_the_device(
@@ -117,6 +118,7 @@ def _on_the_host(
     scale: float,
     clips: Clips,
     fused: bool,
+    float64: bool,
 ) -> Applied:
     """The norm is known here: a step that is skipped is never begun, and one without a factor is a plain step."""
     if not math.isfinite(norm):
@@ -129,10 +131,10 @@ def _on_the_host(
         return Applied(norm, False)
     factor = 1.0 / scale
     if isinstance(clips.all_others, ClipByNorm):
-        factor *= clips.all_others.coefficient(norm)
+        factor *= clips.all_others.coefficient(norm, float64=float64)
     if factor == 1.0:
         optimizer.step()
-    elif fused:
+    elif fused and not float64:  # the kernel divides by a float32
         folding.step(optimizer, torch.full((), 1.0 / factor, device=gradients[0].device), None)
     else:
         multiply(gradients, factor)

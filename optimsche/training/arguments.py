@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt
 
 from optimsche.counting import AccumGrad, stages_of
-from optimsche.domains import Meaning, admit
+from optimsche.domains import Meaning, admit, closest
 
 _EPOCH_LENGTH: Any = Annotated[int, Ge(1), Meaning("micro-batches in one epoch")]
 _NORM: Any = Annotated[float, Gt(0), Meaning("the largest norm of the gradients", "For no clipping: None.")]
@@ -71,5 +70,5 @@ def rename_hint(missing: str, given: Iterable[object]) -> str:
     >>> rename_hint("optim_type", ["optim_typ", "lr"])
     "; there is 'optim_typ': rename it"
     """
-    close = difflib.get_close_matches(missing, [str(key) for key in given], n=1)
-    return f"; there is {close[0]!r}: rename it" if close else ""
+    close = closest(missing, map(str, given))
+    return "" if close is None else f"; there is {close!r}: rename it"

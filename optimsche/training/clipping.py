@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from ctypes import c_float
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, TypeAlias
 
 import torch
+from annotated_types import Gt, Lt
 
+from optimsche.domains import Meaning, admit
 from optimsche.training.arguments import admitted
 from optimsche.training.norms import total_norm
 
@@ -17,7 +20,20 @@ Groups: TypeAlias = Sequence[Sequence[torch.Tensor]]  # the parameters of each g
 _EPS = 1e-6  # torch's, in clip_grad_norm_
 
 
-class ClipByNorm(NamedTuple):
+_BOUND: Any = Annotated[float, Gt(0), Lt(math.inf), Meaning("a bound of gradients", "For no clipping: grad_clip=None.")]
+
+
+class _Clip:
+    """What is checked when a way to clip is made: its numbers are above 0 and finite."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # each of them is a dataclass
+            value = admit(type(self).__name__, field.name, _BOUND, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+
+@dataclass(frozen=True)
+class ClipByNorm(_Clip):
     """Scale all gradients down together, so that their global norm becomes at most ``max_norm``.
 
     Args:
@@ -29,13 +45,18 @@ class ClipByNorm(NamedTuple):
 
     max_norm: float
 
-    def coefficient(self, norm: float) -> float:
+    def coefficient(self, norm: float, *, float64: bool = False) -> float:
         """The factor on the gradients; 1 where their norm is small enough.
 
-        It is rounded to float32 at each step, and so the same as torch's to the last bit.
+        It is rounded to float32 at each step, unless the norm is a ``float64``: the same as torch's to the last bit.
+
+        >>> ClipByNorm(1.0).coefficient(1e39, float64=True) > 0  # a norm that float32 does not have
+        True
         """
         if norm < 0.999 * self.max_norm:
             return 1.0
+        if float64:
+            return min(1 / (norm + _EPS) * self.max_norm, 1.0)
         reciprocal = c_float(1 / c_float(norm + c_float(_EPS).value).value).value
         return min(c_float(reciprocal * c_float(self.max_norm).value).value, 1.0)
 
@@ -50,22 +71,37 @@ class ClipByNorm(NamedTuple):
             multiply(gradients, self.coefficient_on_device(total_norm(gradients, norm_type)))
 
 
-class ClipByValue(NamedTuple):
-    """Cut each gradient off at plus and minus ``max_value``. It changes their direction.
+@dataclass(frozen=True)
+class ClipByValue(_Clip):
+    """Cut each gradient off at plus and minus ``max_value``. It changes their direction, and has no norm.
 
     Args:
         max_value: > 0.
+
+    >>> ClipByValue(0.0)
+    Traceback (most recent call last):
+    ValueError: ClipByValue(max_value=0.0): max_value must be > 0 and finite (a bound of gradients), got 0.0.
+        For no clipping: grad_clip=None.
     """
 
     max_value: float
 
     def apply(self, groups: Groups, norm_type: float = 2.0) -> None:
         """Cut the gradients of these parameters off in place."""
-        for gradient in _gradients(parameter for group in groups for parameter in group):
-            (gradient._values() if gradient.is_sparse else gradient).clamp_(-self.max_value, self.max_value)
+        for parameter in (parameter for group in groups for parameter in group):
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if gradient.is_complex():
+                raise ValueError("ClipByValue needs real gradients; give complex parameters a ClipByNorm.")
+            if gradient.is_sparse:
+                parameter.grad = gradient = gradient.coalesce()  # a row that is named twice is the sum of both
+                gradient = gradient.values()
+            gradient.clamp_(-self.max_value, self.max_value)
 
 
-class ClipEachGroup(NamedTuple):
+@dataclass(frozen=True)
+class ClipEachGroup(_Clip):
     """Scale the gradients of each parameter group down by themselves, to a norm of at most ``max_norm``.
 
     Args:
@@ -76,16 +112,19 @@ class ClipEachGroup(NamedTuple):
 
     def apply(self, groups: Groups, norm_type: float = 2.0) -> None:
         """Scale the gradients of these groups of parameters down in place."""
+        each = ClipByNorm(self.max_norm)
         for group in groups:
-            ClipByNorm(self.max_norm).apply([group], norm_type)
+            each.apply([group], norm_type)
 
 
-class ClipAdaptive(NamedTuple):
+@dataclass(frozen=True)
+class ClipAdaptive(_Clip):
     """Adaptive gradient clipping (AGC): bound each unit's gradient by the size of its weights.
 
     A unit is one row of a matrix, one filter of a convolution, or a whole vector. Its gradient's norm becomes at most
-    ``ratio`` times the norm of its weights, or times ``eps`` for weights near 0. Its authors leave the last layer out,
-    with a rule of its own: ``{"head.*": {"grad_clip": None}, "*": {}}``.
+    ``ratio`` times the norm of its weights, or times ``eps`` for weights near 0; both are 2-norms, whatever
+    ``grad_norm_type`` is. Its authors leave the last layer out, with a rule of its own:
+    ``{"head.*": {"grad_clip": None}, "*": {}}``.
 
     Args:
         ratio: > 0; 0.01 for large batches.
@@ -125,17 +164,9 @@ def admitted_clip(value: Any, call: str = "OptimScheduler") -> Clip | None:
 
     >>> admitted_clip(5)
     ClipByNorm(max_norm=5)
-    >>> admitted_clip(ClipByValue(0.0))
-    Traceback (most recent call last):
-    ValueError: OptimScheduler(grad_clip=ClipByValue(max_value=0.0)): max_value must be > 0 and finite, got 0.0.
     """
-    if isinstance(value, ClipByNorm | ClipByValue | ClipEachGroup | ClipAdaptive):
-        for name, number in value._asdict().items():
-            if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
-                raise ValueError(f"{call}(grad_clip={value}): {name} must be > 0 and finite, got {number!r}.")
-        return value
-    if value is None:
-        return None
+    if value is None or isinstance(value, _Clip):
+        return value  # type: ignore[return-value]  # one of the four
     return ClipByNorm(admitted("grad_clip", value, call))
 
 

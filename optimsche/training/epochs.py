@@ -16,7 +16,13 @@ def length_of(loader: Iterable[Any], steps_per_epoch: int | None) -> int:
 
     Raises:
         ValueError: they differ, there are none, or neither is known.
+        TypeError: the loader cannot be iterated.
     """
+    if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
+        raise TypeError(
+            f"batches: loader must be something to iterate over, such as a DataLoader, got {loader!r:.60} "
+            f"({type(loader).__name__})."
+        )
     length = _length(loader)
     if length is None:
         if steps_per_epoch is None:

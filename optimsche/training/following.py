@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from optimsche import ops
+from optimsche import backends
 from optimsche.domains import Factor, admit, did_you_mean
 from optimsche.schedule import Schedule
 from optimsche.training import attaching, parameters
@@ -19,13 +19,13 @@ from optimsche.training.groups import (
     Rules,
     check_patterns,
     check_rules,
-    restored_on_failure,
     settings_of,
     shown,
     split_group,
 )
 from optimsche.training.hyperparameters import Entry, admitted_number, check_entry, entry, own_tensors
 from optimsche.training.rates import group_rates, refuse_silent_flattening, write
+from optimsche.training.restoring import restored_on_failure
 
 _FIXED = ("lr_scale", "grad_clip")  # settings that are no hyperparameter of the optimizer
 _LR_SCALE, _MOMENTUM = Entry("lr_scale", None), Entry("momentum", None)
@@ -348,7 +348,7 @@ def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> _Rule:
             continue
         if isinstance(value, Schedule):
             schedules.append((entry(name), attaching.check_schedule(value, epochs_known=epochs_known)))
-        elif ops.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        elif backends.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
             number = admit(where, name, float, value)
             numbers.append((entry(name), admitted_number(entry(name), number)))
         else:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, TypeAlias
 
@@ -12,7 +11,6 @@ from annotated_types import Gt, Le
 
 from optimsche.domains import Meaning, admit, did_you_mean
 from optimsche.schedule import Schedule
-from optimsche.training.hyperparameters import tensors_of
 
 Pattern: TypeAlias = str | Callable[[str, torch.Tensor], bool]
 Setting: TypeAlias = Any  # a schedule, a number, or for "grad_clip" a way to clip
@@ -246,36 +244,6 @@ def split_group(
             part["param_names"] = [group["param_names"][place] for place in places]
         parts.append((number, part))
     return parts
-
-
-@contextmanager
-def restored_on_failure(optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Put an optimizer's groups back as they were, should what is done to them fail.
-
-    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=torch.tensor(0.5))
-    >>> try:
-    ...     with restored_on_failure(optimizer):
-    ...         optimizer.param_groups[0]["lr"].fill_(0.1)
-    ...         optimizer.param_groups[0]["momentun"] = 0.9 / 0
-    ... except ZeroDivisionError:
-    ...     print(optimizer.param_groups[0]["lr"])
-    tensor(0.1000)
-    tensor(0.5000)
-    """
-    groups, defaults = list(optimizer.param_groups), dict(optimizer.defaults)
-    entries = [dict(group) for group in groups]
-    tensors = tensors_of(groups)
-    try:
-        yield
-    except BaseException:
-        optimizer.param_groups[:] = groups
-        for group, kept in zip(groups, entries, strict=True):
-            group.clear()
-            group.update(kept)
-        optimizer.defaults.update(defaults)
-        for tensor, value in tensors:
-            tensor.copy_(value)
-        raise
 
 
 def _number_of(patterns: Sequence[Pattern], name: str | None, parameter: torch.Tensor) -> int:

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Gt, Le, Lt
 
-_KEYS = ("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker")
+from optimsche.domains import Meaning, admit
+
+KEYS = ("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker")
+
+_SMALLEST = 2.0**-24  # the smallest number that float16 has; nothing is gained below, and 0 would be nan
+_LARGEST = float(torch.finfo(torch.float32).max)
+_SCALE: Any = Annotated[float, Ge(_SMALLEST), Le(_LARGEST), Meaning("a factor on the loss, in float32")]
+_RANGES: dict[str, Any] = {
+    "growth_factor": Annotated[float, Gt(1), Lt(math.inf), Meaning("a factor on the scale")],
+    "backoff_factor": Annotated[float, Gt(0), Lt(1), Meaning("a factor on the scale, after an overflow")],
+    "growth_interval": Annotated[int, Ge(1), Lt(2**31), Meaning("updates in a row without overflow")],
+    "_growth_tracker": Annotated[int, Ge(0), Lt(2**31), Meaning("updates since the last overflow")],
+}
 
 
 class LossScaler:
     """A loss scale on the device: halved when gradients overflow, doubled after a long time without.
 
-    The rule and the state are those of :class:`torch.amp.GradScaler`, whose files it reads and writes. What is missing
-    is ``unscale_`` and ``step``: the optimizer divides by the scale while it reads the gradients anyway.
+    The rule and the state are those of :class:`torch.amp.GradScaler`, whose files it reads and writes, but that the
+    scale stops at 2**-24, the smallest number of float16, where torch's goes on to 0. What is missing is ``unscale_``
+    and ``step``: the optimizer divides by the scale while it reads the gradients anyway.
 
     Args:
-        init_scale: the first scale; > 0. It begins too high and falls until the gradients fit.
-        growth_factor: multiplies it after ``growth_interval`` updates in a row without overflow; > 1.
+        init_scale: the first scale; >= 2**-24, and finite in float32. It begins too high and falls until the gradients
+            fit.
+        growth_factor: multiplies it after ``growth_interval`` updates in a row without overflow; > 1 and finite.
         backoff_factor: multiplies it after an overflow; above 0 and below 1.
-        growth_interval: see above; >= 1.
+        growth_interval: so many updates in a row without overflow make it grow; a whole number >= 1.
 
     Raises:
         ValueError: an argument is outside its range.
+        TypeError: an argument is of the wrong kind.
 
     >>> scaler = LossScaler(init_scale=1024.0)
     >>> scaler.scale(torch.tensor(0.5))
@@ -40,18 +57,12 @@ class LossScaler:
         backoff_factor: float = 0.5,
         growth_interval: int = 2000,
     ) -> None:
-        ranges = {
-            "init_scale": (init_scale, init_scale > 0, "> 0"),
-            "growth_factor": (growth_factor, growth_factor > 1, "> 1"),
-            "backoff_factor": (backoff_factor, 0 < backoff_factor < 1, "above 0 and below 1"),
-            "growth_interval": (growth_interval, growth_interval >= 1, ">= 1"),
-        }
-        for name, (value, allowed, words) in ranges.items():
-            if not allowed:
-                raise ValueError(f"LossScaler({name}={value}): {name} must be {words}, got {value}.")
-        self._growth_factor = growth_factor
-        self._backoff_factor = backoff_factor
-        self._growth_interval = growth_interval
+        init_scale = admit("LossScaler", "init_scale", _SCALE, init_scale)
+        given = {"growth_factor": growth_factor, "backoff_factor": backoff_factor, "growth_interval": growth_interval}
+        values = {name: admit("LossScaler", name, _RANGES[name], value) for name, value in given.items()}
+        self._growth_factor: float = values["growth_factor"]
+        self._backoff_factor: float = values["backoff_factor"]
+        self._growth_interval: int = values["growth_interval"]
         self._scale = torch.tensor(init_scale, dtype=torch.float32)  # moves to where the first loss is
         self._growth_tracker = torch.tensor(0, dtype=torch.int32)
         self.used = False  # whether a loss was scaled since the last update
@@ -98,6 +109,7 @@ class LossScaler:
             self._backoff_factor,
             self._growth_interval,
         )
+        self._scale.clamp_(min=_SMALLEST)
 
     def get_scale(self) -> float:
         """The scale as a number; the program waits for the device."""
@@ -117,17 +129,28 @@ class LossScaler:
         """Go on from a state, also one of :class:`torch.amp.GradScaler`.
 
         Raises:
-            ValueError: a key is missing; nothing is changed then.
+            ValueError, TypeError: a key is missing, or a value is outside its range, such as a scale that has fallen to
+                0; nothing is changed then.
         """
-        missing = [key for key in _KEYS if key not in state_dict]
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"the state of a loss scaler must be a dictionary, got {type(state_dict).__name__}.")
+        missing = [key for key in KEYS if key not in state_dict]
         if missing:
-            raise ValueError(f"the state of a loss scaler must have {', '.join(_KEYS)}; missing: {', '.join(missing)}")
-        scale, growth_factor, backoff_factor, interval, tracker = (state_dict[key] for key in _KEYS)
-        loaded = torch.full((), float(scale), dtype=torch.float32, device=self._scale.device)
-        tracked = torch.full((), int(tracker), dtype=torch.int32, device=self._scale.device)
-        self._scale, self._growth_tracker = loaded, tracked
-        self._growth_factor, self._backoff_factor = float(growth_factor), float(backoff_factor)
-        self._growth_interval = int(interval)
+            raise ValueError(f"the state of a loss scaler must have {', '.join(KEYS)}; missing: {', '.join(missing)}")
+        call = "LossScaler.load_state_dict"
+        try:
+            scale = admit(call, "scale", _SCALE, state_dict["scale"])
+        except ValueError as error:
+            raise ValueError(
+                f"{error}\n    With such a scale every update is skipped. To search for one anew, load the state "
+                "without it: optim.load_state_dict({**state, 'scaler': None})"
+            ) from None
+        values = {name: admit(call, name, _RANGES[name], state_dict[name]) for name in _RANGES}
+        device = self._scale.device
+        self._scale = torch.full((), scale, dtype=torch.float32, device=device)
+        self._growth_tracker = torch.full((), values["_growth_tracker"], dtype=torch.int32, device=device)
+        self._growth_factor, self._backoff_factor = float(values["growth_factor"]), float(values["backoff_factor"])
+        self._growth_interval = values["growth_interval"]
 
     def __repr__(self) -> str:
         return (

@@ -24,13 +24,14 @@ from optimsche.training.clipping import Clip, admitted_clip
 from optimsche.training.epochs import length_of, numbered
 from optimsche.training.following import Followed, Values
 from optimsche.training.gathered import Weight, admitted_weight
-from optimsche.training.groups import Rules, restored_on_failure
+from optimsche.training.groups import Rules
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.losses import Losses
 from optimsche.training.optimizers import OptimType, build
 from optimsche.training.outcomes import Observer, Outcomes
 from optimsche.training.owned import Owned
 from optimsche.training.precision import Precision, UseAmp
+from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult
 from optimsche.training.stepping import LOG, Stepping
 from optimsche.training.synchronisation import synchronising
@@ -67,7 +68,8 @@ class OptimScheduler(Stepping):
         grad_clip: largest global norm of this optimizer's gradients; or ``ClipByValue``, ``ClipEachGroup``,
             ``ClipAdaptive``; None for no clipping. A parameter group with a ``grad_clip`` of its own is clipped by
             itself.
-        grad_norm_type: p of that norm.
+        grad_norm_type: p of that norm, and of the one that is reported; ``ClipByValue`` and ``ClipAdaptive`` clip
+            without it.
         ft_factor: a factor on every rate, for fine-tuning.
         rates: ``"absolute"``: the schedule's value is the rate of every group; ``"relative"``: it multiplies each
             group's own. A group's ``lr_scale`` multiplies in both.
@@ -401,7 +403,7 @@ class OptimScheduler(Stepping):
         tensors are the optimizer's own and go on changing, as in torch: save the state at once, or copy it.
         """
         return {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": checkpoints.saved(self.optimizer),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
 
@@ -540,6 +542,8 @@ class OptimScheduler(Stepping):
         >>> OptimScheduler.from_conf("Adam", {"betas": (0.9, 0.98)}, nn.Linear(1, 1), plan).get_lr()
         5e-07
         """
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
         optimizer = build(optim_type, optim_conf, parameters.select(model, updated_modules))
         by_caller = isinstance(schedule, Schedule) and schedule.counts_epochs and steps_per_epoch is None
         self = cls(

@@ -55,14 +55,48 @@ def build(
     arguments = numbers_from_text({} if optim_conf is None else optim_conf)
     if not isinstance(arguments, dict):
         raise TypeError(f"optim_conf must be a mapping of the optimizer's arguments, got {type(optim_conf).__name__}.")
-    known = inspect.signature(kind).parameters
+    known = {name: p for name, p in inspect.signature(kind).parameters.items() if name != "params"}
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
     for name, value in arguments.items():
-        if (name not in known and not takes_any) or name == "params":
+        if name == "params":
+            raise ValueError("optim_conf: 'params' comes from the model; choose parts of it with updated_modules=")
+        if name not in known and not takes_any:
             raise ValueError(f"optim_conf: {kind.__name__} has no argument {name!r}{did_you_mean(name, known)}")
-        if isinstance(value, str) and name in known and isinstance(known[name].default, float):
-            raise ValueError(f"optim_conf.{name} must be a number, got {value!r}")
-    return kind(parameters, **arguments)
+        if isinstance(value, str) and name in known and not _takes_text(known[name]):
+            wanted = "True or False" if "bool" in str(known[name].annotation) else "a number"
+            wanted = "numbers" if isinstance(known[name].default, tuple) else wanted
+            raise ValueError(f"optim_conf.{name} must be {wanted}, got {value!r}")
+    if "lr" in arguments and not isinstance(arguments["lr"], torch.Tensor):
+        _rate(arguments["lr"])
+    try:
+        return kind(parameters, **arguments)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        sort = TypeError if isinstance(error, TypeError) else ValueError
+        defaults = {name: known[name].default for name in arguments if name in known}
+        raise sort(
+            f"optim_conf: {kind.__name__} refuses {arguments!r:.200}: {error}\n    By itself it has {defaults}."
+        ) from error
+
+
+def unwrapped(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """The optimizer that steps, inside wrappers that show its groups and its state as theirs.
+
+    Lightning, Fabric and accelerate wrap optimizers so. What is written to attributes of such a wrapper may never reach
+    the optimizer in it.
+
+    >>> class Wrapper(torch.optim.SGD):
+    ...     def __init__(self, optimizer):
+    ...         self.__dict__.update(vars(optimizer), optimizer=optimizer)
+    >>> inner = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    >>> unwrapped(Wrapper(Wrapper(inner))) is unwrapped(inner) is inner
+    True
+    """
+    while True:
+        inner = getattr(optimizer, "optimizer", None)
+        # An optimizer with a state of its own besides, such as a Lookahead, is more than a wrapper.
+        if not isinstance(inner, torch.optim.Optimizer) or inner.state is not optimizer.state:
+            return optimizer
+        optimizer = inner
 
 
 def own_rate(optim_type: OptimType, optim_conf: Mapping[str, Any] | None) -> float | None:
@@ -75,6 +109,15 @@ def own_rate(optim_type: OptimType, optim_conf: Mapping[str, Any] | None) -> flo
         return _rate(optim_conf["lr"])
     parameter = inspect.signature(optimizer_class(optim_type)).parameters.get("lr")
     return None if parameter is None or parameter.default is parameter.empty else float(parameter.default)
+
+
+def is_torchs_own(kind: type[torch.optim.Optimizer]) -> bool:
+    """Whether a class is one of ``torch.optim`` itself, and no subclass.
+
+    >>> is_torchs_own(torch.optim.SGD), is_torchs_own(type("Own", (torch.optim.SGD,), {}))
+    (True, False)
+    """
+    return kind in _of_torch().values()
 
 
 def hyperparameters() -> set[str]:
@@ -97,16 +140,12 @@ def _rate(value: Any) -> float:
         raise ValueError(f"optim_conf.lr must be a number (the rate), got {value!r}") from None
 
 
+def _takes_text(parameter: inspect.Parameter) -> bool:
+    """Whether text may be meant for an argument: it says so, or says nothing."""
+    if isinstance(parameter.default, bool | int | float | tuple):
+        return False
+    return parameter.annotation is parameter.empty or "str" in str(parameter.annotation)
+
+
 def _is_optimizer(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:
     return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
-
-
-def unwrapped(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """The optimizer inside of those that Lightning, Fabric and accelerate put around it: the one whose step computes.
-
-    >>> inner = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
-    >>> unwrapped(inner) is inner
-    True
-    """
-    inner = getattr(optimizer, "_optimizer", None) or getattr(optimizer, "optimizer", None)
-    return unwrapped(inner) if isinstance(inner, torch.optim.Optimizer) else optimizer

@@ -14,7 +14,7 @@ from optimsche.domains import did_you_mean
 
 # What torch.compile, FSDP and activation checkpointing put before a name. DDP's and DataParallel's "module" is not
 # among them: a part of a model may be called so.
-_WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -191,7 +191,7 @@ def _clean(model: nn.Module, name: str) -> str:
     parts = []
     holder: Any = model
     for part in name.split("."):
-        if not (part in _WRAPPERS or (part == "module" and _wraps(holder))):
+        if not (part in WRAPPERS or (part == "module" and _wraps(holder))):
             parts.append(part)
         holder = holder._modules.get(part) if isinstance(holder, nn.Module) else None
     return ".".join(parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from optimsche.domains import did_you_mean, numbers_from_text
+from optimsche.domains import did_you_mean, is_numeric_text, numbers_from_text
 from optimsche.lr_fns import exponential
 from optimsche.plans import noam
 from optimsche.schedule import Schedule
@@ -49,7 +49,8 @@ def build_optim_sches(
 
     ``type`` is SpeeChain's ``noam.Noamlr`` or ``exp.ExponentDecayLr``, or the name of a shape or a plan, whose
     parameters then stand in ``conf``. In place of ``type``, ``schedule`` gives any schedule, combinators included, as
-    text or as a dictionary.
+    text or as a dictionary. ``schedules`` in ``conf`` gives more of them by pattern, in the same form:
+    ``{"encoder.*": {lr: "linear(start=1e-3, steps=100)", weight_decay: 0.0}, "*": {}}``.
     Without ``d_model``, a Noam peaks at the optimizer's own ``lr``; the exponential decay starts there.
 
     Args:
@@ -101,6 +102,8 @@ def _build(path: str, section: Any, model: nn.Module, training_options: Mapping[
     kinds = {key: value for key, value in section.items() if key != "conf"}
     if "schedule" in conf:
         kinds["schedule"] = conf.pop("schedule")
+    if not kinds and "schedules" in conf:
+        kinds["schedule"] = None  # the rules have all the rates, or are told what is missing
     if len(kinds) != 1:
         raise ValueError(f"{path}: give either 'type' or 'schedule', got {' and '.join(kinds) or 'neither'}")
     if "optim_type" not in conf:
@@ -119,6 +122,8 @@ def _build(path: str, section: Any, model: nn.Module, training_options: Mapping[
         else:
             _mapping(f"{path}.conf.optim_conf", optim_conf)
             schedule = _schedule_of_type(path, kinds["type"], conf, lambda: own_rate(optim_type, optim_conf))
+        if "schedules" in options:
+            options["schedules"] = _read_rules(f"{path}.conf.schedules", options["schedules"])
         chosen = {**training_options, **_numbers(options)}
         return OptimScheduler.from_conf(optim_type, optim_conf, model, schedule, **chosen)
     except (TypeError, ValueError) as error:
@@ -127,8 +132,33 @@ def _build(path: str, section: Any, model: nn.Module, training_options: Mapping[
         raise type(error)(f"{path}: {error}") from error
 
 
-def _read_schedule(schedule: Any) -> Schedule:
+def _read_schedule(schedule: Any) -> Schedule | None:
+    if schedule is None:
+        return None
     return parse(schedule) if isinstance(schedule, str) else from_dict(schedule)
+
+
+def _read_rules(path: str, rules: Any) -> dict[Any, Any]:
+    """Schedules by pattern, each written as text or as a dictionary, as :func:`_read_schedule` takes it."""
+    if not isinstance(rules, Mapping):
+        raise TypeError(f"{path} must be a mapping from patterns to schedules, got {rules!r:.80}")
+    read: dict[Any, Any] = {}
+    for pattern, settings in rules.items():
+        where = f"{path}[{pattern!r}]"
+        if isinstance(settings, Mapping):
+            read[pattern] = {name: _read_setting(f"{where}[{name!r}]", value) for name, value in settings.items()}
+        else:
+            read[pattern] = _read_setting(where, settings)
+    return read
+
+
+def _read_setting(path: str, value: Any) -> Any:
+    if not isinstance(value, str | Mapping) or (isinstance(value, str) and is_numeric_text(value)):
+        return numbers_from_text(value)
+    try:
+        return _read_schedule(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _schedule_of_type(path: str, kind: Any, conf: Mapping[str, Any], rate: Callable[[], float | None]) -> Schedule:
@@ -163,7 +193,7 @@ def _rate(path: str, rate: Callable[[], float | None]) -> float:
 
 
 def _numbers(options: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("optim_loss", "updated_modules")  # a part of a model may be named "0"
+    names = ("optim_loss", "updated_modules", "schedules")  # a part of a model may be named "0"
     return {key: value if key in names else numbers_from_text(value) for key, value in options.items()}
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from optimsche import OptimScheduler, cosine
+from optimsche.training import ClipByValue
 from tests.training.helpers import same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.05, steps=9).warmup(3)
@@ -66,6 +67,17 @@ def test_a_malicious_pickle_is_refused_unread(where, tmp_path):
         optim.load_state_dict(torch.load(file))
     assert not victim.exists()
     assert written(optim) == before
+
+
+def test_a_group_with_a_clip_and_a_factor_of_its_own_is_written_as_plain_data():
+    """What belongs to the program is not in the file, and stays what the program says."""
+    model = small_model()
+    group = {"params": model.parameters(), "grad_clip": ClipByValue(0.5), "lr_scale": 0.5}
+    optim = OptimScheduler(torch.optim.SGD([group], lr=0.1), PLAN)
+    optim.load_state_dict(torch.load(io.BytesIO(written(optim)), weights_only=True))
+    assert optim.optimizer.param_groups[0]["grad_clip"] == ClipByValue(0.5)
+    assert optim.optimizer.param_groups[0]["lr_scale"] == 0.5
+    assert not {"grad_clip", "lr_scale"} & set(optim.state_dict()["optimizer"]["param_groups"][0])
 
 
 @pytest.mark.parametrize("model", [nn.Linear(4, 3), nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))])

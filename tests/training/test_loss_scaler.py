@@ -1,11 +1,14 @@
 """The loss scaler is torch's, update for update and key for key, without its passes over the gradients."""
 
+import copy
+import math
+
 import pytest
 import torch
 
 from optimsche import OptimScheduler, constant
 from optimsche.training import LossScaler
-from tests.training.helpers import loss_of, small_model, some_batches
+from tests.training.helpers import loss_of, same, small_model, some_batches, train
 
 
 def torchs(**arguments):
@@ -61,15 +64,59 @@ def test_a_state_that_lacks_a_key_changes_nothing():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"init_scale": 0}, "init_scale must be > 0, got 0"),
-        ({"growth_factor": 1}, "growth_factor must be > 1, got 1"),
-        ({"backoff_factor": 1.5}, "backoff_factor must be above 0 and below 1, got 1.5"),
-        ({"growth_interval": 0}, "growth_interval must be >= 1, got 0"),
+        ({"init_scale": 0}, "init_scale must be >= 5.96.* got 0"),
+        ({"init_scale": 1e39}, "init_scale must be .* <= 3.40.* got 1e.39"),
+        ({"init_scale": math.inf}, "init_scale must be finite .* got inf"),
+        ({"growth_factor": 1}, "growth_factor must be > 1 and finite .* got 1"),
+        ({"growth_factor": math.inf}, "growth_factor must be finite .* got inf"),
+        ({"backoff_factor": 1.5}, "backoff_factor must be > 0 and < 1 .* got 1.5"),
+        ({"growth_interval": 0}, "growth_interval must be a whole number >= 1 .* got 0"),
+        ({"growth_interval": 2.5}, "growth_interval must be a whole number .* got 2.5"),
     ],
 )
 def test_ranges(arguments, message):
     with pytest.raises(ValueError, match=message):
         LossScaler(**arguments)
+
+
+@pytest.mark.parametrize("value", ["65536", None, True])
+def test_kinds(value):
+    for name in ("init_scale", "growth_factor", "backoff_factor", "growth_interval"):
+        with pytest.raises(TypeError, match=rf"LossScaler\({name}=.*must be a (whole )?number"):
+            LossScaler(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        *[("scale", scale, r"search for one anew.*'scaler': None") for scale in (0.0, -1.0, math.inf, math.nan, 1e-30)],
+        ("scale", "x", "scale must be a number"),
+        ("growth_factor", 0.0, "growth_factor must be > 1"),
+        ("backoff_factor", 5.0, "backoff_factor must be > 0 and < 1"),
+        ("growth_interval", 0, "growth_interval must be a whole number >= 1"),
+        ("_growth_tracker", -5, "_growth_tracker must be a whole number >= 0"),
+    ],
+)
+def test_a_state_out_of_range_changes_nothing(name, value, message):
+    model = small_model()
+    optim = OptimScheduler(torch.optim.Adam(model.parameters()), constant(value=0.1), use_amp="fp16")
+    optim.scaler = LossScaler(init_scale=16.0)
+    train(optim, model, some_batches(2))
+    before = copy.deepcopy(optim.state_dict())
+    state = copy.deepcopy(before)
+    state["scaler"][name] = value
+    state["optimizer"]["param_groups"][0]["eps"] = 1.0
+    with pytest.raises((TypeError, ValueError), match="(?s)LossScaler.load_state_dict.*" + message):
+        optim.load_state_dict(state)
+    assert same(optim.state_dict(), before)
+
+
+def test_it_stops_above_0():
+    """At 0 the loss would be divided by 0, and would never be anything else again."""
+    scaler = LossScaler()
+    for _ in range(400):
+        scaler.update([True])
+    assert scaler.get_scale() == 2.0**-24
 
 
 def test_torchs_own_scaler_is_refused_with_the_way_to_take_it_over():

@@ -2,9 +2,11 @@
 
 import io
 import logging
+import math
 
 import pytest
 import torch
+from torch import nn
 
 from optimsche import OptimScheduler, constant, cosine, exponential, linear
 from optimsche.counting import resume_step
@@ -322,3 +324,165 @@ def test_a_state_that_does_not_fit_changes_nothing(change, error, message):
         optim.load_state_dict(change(through_a_file(optim.state_dict())))
     assert same(through_a_file(optim.state_dict()), before)
     assert same([p.grad for p in model.parameters()], open_gradients)
+
+
+def in_the_state(**changes):
+    """Change the entry of the first parameter; ``...`` for an entry that is missing."""
+
+    def change(state):
+        entry = state["optimizer"]["state"][0]
+        entry.update(changes)
+        for name in [name for name, value in changes.items() if value is ...]:
+            del entry[name]
+
+    return change
+
+
+def in_the_group(**changes):
+    return lambda state: state["optimizer"]["param_groups"][0].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (in_the_state(exp_avg_sq=...), "parameter 0 has no 'exp_avg_sq', which AdamW needs"),
+        (in_the_state(step=...), "parameter 0 has no 'step'"),
+        (in_the_state(exp_avg=None), "parameter 0 has no 'exp_avg'"),
+        (in_the_state(exp_avg="much"), "parameter 0 has exp_avg='much', which is no number"),
+        (in_the_state(step=torch.zeros(3)), r"'step' of shape \(3,\), and here it has \(\)"),
+        (in_the_state(exp_avg=torch.full((8, 4), math.nan)), "inf or nan in 'exp_avg' of parameter 0: the run had div"),
+        (in_the_state(exp_avg_sq=torch.full((8, 4), math.inf)), "inf or nan in 'exp_avg_sq' of parameter 0"),
+        (in_the_group(betas=None), "arguments that AdamW refuses"),
+        (in_the_group(betas=(0.9,)), "arguments that AdamW refuses"),
+        (in_the_group(eps=-1.0), "arguments that AdamW refuses: Invalid epsilon"),
+        (in_the_group(amsgrad=True), "parameter 0 has no 'max_exp_avg_sq'"),
+        (in_the_group(fused="yes"), r"\[0\]\['fused'\] must be True, False or None, got 'yes'"),
+        (in_the_group(lr=None), r"\[0\]\['lr'\] must be a number, got None"),
+        (in_the_group(params=3), "dictionaries with 'params', lists of numbers"),
+        (in_the_group(params=[0, 0, 1, 2]), "'params' must name each parameter once"),
+        (lambda s: s["optimizer"].update(param_groups=None), "dictionaries with 'params'"),
+        (lambda s: s["optimizer"].update(state=None), "must be a dictionary of dictionaries"),
+        (lambda s: s["optimizer"].update(state=[]), "must be a dictionary of dictionaries"),
+        (lambda s: s["optimizer"]["state"].update({0: None}), "must be a dictionary of dictionaries"),
+    ],
+)
+def test_a_state_that_the_next_step_could_not_use_is_refused(change, message):
+    model = small_model()
+    optim = OptimScheduler(torch.optim.AdamW(model.parameters()), PLAN)
+    train(optim, model, some_batches(2))
+    before = through_a_file(optim.state_dict())
+    state = through_a_file(optim.state_dict())
+    change(state)
+    with pytest.raises(ValueError, match=message):
+        optim.load_state_dict(state)
+    assert same(through_a_file(optim.state_dict()), before)
+    train(optim, model, some_batches(3), start=3)
+
+
+def test_arguments_are_checked_before_there_are_moments():
+    optim = OptimScheduler(torch.optim.AdamW(small_model().parameters()), PLAN)
+    state = optim.state_dict()
+    in_the_group(betas=None)(state)
+    with pytest.raises(ValueError, match="arguments that AdamW refuses"):
+        optim.load_state_dict(state)
+
+
+def test_a_frozen_parameter_of_whole_numbers_is_no_obstacle():
+    model = nn.Linear(4, 3)
+    frozen = nn.Parameter(torch.zeros(2, dtype=torch.uint8), requires_grad=False)
+    optim = OptimScheduler(torch.optim.AdamW([frozen, *model.parameters()]), PLAN)
+    optim.step(model(torch.ones(1, 4)).sum(), step_num=1)
+    optim.load_state_dict(through_a_file(optim.state_dict()))
+
+
+def test_factors_of_another_model_are_refused():
+    """Adafactor keeps rows and columns, which are in no shape of a parameter."""
+
+    def built(width):
+        model = nn.Linear(width, 8)
+        return model, OptimScheduler(torch.optim.Adafactor(model.parameters()), PLAN)
+
+    model, optim = built(4)
+    optim.step(model(torch.ones(2, 4)).square().mean(), step_num=1)
+    with pytest.raises(ValueError, match=r"parameter 0 has 'col_var' of shape \(1, 4\), and here it has \(1, 6\)"):
+        built(6)[1].load_state_dict(optim.state_dict())
+
+
+def test_a_momentum_that_is_not_there_yet_begins_with_the_next_step():
+    model = small_model()
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), momentum=0.9), PLAN)
+    train(optim, model, some_batches(1))
+    state = through_a_file(optim.state_dict())
+    del state["optimizer"]["state"][0]["momentum_buffer"]
+    state["optimizer"]["state"][1]["momentum_buffer"] = None
+    optim.load_state_dict(state)
+    train(optim, model, some_batches(2), start=2)
+
+
+def test_names_tell_another_order_from_the_same_shapes():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    named = list(model.named_parameters())
+    optim = OptimScheduler(torch.optim.AdamW(named), PLAN)
+    optim.step(model(torch.ones(2, 4)).square().mean(), step_num=1)
+    swapped = OptimScheduler(torch.optim.AdamW([*named[2:], *named[:2]]), PLAN)
+    with pytest.raises(ValueError, match=r"has \['0.weight'\] where this optimizer has \['1.weight'\]"):
+        swapped.load_state_dict(optim.state_dict())
+    wrapped = [(f"module.{name}", parameter) for name, parameter in named]  # as DDP has them
+    again = OptimScheduler(torch.optim.AdamW(wrapped), PLAN)
+    again.load_state_dict(optim.state_dict())
+    assert again.optimizer.param_groups[0]["param_names"][0] == "module.0.weight"
+    state = optim.state_dict()
+    state["optimizer"]["state"][3]["exp_avg"].fill_(math.nan)
+    with pytest.raises(ValueError, match=r"inf or nan in 'exp_avg' of parameter module\.1\.bias"):
+        again.load_state_dict(state)
+
+
+class Wrapping(torch.optim.SGD):
+    """As Lightning, Fabric and accelerate wrap an optimizer: its attributes, and its step."""
+
+    def __init__(self, optimizer):
+        self.__dict__.update({name: value for name, value in vars(optimizer).items() if name != "step"})
+        self.optimizer = optimizer
+
+    def step(self, closure=None):
+        return self.optimizer.step(closure)
+
+
+def test_loading_through_a_wrapper_reaches_the_optimizer_in_it():
+    model = small_model()
+    inner = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    optim = OptimScheduler(Wrapping(inner), linear(start=1.0, steps=10))
+    train(optim, model, some_batches(2))
+    state = through_a_file(optim.state_dict())
+    groups, entries, group = inner.param_groups, inner.state, inner.param_groups[0]
+    broken = through_a_file(optim.state_dict())
+    broken["optimizer"]["param_groups"][0].update(weight_decay=7.0)
+    broken["scaler"] = {"scale": 1.0}
+    with pytest.raises(ValueError, match="GradScaler"):
+        optim.load_state_dict(broken)
+    assert same(through_a_file(optim.state_dict()), state)
+    state["optimizer"]["param_groups"][0]["weight_decay"] = 0.5
+    optim.load_state_dict(state)
+    assert (inner.param_groups is groups, inner.state is entries, groups[0] is group) == (True, True, True)
+    assert inner.param_groups[0]["weight_decay"] == optim.optimizer.param_groups[0]["weight_decay"] == 0.5
+    for step_num in (3, 4):
+        result = optim.step(loss_of(model, some_batches(1)[0]), step_num=step_num)
+        assert inner.param_groups[0]["lr"] == result.lr == pytest.approx(1 - step_num / 10)
+    moments = [inner.state[parameter]["momentum_buffer"] for parameter in model.parameters()]
+    assert same([entry["momentum_buffer"] for entry in optim.state_dict()["optimizer"]["state"].values()], moments)
+
+
+def test_a_load_that_fails_late_is_taken_back_inside_a_wrapper():
+    model = small_model()
+    inner = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.1), momentum=0.9)
+    optim = OptimScheduler(Wrapping(inner), PLAN, use_amp="fp16")
+    optim.scaler = LossScaler(init_scale=16.0)
+    train(optim, model, some_batches(2))
+    before = through_a_file(optim.state_dict())
+    state = through_a_file(optim.state_dict())
+    state["optimizer"]["param_groups"][0].update(weight_decay=7.0, lr=3.0)
+    state["scaler"]["scale"] = 0.0
+    with pytest.raises(ValueError, match="search for one anew"):
+        optim.load_state_dict(state)
+    assert same(through_a_file(inner.state_dict()), before["optimizer"])
+    assert same(through_a_file(optim.state_dict()), before)

@@ -186,3 +186,36 @@ def test_schedules_are_what_parse_reads():
     text = "0.1 * cosine(steps=90).warmup(10)"
     section = {"schedule": text, "conf": SGD}
     assert build_optim_sches(section, small_model())["main"].schedule == parse(text)
+
+
+def test_schedules_by_pattern_as_text_and_as_data():
+    model = EncoderDecoder()
+    rules = {
+        "encoder.*": {"lr": "linear(start=1e-3, steps=1_000)", "weight_decay": "1e-2"},
+        "decoder.bias": {"lr": {"constant": {"value": "2e-3"}}, "lr_scale": 0.5},
+        "*": "constant(value=3e-3)",
+    }
+    optim = build_optim_sches({"conf": {"optim_type": "AdamW", "schedules": rules}}, model)["main"]
+    assert [group["lr"] for group in optim.optimizer.param_groups] == pytest.approx([0.999e-3, 1e-3, 3e-3])
+    assert optim.optimizer.param_groups[0]["weight_decay"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"*": "linaer(steps=9)"}, r"optim_sches.conf.schedules\['\*'\]: .*did you mean 'linear'"),
+        ({"*": {"lr": "linear(steps=0)"}}, r"optim_sches.conf.schedules\['\*'\]\['lr'\]: .*steps must be > 0"),
+        ("linear(steps=9)", r"optim_sches.conf.schedules must be a mapping"),
+        ({"*": {"weight_decay": 0.1}}, "optim_sches: .*'lr'"),
+    ],
+)
+def test_mistakes_in_schedules_by_pattern(rules, message):
+    with pytest.raises((TypeError, ValueError), match="(?s)" + message):
+        build_optim_sches({"conf": {"optim_type": "AdamW", "schedules": rules}}, EncoderDecoder())
+
+
+@pytest.mark.parametrize("conf", [{"betas": [0.9]}, {"betas": 0.9}, {"lr": None}, {"fused": "yes"}, {"momentum": 0.9}])
+def test_arguments_that_the_optimizer_refuses_have_a_path(conf):
+    config = {"schedule": "constant(value=0.1)", "conf": {"optim_type": "AdamW", "optim_conf": conf}}
+    with pytest.raises((TypeError, ValueError), match=r"^optim_sches: optim_conf"):
+        build_optim_sches(config, EncoderDecoder())

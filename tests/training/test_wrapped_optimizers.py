@@ -17,7 +17,7 @@ def wrapped(optimizer):
     class Wrapper(type(optimizer)):
         def __init__(self):
             self.__dict__.update({k: v for k, v in optimizer.__dict__.items() if k != "step"})
-            self._optimizer = optimizer
+            self.optimizer = optimizer
 
         def step(self, closure=None):
             return optimizer.step()

@@ -95,7 +95,34 @@ CONSTRUCTION = [
     (lambda: OptimScheduler.from_conf("Optimizer", {}, small_model(), PLAN), ValueError, "no optimizer of this name"),
     (lambda: OptimScheduler.from_conf("lr_scheduler", {}, small_model(), PLAN), ValueError, "no optimizer of this"),
     (lambda: OptimScheduler.from_conf(nn.Linear, {}, small_model(), PLAN), TypeError, "an Optimizer class"),
-    (lambda: OptimScheduler.from_conf("SGD", {"params": []}, small_model(), PLAN), ValueError, "no argument 'params'"),
+    (
+        lambda: OptimScheduler.from_conf("SGD", {"params": []}, small_model(), PLAN),
+        ValueError,
+        "'params' comes from the model; choose parts of it with updated_modules=",
+    ),
+    (
+        lambda: OptimScheduler.from_conf("SGD", {}, None, PLAN),
+        TypeError,
+        r"model must be a torch.nn.Module, got NoneType",
+    ),
+    *[
+        (lambda name=name, conf=conf: OptimScheduler.from_conf(name, conf, small_model(), PLAN), error, message)
+        for name, conf, error, message in [
+            (
+                "AdamW",
+                {"betas": [0.9]},
+                ValueError,
+                r"optim_conf: AdamW refuses {'betas': \[0.9\]}(.|\n)*\(0.9, 0.999\)",
+            ),
+            ("AdamW", {"betas": 0.9}, TypeError, "optim_conf: AdamW refuses {'betas': 0.9}"),
+            ("AdamW", {"betas": "x"}, ValueError, r"optim_conf.betas must be numbers, got 'x'"),
+            ("AdamW", {"lr": [1]}, ValueError, r"optim_conf.lr must be a number .* got \[1\]"),
+            ("AdamW", {"lr": None}, ValueError, r"optim_conf.lr must be a number .* got None"),
+            ("AdamW", {"fused": "yes"}, ValueError, r"optim_conf.fused must be True or False, got 'yes'"),
+            ("SGD", {"momentum": "x"}, ValueError, r"optim_conf.momentum must be a number, got 'x'"),
+            ("SGD", {"lr": -1}, ValueError, "optim_conf: SGD refuses {'lr': -1}: Invalid learning rate"),
+        ]
+    ],
     (lambda: OptimScheduler.from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
     (lambda: OptimScheduler.from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a Schedule"),
 ]
@@ -299,6 +326,16 @@ def test_batches(loader, arguments, options, message):
     optim = OptimScheduler(sgd(), PLAN, **options)
     with pytest.raises(ValueError, match=message):
         list(optim.batches(loader, **{"epochs": 2, **arguments}))
+
+
+@pytest.mark.parametrize("loader", [5, None, torch.nn.Identity()])
+@pytest.mark.parametrize("options", [{}, {"steps_per_epoch": 2}])
+def test_what_is_no_loader(loader, options):
+    """A length would not help, so nothing is said of one."""
+    with pytest.raises(
+        TypeError, match=r"batches: loader must be something to iterate over, such as a DataLoader, got"
+    ):
+        OptimScheduler(sgd(), PLAN, **options).batches(loader, epochs=1)
 
 
 def test_batches_of_a_run_that_counts_without_epochs():
