@@ -56,7 +56,7 @@ def _fill(curve: Any, formula: Any, real_step: Any, epoch: Any) -> bool:
     for begin in range(0, curve.size, size):
         block = curve[begin : begin + size]
         block[:] = real_step[begin : begin + size]
-        if not (block.min() >= 0 and block.max() <= backends.LARGEST_CLOCK):
+        if not (block.min() >= 0 and float(block.max()) <= backends.LARGEST_CLOCK):  # a float: float32 has no 1e300
             return False
         block[:] = blocks(block, epoch, workspace) if blocks else _whole(formula, block, epoch)
     return True

@@ -75,6 +75,13 @@ def test_a_clock_has_one_range(count):
     assert plan(1e300) == plan(np.full(count, 1e300))[-1] == 0.0
 
 
+@pytest.mark.parametrize("kind", ["f2", "f4"])  # which do not hold 1e300
+def test_narrow_clocks_have_no_limit_but_infinity(kind):
+    assert o.cosine(steps=10)(np.full(1_000, 6e4, dtype=kind))[-1] == 0.0
+    with pytest.raises(ValueError, match="real_step must hold numbers from 0 to 1e300, got values from inf to inf"):
+        o.cosine(steps=10)(np.full(1_000, math.inf, dtype=kind))
+
+
 def test_a_clock_has_the_same_range_in_torch():
     torch = pytest.importorskip("torch")
     with pytest.raises(ValueError, match="real_step must hold numbers from 0 to 1e300, got "):
