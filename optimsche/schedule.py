@@ -426,6 +426,10 @@ class Schedule:
     def __deepcopy__(self, memo: object) -> Schedule:
         return self
 
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]  # torch's LambdaLR stores that of what it calls
+        return {}
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a schedule is immutable: cannot set {name!r}; build a new one instead")
 
