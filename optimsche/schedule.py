@@ -227,6 +227,7 @@ def _bind(lr_fn: LrFn[...], params: dict[str, Any]) -> Callable[[Any, Any], Any]
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@domains.explained_methods
 class Schedule:
     """An immutable learning-rate schedule: call it with the number of an update to get that update's rate.
 
@@ -265,7 +266,8 @@ class Schedule:
         if depth > _DEEPEST:
             raise ValueError(
                 f"{lr_fn.name}: schedules can be nested {_DEEPEST} deep, and this would be one more. "
-                "For many pieces write one table: piecewise_constant, piecewise_linear or milestones"
+                "For many pieces write sequence([a, b, c, ...]), or one table: piecewise_constant, piecewise_linear or "
+                "milestones"
             )
         bound = {name: _as_bound(value, lr_fn.annotations[name]) for name, value in arguments.items()}
         object.__setattr__(self, "_lr_fn", lr_fn)

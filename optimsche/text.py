@@ -107,6 +107,11 @@ def _lines(text: str) -> list[str]:
     return list(io.StringIO(text, newline=""))
 
 
+def _shortened_data(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def _shortened(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
@@ -141,6 +146,10 @@ class _Reader:
                 return self._combine(node, sign, self.read(left, depth + 1), self.read(right, depth + 1))
             case ast.Call(func=ast.Name(id=name)):
                 return self._call(node, self._named(node.func, name), depth)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="peers") | ast.Attribute(attr="peers")))
+            ):
+                raise self._error(node, "other systems' schedules are built in Python; store the repr of it")
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 return self._call(node, self._method(node, self.read(owner, depth + 1), name), depth)
             case ast.Name(id=name):
@@ -265,6 +274,11 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int
     if not isinstance(data, Mapping) or len(data) != 1:
         hint = "; text is read by parse" if isinstance(data, str) else ""
         form = "a schedule is one name with its parameters, {name: {...}}"
+        keys = [key for key in ("name", "type") if isinstance(data, Mapping) and key in data]
+        named = data[keys[0]] if keys else None
+        if isinstance(named, str):
+            others = {key: value for key, value in data.items() if key not in keys}
+            hint = f". Write {_shortened_data({named: others})}"
         raise _at(path, TypeError(f"{form}, got {_shortened(repr(data))}{hint}"))
     ((name, parameters),) = data.items()
     try:
