@@ -156,7 +156,7 @@ def _readable(constructor: Callable[..., object]) -> str:
         text = re.sub(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
         text = re.sub(r"\\(?:text|mathrm|sqrt)\{([^{}]*)\}", r"\1", text)
     for sign, typed in _SIGNS.items():
-        text = re.sub(re.escape(sign) + r"(?![a-z])", lambda _, typed=typed: typed, text)
+        text = re.sub(re.escape(sign) + r"(?![a-z])", typed, text)
     return re.sub(r"\\([a-z]+)", r"\1", text)
 
 

@@ -107,11 +107,6 @@ def _lines(text: str) -> list[str]:
     return list(io.StringIO(text, newline=""))
 
 
-def _shortened_data(data: Any) -> str:
-    text = repr(data)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
 def _shortened(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
@@ -272,14 +267,8 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int
     if depth > _DEEPEST:
         raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
     if not isinstance(data, Mapping) or len(data) != 1:
-        hint = "; text is read by parse" if isinstance(data, str) else ""
         form = "a schedule is one name with its parameters, {name: {...}}"
-        keys = [key for key in ("name", "type") if isinstance(data, Mapping) and key in data]
-        named = data[keys[0]] if keys else None
-        if isinstance(named, str):
-            others = {key: value for key, value in data.items() if key not in keys}
-            hint = f". Write {_shortened_data({named: others})}"
-        raise _at(path, TypeError(f"{form}, got {_shortened(repr(data))}{hint}"))
+        raise _at(path, TypeError(f"{form}, got {_shortened(repr(data))}{_instead_of(data)}"))
     ((name, parameters),) = data.items()
     try:
         build = lookup(name)
@@ -296,6 +285,16 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int
         return build(**values)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
+
+
+def _instead_of(data: object) -> str:
+    """What to write instead of data that have not the form of a schedule."""
+    if isinstance(data, str):
+        return "; text is read by parse"
+    if isinstance(data, Mapping) and isinstance(data.get("name"), str):
+        others = {key: value for key, value in data.items() if key != "name"}
+        return f". Write { ({data['name']: others})!r:.80}"
+    return ""
 
 
 def _value(

@@ -93,8 +93,9 @@ def _as_text(outcome: symbols.Outcome) -> str:
 def _from_source(function: Callable[..., Any]) -> Iterator[str]:
     """The source of each formula that the function may be, with outer numbers filled in."""
     given: dict[str, Any] = {}
-    if isinstance(function, functools.partial) and not function.args:
-        function, given = function.func, function.keywords
+    whole: Any = function
+    if isinstance(whole, functools.partial) and not whole.args:
+        function, given = whole.func, whole.keywords
     try:
         source = textwrap.dedent(inspect.getsource(function)).strip()
         known = inspect.getclosurevars(function)

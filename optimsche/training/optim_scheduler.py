@@ -426,7 +426,7 @@ class OptimScheduler(Stepping):
         return float(self.optimizer.param_groups[0]["lr"])
 
     def __repr__(self) -> str:
-        use_amp = {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(self.precision.dtype, False)
+        use_amp = {None: False, torch.bfloat16: "bf16", torch.float16: "fp16"}[self.precision.dtype]
         values = {**vars(self), "use_amp": use_amp, "grad_clip": self.grad_clip, "schedules": self.schedules}
         shown = [
             f"optimizer={type(self.optimizer).__name__}",
