@@ -243,7 +243,8 @@ class Schedule:
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_depth", "_lr_fn", "_node", "_play")
+    # An empty __dict__, since torch's LambdaLR stores that of whatever it calls.
+    __slots__ = ("__dict__", "__weakref__", "_arguments", "_depth", "_lr_fn", "_node", "_play")
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
@@ -427,10 +428,6 @@ class Schedule:
 
     def __deepcopy__(self, memo: object) -> Schedule:
         return self
-
-    @property
-    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]  # torch's LambdaLR stores that of what it calls
-        return {}
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a schedule is immutable: cannot set {name!r}; build a new one instead")
