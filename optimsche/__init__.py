@@ -101,62 +101,30 @@ if TYPE_CHECKING:
     from optimsche.curve import plot, table
     from optimsche.text import from_dict, parse, to_dict
     from optimsche.training import (
-        ClipAdaptive as ClipAdaptive,
-    )
-    from optimsche.training import (
-        ClipByNorm as ClipByNorm,
-    )
-    from optimsche.training import (
-        ClipByValue as ClipByValue,
-    )
-    from optimsche.training import (
-        ClipEachGroup as ClipEachGroup,
-    )
-    from optimsche.training import (
-        LossScaler as LossScaler,
-    )
-    from optimsche.training import (
-        NonFiniteError as NonFiniteError,
-    )
-    from optimsche.training import (
-        OptimScheduler as OptimScheduler,
-    )
-    from optimsche.training import (
-        RangeTest as RangeTest,
-    )
-    from optimsche.training import (
-        StepResult as StepResult,
-    )
-    from optimsche.training import (
-        advance_rates as advance_rates,
-    )
-    from optimsche.training import (
-        bias_or_norm as bias_or_norm,
-    )
-    from optimsche.training import (
-        build_optim_sches as build_optim_sches,
-    )
-    from optimsche.training import (
-        layer_decay as layer_decay,
-    )
-    from optimsche.training import (
-        micro_batch_all as micro_batch_all,
-    )
-    from optimsche.training import (
-        range_test as range_test,
-    )
-    from optimsche.training import (
-        step_all as step_all,
-    )
-    from optimsche.training import (
-        without_decay as without_decay,
+        ClipAdaptive,
+        ClipByNorm,
+        ClipByValue,
+        ClipEachGroup,
+        LossScaler,
+        NonFiniteError,
+        OptimScheduler,
+        RangeTest,
+        StepResult,
+        advance_rates,
+        bias_or_norm,
+        build_optim_sches,
+        layer_decay,
+        micro_batch_all,
+        range_test,
+        step_all,
+        without_decay,
     )
 
 __version__ = "0.1.0"
 
 # What a schedule alone does not need is loaded when it is first used.
 _LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
-# The training step needs PyTorch, too, and `import *` leaves it out.
+# The training step needs PyTorch, too.
 _TRAINING = (
     "ClipAdaptive",
     "ClipByNorm",
@@ -177,7 +145,27 @@ _TRAINING = (
     "without_decay",
 )
 
+# Parts that are loaded when they are first used, and what they need.
+_PARTS = {"curve": "", "json_schema": "", "peers": "", "testing": "hypothesis", "text": "", "training": "torch"}
+
 __all__ = [
+    "ClipAdaptive",
+    "ClipByNorm",
+    "ClipByValue",
+    "ClipEachGroup",
+    "LossScaler",
+    "NonFiniteError",
+    "OptimScheduler",
+    "RangeTest",
+    "StepResult",
+    "advance_rates",
+    "bias_or_norm",
+    "build_optim_sches",
+    "layer_decay",
+    "micro_batch_all",
+    "range_test",
+    "step_all",
+    "without_decay",
     "Closed",
     "Count",
     "Cycles",
@@ -254,22 +242,46 @@ __all__ = [
 ]
 
 
+if find_spec("torch") is None:  # `import *` takes what can be had
+    __all__[:] = [name for name in __all__ if name not in _TRAINING]
+
+
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(f"optimsche.{_LAZY[name]}"), name)
-    if name not in _TRAINING:
-        raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
+    if name in _TRAINING or name == "training":
+        return _training(name)
+    if name.isidentifier() and not name.startswith("_"):
+        if find_spec(f"optimsche.{name}") is not None:
+            return import_module(f"optimsche.{name}")
+        _say_where(name)
+    raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
+
+
+def _training(name: str) -> Any:
     try:
-        from optimsche import training
+        training = import_module("optimsche.training")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise ModuleNotFoundError(
             f"optimsche.{name} needs PyTorch: pip install 'optimsche[torch]'", name="torch"
         ) from None
-    return getattr(training, name)
+    return training if name == "training" else getattr(training, name)
+
+
+def _say_where(name: str) -> None:
+    """Answer to another system's name, or to one that is nearly right."""
+    from optimsche.domains import did_you_mean
+
+    system = import_module("optimsche.peers").system_of(name)
+    if system:  # the words of an AttributeError would be lost in `from optimsche import ...`
+        raise ImportError(f"optimsche has no {name} of its own: write optimsche.peers.{system}.{name}")
+    if hint := did_you_mean(name, __dir__()):
+        raise AttributeError(f"module 'optimsche' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:
-    # Without PyTorch its names would make help() and inspect fail: they look at everything that is listed.
-    return sorted([*__all__, *(_TRAINING if find_spec("torch") else ())])
+    # What is not installed would make help() and inspect fail: they look at everything that is listed.
+    parts = [part for part, needed in _PARTS.items() if not needed or find_spec(needed) is not None]
+    return sorted([*__all__, *parts])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from optimsche.text import lookup, parse
 
 #: What an exit status means.
 STATUSES = "exit status: 0; 1 for a missing package; 2 for a mistake in the call; 3 for a run that has diverged"
+_LARGEST_SEED = 2**32 - 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,13 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of a pipe, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError) as error:
         print(f"optimsche {options.command}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         extra = "demo" if options.command == "demo" else "plot"
-        print(f"optimsche {options.command}: {error}; pip install 'optimsche[{extra}]'", file=sys.stderr)
+        hint = "" if "pip install" in str(error) else f"; pip install 'optimsche[{extra}]'"
+        print(f"optimsche {options.command}: {error}{hint}", file=sys.stderr)
         return 1
 
 
@@ -50,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--config", metavar="FILE", help="a YAML file in SpeeChain's form (optim_sches)")
     demo.add_argument("--epochs", type=_at_least_one, default=20, help="passes over the data (default: %(default)s)")
     demo.add_argument("--amp", choices=["off", "bf16"], default="off", help="mixed precision (default: %(default)s)")
-    demo.add_argument("--seed", type=int, default=0, help="of weights, dropout and data order (default: %(default)s)")
+    demo.add_argument("--seed", type=_seed, default=0, help="of weights, dropout and data order (default: %(default)s)")
     demo.set_defaults(run=_demo)
 
     show = commands.add_parser("show", help="read a schedule and print its rates")
@@ -71,10 +80,18 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {_LARGEST_SEED}, got {text!r}")
+    return int(text)
+
+
 def _demo(options: argparse.Namespace) -> int:
     from optimsche.demo.train import Settings, train
     from optimsche.training import NonFiniteError
 
+    if options.resume and not (options.out / "checkpoint.pt").exists():
+        print(f"there is no {options.out}/checkpoint.pt to resume: the run begins anew", file=sys.stderr)
     settings = Settings(options.epochs, options.seed, options.amp, options.schedule, options.config)
     try:
         outcome = train(settings, options.out, resume=options.resume)
@@ -88,6 +105,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    if options.plot is not None and not options.plot.name.strip("."):
+        raise ValueError(f"--plot {options.plot}: name a file, such as curve.png")
     try:
         schedule = parse(options.schedule)
     except TypeError as error:  # a parameter of the wrong kind is a mistake in the text
@@ -105,9 +124,7 @@ def _show(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     if options.name is not None:
         constructor = lookup(options.name)
-        print(
-            f"{options.name}({', '.join(inspect.signature(constructor).parameters)})\n\n{inspect.getdoc(constructor)}"
-        )
+        print(f"{options.name}({', '.join(inspect.signature(constructor).parameters)})\n\n{_readable(constructor)}")
         return 0
     groups: dict[str, list[str]] = {"Shapes": [], "Combinators": [], "Plans": []}
     for name, constructor in sorted(known().items()):
@@ -115,7 +132,46 @@ def _list(options: argparse.Namespace) -> int:
         summary = (inspect.getdoc(constructor) or "").partition("\n")[0].replace("``", "")
         groups[kind].append(f"  {name:<20}{summary}")
     print("\n\n".join("\n".join([title, *lines]) for title, lines in groups.items()))
+    print(
+        "\nIn Python there are also sequence([a, b, c]) for many pieces, plateau and greedy for factors that follow a "
+        "metric,\nand other systems' schedules by their own names in optimsche.peers."
+    )
     return 0
+
+
+# The few signs of TeX that formulas here have, as they are typed.
+_SIGNS = {
+    r"\eta": "rate",
+    r"\pi": "pi",
+    r"\cdot": "*",
+    r"\dots": "...",
+    r"\infty": "inf",
+    r"\lfloor": "floor(",
+    r"\rfloor": ")",
+    r"\lceil": "ceil(",
+    r"\rceil": ")",
+    r"\left": "",
+    r"\right": "",
+    r"\quad": "  ",
+    r"\le": "<=",
+    r"\ge": ">=",
+    r"\,": " ",
+    r"\!": "",
+}
+
+
+def _readable(constructor: Callable[..., object]) -> str:
+    """The documentation of an lr function or a plan, for a terminal."""
+    text = (inspect.getdoc(constructor) or "").replace("``", "").replace(".. math::", "   ")
+    text = re.sub(r":(?:math|func|class|data):`~?([^`]*)`", r"\1", text)
+    text, before = re.sub(r"\\[dt]?frac(\d)(\d)", r"\1/\2", text), None
+    while before != text:  # from the inside outwards
+        before = text
+        text = re.sub(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
+        text = re.sub(r"\\(?:text|mathrm|sqrt)\{([^{}]*)\}", r"\1", text)
+    for sign, typed in _SIGNS.items():
+        text = re.sub(re.escape(sign) + r"(?![a-z])", typed, text)
+    return re.sub(r"\\([a-z]+)", r"\1", text)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise, takewhile
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
+from optimsche.domains import explained
+
 __all__ = [
     "AccumGrad",
     "Window",
@@ -336,6 +338,7 @@ def resume_step(
     return window_of(step_num + 1, accum_grad, steps_per_epoch).first
 
 
+@explained
 def total_updates(epochs: SupportsIndex, steps_per_epoch: SupportsIndex, accum_grad: AccumGrad = 1) -> int:
     """How many updates a run has: what a plan calls ``total_steps``.
 
@@ -379,10 +382,14 @@ def whole(name: str, value: SupportsIndex, lowest: int, meaning: str) -> int:
                 number = operator.index(value)
         if number is None:
             kind = type(value).__name__
-            hint = f"\n    Write {name}=len(...)." if hasattr(value, "__len__") and hasattr(value, "__iter__") else ""
+            has_length = hasattr(value, "__len__") and hasattr(value, "__iter__") and not isinstance(value, str | bytes)
+            hint = f"\n    Write {name}=len(...)." if has_length else ""
+            hint = f"\n    Write {name}=int(...)." if isinstance(value, str | float) else hint
             shown = reprlib.repr(value)[:60]
             raise TypeError(f"{name}={shown}: {name} must be a whole number ({meaning}), got {kind}.{hint}")
         value = number
     if value < lowest:
-        raise ValueError(f"{name}={value!r}: {name} must be >= {lowest} ({meaning}), got {value}.")
+        from_zero = name == "step_num" and value == 0
+        hint = "\n    enumerate counts from 0 by itself: enumerate(loader, 1)" if from_zero else ""
+        raise ValueError(f"{name}={value!r}: {name} must be >= {lowest} ({meaning}), got {value}.{hint}")
     return value

@@ -229,6 +229,7 @@ def _bind(lr_fn: LrFn[...], params: dict[str, Any]) -> Callable[[Any, Any], Any]
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@domains.explained_methods
 class Schedule:
     """An immutable learning-rate schedule: call it with the number of an update to get that update's rate.
 
@@ -244,7 +245,8 @@ class Schedule:
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_depth", "_lr_fn", "_node", "_play")
+    # An empty __dict__, since torch's LambdaLR stores that of whatever it calls.
+    __slots__ = ("__dict__", "__weakref__", "_arguments", "_depth", "_lr_fn", "_node", "_play")
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
@@ -267,7 +269,8 @@ class Schedule:
         if depth > _DEEPEST:
             raise ValueError(
                 f"{lr_fn.name}: schedules can be nested {_DEEPEST} deep, and this would be one more. "
-                "For many pieces write one table: piecewise_constant, piecewise_linear or milestones"
+                "For many pieces write sequence([a, b, c, ...]), or one table: piecewise_constant, piecewise_linear or "
+                "milestones"
             )
         bound = {name: _as_bound(value, lr_fn.annotations[name]) for name, value in arguments.items()}
         object.__setattr__(self, "_lr_fn", lr_fn)

@@ -43,10 +43,33 @@ class Symbol:
     def __neg__(self) -> Symbol:
         return Symbol("neg", self)
 
-    def __float__(self) -> float:
-        raise TypeError("a symbol stands for a number that is not known yet")
+    def __abs__(self) -> Symbol:
+        return Symbol("max", self, -self)
 
-    __hash__ = object.__hash__
+    def __floor__(self) -> Symbol:
+        return Symbol("floor", self)
+
+    # What needs the number itself. The words are for someone whose function was followed.
+
+    def __float__(self) -> float:
+        raise TypeError("float() of the step, or a function of math, needs its number")
+
+    def __int__(self) -> int:
+        raise TypeError("int() of the step needs its number")
+
+    def __index__(self) -> int:
+        raise TypeError("the step is an index, or a length, which needs its number")
+
+    def __round__(self, digits: int | None = None) -> Symbol:
+        raise TypeError("round() of the step needs its number")
+
+    def __str__(self) -> str:
+        raise TypeError("the step is made text, which needs its number")
+
+    def __hash__(self) -> int:
+        if _trace.is_foreign:  # it would find nothing, and say nothing
+            raise TypeError("the step is looked up in a set or a dictionary, which needs its number")
+        return object.__hash__(self)
 
     def __eq__(self, other: object) -> Any:
         return Symbol("==", self, other)
@@ -93,14 +116,15 @@ class _Trace(threading.local):
     def __init__(self) -> None:
         self.symbols: dict[Any, Symbol] = {}
         self.given: list[bool] = []
-        self.asked: dict[Symbol, bool] = {}
+        self.asked: dict[int, tuple[Symbol, bool]] = {}
         self.heaviest = 0
+        self.is_foreign = False
 
     def answer(self, condition: Symbol) -> bool:
-        if condition not in self.asked:
+        if id(condition) not in self.asked:
             place = len(self.asked)
-            self.asked[condition] = self.given[place] if place < len(self.given) else True
-        return self.asked[condition]
+            self.asked[id(condition)] = condition, self.given[place] if place < len(self.given) else True
+        return self.asked[id(condition)][1]
 
 
 _trace = _Trace()
@@ -111,23 +135,25 @@ def heaviest() -> int:
     return _trace.heaviest
 
 
-def outcome(formula: Callable[..., Any], *clocks: str, heaviest: int = 0) -> Outcome:
+def outcome(formula: Callable[..., Any], *clocks: str, heaviest: int = 0, is_foreign: bool = False) -> Outcome:
     """Everything that a formula of clocks can come to.
 
     Args:
         formula: called with a symbol for each clock, again and again.
         clocks: their names.
         heaviest: what :func:`heaviest` says meanwhile.
+        is_foreign: whether it is a function of someone's own, that may look a symbol up among numbers.
 
     Raises:
         Untraceable: there are too many ways through it.
+        TypeError: it needs the number that a symbol stands for.
 
     >>> found = outcome(lambda t: t * 2.0 if t < 5.0 else 10.0, "t")
     >>> found.condition.operation, found.when.operation, found.otherwise
     ('<', '*', 10.0)
     """
-    before = _trace.symbols, _trace.given, _trace.asked, _trace.heaviest
-    _trace.symbols, _trace.heaviest, ways = {}, heaviest, 0
+    before = _trace.symbols, _trace.given, _trace.asked, _trace.heaviest, _trace.is_foreign
+    _trace.symbols, _trace.heaviest, _trace.is_foreign, ways = {}, heaviest, is_foreign, 0
 
     def follow(given: list[bool]) -> Outcome:
         nonlocal ways
@@ -136,7 +162,7 @@ def outcome(formula: Callable[..., Any], *clocks: str, heaviest: int = 0) -> Out
             raise Untraceable(f"more than {_MOST_WAYS} ways through the formula")
         _trace.given, _trace.asked = given, {}
         found: Outcome = formula(*map(Symbol, clocks))
-        asked = list(_trace.asked)
+        asked = [condition for condition, _ in _trace.asked.values()]
         # Every question past the given answers was answered with yes. Where it is a no, the formula comes to another.
         for place in reversed(range(len(given), len(asked))):
             found = Choice(asked[place], found, follow([*given, *[True] * (place - len(given)), False]))
@@ -145,4 +171,4 @@ def outcome(formula: Callable[..., Any], *clocks: str, heaviest: int = 0) -> Out
     try:
         return follow([])
     finally:
-        _trace.symbols, _trace.given, _trace.asked, _trace.heaviest = before
+        _trace.symbols, _trace.given, _trace.asked, _trace.heaviest, _trace.is_foreign = before

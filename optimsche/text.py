@@ -144,6 +144,10 @@ class _Reader:
                 return self._combine(node, sign, self.read(left, depth + 1), self.read(right, depth + 1))
             case ast.Call(func=ast.Name(id=name)):
                 return self._call(node, self._named(node.func, name), depth)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="peers") | ast.Attribute(attr="peers")))
+            ):
+                raise self._error(node, "other systems' schedules are built in Python; store the repr of it")
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 return self._call(node, self._method(node, self.read(owner, depth + 1), name), depth)
             case ast.Name(id=name):
@@ -266,9 +270,8 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int
     if depth > _DEEPEST:
         raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
     if not isinstance(data, Mapping) or len(data) != 1:
-        hint = "; text is read by parse" if isinstance(data, str) else ""
         form = "a schedule is one name with its parameters, {name: {...}}"
-        raise _at(path, TypeError(f"{form}, got {_shortened(repr(data))}{hint}"))
+        raise _at(path, TypeError(f"{form}, got {_shortened(repr(data))}{_instead_of(data)}"))
     ((name, parameters),) = data.items()
     try:
         build = lookup(name)
@@ -285,6 +288,16 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int
         return build(**values)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
+
+
+def _instead_of(data: object) -> str:
+    """What to write instead of data that have not the form of a schedule."""
+    if isinstance(data, str):
+        return "; text is read by parse"
+    if isinstance(data, Mapping) and isinstance(data.get("name"), str):
+        others = {key: value for key, value in data.items() if key != "name"}
+        return f". Write { ({data['name']: others})!r:.80}"
+    return ""
 
 
 def _value(

@@ -9,7 +9,7 @@ from typing import Any
 
 from optimsche import ops
 from optimsche.combinators import facts
-from optimsche.domains import Length, Rate, Steps
+from optimsche.domains import Length, Rate, Steps, explained
 from optimsche.schedule import Schedule, lr_fn
 
 
@@ -17,7 +17,10 @@ def _at_the_end_of_the_first(first: Schedule, second: Schedule, at: float | None
     if at is not None:
         return {}
     if first.length == math.inf:
-        raise ValueError("the first piece never ends; give it a length (steps=) or say where the second begins (at=)")
+        raise ValueError(
+            "the first piece never ends; give it a length (steps=, or @lr_fn(length=...) for a function of your own) "
+            "or say where the second begins (at=)"
+        )
     return {"at": facts.whole_if_it_is(first.length)}
 
 
@@ -61,6 +64,7 @@ def then(real_step: float, epoch: float, first: Schedule, second: Schedule, *, a
     )
 
 
+@explained
 def sequence(schedules: Iterable[Schedule], at: Iterable[float] | None = None) -> Schedule:
     """Play many schedules one after the other: ``a >> b >> c >> ...``, however many there are.
 
@@ -81,6 +85,8 @@ def sequence(schedules: Iterable[Schedule], at: Iterable[float] | None = None) -
     >>> sequence([constant(value=0.1), linear(start=0.1, steps=50), constant(value=0.0)], at=(20, 70)).joints
     (20.0, 70.0)
     """
+    if isinstance(schedules, Schedule) or (at is not None and not isinstance(at, Iterable)):
+        raise TypeError("sequence takes one list of schedules, sequence([a, b, c]), and one of numbers, at=[100, 200]")
     pieces = tuple(schedules)
     for piece in pieces:
         if not isinstance(piece, Schedule):

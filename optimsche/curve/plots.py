@@ -26,6 +26,7 @@ _EXPRESSION = {"family": "monospace", "size": "small"}
 _EXPRESSION_WIDTH = 80
 
 
+@domains.explained
 def plot(
     schedules: Schedule | Mapping[str, Schedule] | Sequence[Schedule],
     *,

@@ -61,6 +61,7 @@ def _shown(update: float) -> str:
     return str(update) if isinstance(update, int) else f"{update:.6g}"
 
 
+@domains.explained
 def table(
     schedule: Schedule,
     *,

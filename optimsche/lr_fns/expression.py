@@ -124,6 +124,8 @@ def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
             return ast.Name(_bare(node), ast.Load())
     known = f"numbers, {variable}, arithmetic, comparisons, a if b else c, {', '.join((*_ARITY, *_CONSTANTS))}"
     hint = did_you_mean(node.id, [variable, *_ARITY, *_CONSTANTS]) if isinstance(node, ast.Name) else ""
+    if isinstance(node, ast.Name) and not hint:
+        hint = f"; the counter is called {variable}"
     raise ValueError(f"{ast.unparse(node)!r:.60} has no place in a formula{hint}; known are {known}")
 
 

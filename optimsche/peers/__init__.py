@@ -8,6 +8,13 @@
 optimizer, the functions take ``base_lr``.
 """
 
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from optimsche.domains import did_you_mean
 from optimsche.peers import (
     axlearn,
     composer,
@@ -55,3 +62,50 @@ __all__ = [
     "torchtitan",
     "transformers",
 ]
+
+# What people call a system whose module has another name.
+_ALSO_CALLED = {"hf": "transformers", "huggingface": "transformers", "pytorch": "torch", "jax": "optax"}
+
+
+def names_of(system: str) -> list[str]:
+    """The schedules of a system, by its own names.
+
+    >>> names_of("lightning")
+    ['LinearLR', 'ExponentialLR']
+    """
+    module = sys.modules[f"optimsche.peers.{system}"]
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and callable(value) and value.__module__ == module.__name__
+    ]
+
+
+def system_of(name: str) -> str:
+    """The system that has a schedule of this name, or an empty text.
+
+    >>> system_of("get_cosine_schedule_with_warmup")
+    'transformers'
+    """
+    return next((system for system in ("torch", *__all__) if name in names_of(system)), "")
+
+
+def _refuse_system(name: str) -> Any:
+    here = _ALSO_CALLED.get(name)
+    hint = f"; here that is {here!r}" if here else did_you_mean(name, __all__)
+    raise AttributeError(f"optimsche.peers has no system {name!r}{hint or '; it has ' + ', '.join(__all__)}")
+
+
+def _refuse(system: str, name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(name)
+    other = system_of(name)
+    hint = f"; it is {other}.{name}" if other else did_you_mean(name, names_of(system))
+    hint = hint or f"; it has {', '.join(names_of(system))}"
+    raise AttributeError(f"optimsche.peers.{system} has no {name!r}{hint}")
+
+
+if not TYPE_CHECKING:  # which would take every name for one that is there
+    __getattr__ = _refuse_system
+    for _system in __all__:
+        sys.modules[f"optimsche.peers.{_system}"].__getattr__ = partial(_refuse, _system)

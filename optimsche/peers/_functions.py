@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from optimsche import symbols
@@ -36,31 +37,42 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
         return function
     if isinstance(function, str):
         return expression(text=function)
+    if isinstance(function, tuple | list):
+        raise TypeError(
+            f"{call}: {name} must be one function, got {len(function)}: build a schedule of each, and give each to its "
+            "parameter groups with OptimScheduler(..., schedules={...})"
+        )
     if not callable(function):
         raise TypeError(f"{call}: {name} must be a function, the text of one, or a schedule, got {function!r:.60}")
-    for text in _formulas(function):
-        try:
-            read = expression(text=text)
-            values: list[Any] = [function(t) for t in _PROBES]
-            if all(
-                math.isclose(read(t), v, rel_tol=1e-12, abs_tol=1e-300) for t, v in zip(_PROBES, values, strict=True)
-            ):
-                return read
-        except (ValueError, TypeError, ArithmeticError):
-            continue
+    in_the_way = "what was read computes something else"
+    try:
+        for text in _formulas(function):
+            if _agrees(text, function):
+                return expression(text=text)
+    except Exception as error:  # whatever a function of someone's own may do on symbols
+        in_the_way = str(error)
     raise TypeError(
-        f"{call}: {name} cannot be read as one formula, and a schedule stores what it computes. Give its text, "
-        f'{name}="0.95 ** t", or put @lr_fn above def f(real_step, epoch): ... and pass {name}=f()'
+        f"{call}: {name} cannot be read as one formula, and a schedule stores what it computes.\n    In the way was: "
+        f'{in_the_way:.200}.\n    Give its text, {name}="0.95 ** t", or put @lr_fn above def f(real_step, epoch): ... '
+        f"and pass {name}=f(); its real_step then counts from 0, as {call.partition('.')[0]}'s counter does"
     )
 
 
-def _formulas(function: Callable[..., Any]) -> Iterator[str]:
-    """Each formula that the function may be: from its source, else from following it on symbols."""
-    yield from _from_source(function)
+def _agrees(text: str, function: Callable[..., Any]) -> bool:
     try:
-        yield _as_text(symbols.outcome(function, "t"))
-    except (TypeError, ValueError, ArithmeticError, AttributeError, symbols.Untraceable):
-        return
+        read = expression(text=text)
+        values = [float(function(t)) for t in _PROBES]
+        return all(
+            math.isclose(read(t), v, rel_tol=1e-12, abs_tol=1e-300) for t, v in zip(_PROBES, values, strict=True)
+        )
+    except Exception:  # not a formula, or a function that has no value there
+        return False
+
+
+def _formulas(function: Callable[..., Any]) -> Iterator[str]:
+    """Each formula that the function may be: from its source, then from following it on symbols."""
+    yield from _from_source(function)
+    yield _as_text(symbols.outcome(function, "t", is_foreign=True))
 
 
 def _as_text(outcome: symbols.Outcome) -> str:
@@ -69,38 +81,58 @@ def _as_text(outcome: symbols.Outcome) -> str:
             return f"({_as_text(when)} if {_as_text(condition)} else {_as_text(otherwise)})"
         case symbols.Symbol(operation=operation, arguments=()):
             return operation
+        case symbols.Symbol(operation="floor" | "min" | "max" as function, arguments=arguments):
+            return f"{function}({', '.join(map(_as_text, arguments))})"
         case symbols.Symbol(operation="neg", arguments=(operand,)):
             return f"(-{_as_text(operand)})"
         case symbols.Symbol(operation=operation, arguments=(left, right)):
             return f"({_as_text(left)} {operation} {_as_text(right)})"
-    return repr(outcome)
+    return repr(outcome if type(outcome) in (int, float) else float(outcome))
 
 
 def _from_source(function: Callable[..., Any]) -> Iterator[str]:
     """The source of each formula that the function may be, with outer numbers filled in."""
+    given: dict[str, Any] = {}
+    whole: Any = function
+    if isinstance(whole, functools.partial) and not whole.args:
+        function, given = whole.func, whole.keywords
     try:
         source = textwrap.dedent(inspect.getsource(function)).strip()
         known = inspect.getclosurevars(function)
     except (OSError, TypeError):
         return
-    numbers = {n: v for n, v in {**known.globals, **known.nonlocals}.items() if type(v) in (int, float)}
+    outer = {**known.globals, **known.nonlocals, **given}
+    numbers = {n: v for n, v in outer.items() if type(v) in (int, float)}
     for tree in _trees(source):
         for node in ast.walk(tree):
-            body: ast.expr | None
             match node:
                 case ast.Lambda(args=ast.arguments(args=[ast.arg(arg=variable)]), body=body):
-                    pass
-                case ast.FunctionDef(args=ast.arguments(args=[ast.arg(arg=variable)]), body=[*before, last]):
-                    is_formula = isinstance(last, ast.Return) and all(map(_is_docstring, before))
-                    body = last.value if isinstance(last, ast.Return) and is_formula else None
+                    formula: ast.expr | None = body
+                case ast.FunctionDef(args=ast.arguments(args=[ast.arg(arg=variable)]), body=lines):
+                    formula = _one_formula(lines)
                 case _:
                     continue
-            if body is not None:
-                yield f"lambda {variable}: {ast.unparse(_WithNumbers(variable, numbers).visit(body))}"
+            if formula is not None:
+                meant: dict[str, ast.expr] = {n: ast.Constant(v) for n, v in numbers.items() if n != variable}
+                yield f"lambda {variable}: {ast.unparse(_With(meant).visit(formula))}"
 
 
-def _is_docstring(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+def _one_formula(lines: Sequence[ast.stmt]) -> ast.expr | None:
+    """Lines that return as one expression: ``if`` as a choice, and names of values as those values."""
+    if len(lines) > 20:  # each may double what is written
+        return None
+    match lines:
+        case [ast.Expr(value=ast.Constant()), *rest]:  # a docstring
+            return _one_formula(rest)
+        case [ast.Return(value=value), *_]:
+            return value
+        case [ast.If(test=test, body=when, orelse=otherwise), *rest]:
+            first, second = _one_formula([*when, *rest]), _one_formula([*otherwise, *rest])
+            return None if first is None or second is None else ast.IfExp(test, first, second)
+        case [ast.Assign(targets=[ast.Name(id=name)], value=value), *rest]:
+            formula = _one_formula(rest)
+            return None if formula is None else _With({name: value}).visit(formula)
+    return None
 
 
 def _trees(source: str) -> Iterator[ast.AST]:
@@ -116,12 +148,11 @@ def _trees(source: str) -> Iterator[ast.AST]:
                     break
 
 
-class _WithNumbers(ast.NodeTransformer):
-    """Names of numbers from outside the function as those numbers."""
+class _With(ast.NodeTransformer):
+    """Names as the expressions that they stand for."""
 
-    def __init__(self, variable: str, numbers: dict[str, float]) -> None:
-        self.variable, self.numbers = variable, numbers
+    def __init__(self, meant: dict[str, ast.expr]) -> None:
+        self.meant = meant
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        value = None if node.id == self.variable else self.numbers.get(node.id)
-        return node if value is None else ast.Constant(value)
+        return self.meant.get(node.id, node)

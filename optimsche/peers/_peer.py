@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import Annotated, Literal, ParamSpec, TypeAlias, TypeVar
@@ -42,11 +43,14 @@ def peer(system: str) -> Callable[[Callable[P, ScheduleT]], Callable[P, Schedule
     def checked(function: Callable[P, ScheduleT]) -> Callable[P, ScheduleT]:
         call = f"{system}.{function.__name__}"
         inner = domains.checked(call, function)
+        parameters = inspect.signature(function).parameters
 
         @functools.wraps(function)
         def without_optimizer(*args: P.args, **kwargs: P.kwargs) -> ScheduleT:
             if "optimizer" in kwargs or any(hasattr(argument, "param_groups") for argument in args):
-                raise TypeError(f"{call}() takes no optimizer: leave it out, and give its rate as base_lr=")
+                rate = next((name for name in ("base_lr", "max_lr") if name in parameters), "")
+                also = f", and give its rate as {rate}=" if rate else ""
+                raise TypeError(f"{call}() takes no optimizer: leave it out{also}")
             if "last_epoch" in kwargs:
                 raise TypeError(f"{call}() takes no last_epoch: a schedule is called with the number of the update")
             return inner(*args, **kwargs)

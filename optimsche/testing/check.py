@@ -74,6 +74,11 @@ def check_laws(
     >>> "assert_pure" in check_laws(sawtooth, backends=["numpy"], examples=20)
     True
     """
+    if not isinstance(lr_fn, LrFn):
+        kind = "a schedule" if isinstance(lr_fn, Schedule) else type(lr_fn).__name__
+        raise TypeError(f"check_laws takes an lr function, check_laws(cosine), and not what it makes; got {kind}")
+    if isinstance(backends, str):
+        raise TypeError(f"check_laws(backends={backends!r}): write a list, backends=[{backends!r}]")
     drawn = params(lr_fn, **strategies)
     options = {"backends": backends, "ulps": ulps}
     tried = []

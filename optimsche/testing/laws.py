@@ -98,6 +98,7 @@ def assert_finite(schedule: Schedule, real_steps: Iterable[float] | None = None,
             value = schedule(t, epoch)
         except Exception as error:
             how = f"at real_step={t}, epoch={epoch} it has no value: {type(error).__name__}: {error}"
+            how += "\n    Refuse such parameters with @lr_fn(resolve=...), or say how to draw: check_laws(f, x=...)"
             raise broken("assert_finite", schedule, how) from error
         if type(value) is not float or not math.isfinite(value):
             raise broken("assert_finite", schedule, f"at real_step={t}, epoch={epoch} it is {value!r}")

@@ -14,8 +14,10 @@ import torch
 from optimsche.schedule import LrFn, Schedule
 from optimsche.training import norms
 from optimsche.training.loss_scaler import LossScaler
+from optimsche.training.parameters import owned
 
 _ROUNDING = 1e-9
+_FAR_TOO_LONG = 1.5
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -110,6 +112,10 @@ def _cure(schedule: Any) -> str:
         return f"constant(value={schedule}) for a number"
     if isinstance(schedule, str):
         return "parse(text) for text"
+    if isinstance(schedule, Mapping):
+        if any(isinstance(value, Schedule) for value in schedule.values()):
+            return "schedules by the names of parameters are given as schedules="
+        return "from_dict(...) for a dictionary"
     if isinstance(schedule, LrFn):
         return f"call it with its parameters: {schedule.name}(...)"
     if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
@@ -117,8 +123,58 @@ def _cure(schedule: Any) -> str:
     return "@lr_fn for a function"
 
 
+def check_model(optimizer: torch.optim.Optimizer, model: torch.nn.Module | None) -> None:
+    """Refuse a model that the optimizer updates nothing of.
+
+    Raises:
+        ValueError: none of its parameters are the optimizer's.
+    """
+    if model is None:
+        return
+    own = {id(parameter) for parameter in owned(optimizer)}
+    if not any(id(parameter) in own for parameter in model.parameters()):
+        raise ValueError(
+            f"model={type(model).__name__}: none of its parameters are in the optimizer {type(optimizer).__name__}, so "
+            "it would never change. Build the optimizer from the parameters() of this model."
+        )
+
+
+# The rates of Adam and its relatives are far below this.
+_HIGH = 0.5
+
+
+def point_out(schedule: Schedule, optimizer: torch.optim.Optimizer, *, relative: bool, log: logging.Logger) -> None:
+    """Warn of what is allowed and yet nearly always a slip: a shape's default rate of 1, and an epoch without a rate.
+
+    Args:
+        schedule: the plan that is followed.
+        optimizer: with the rates that it was built with.
+        relative: whether the plan multiplies those.
+        log: for the warning.
+    """
+    if schedule.counts_epochs and not any(schedule(n, 1.0) for n in (1, 2, 100)) and schedule(1, 2.0) > 0:
+        log.warning(
+            "the schedule has rate 0 in all of epoch 1, since by_epoch counts finished epochs, and a warm-up is at its "
+            "start after 0 of them. Give it one, .warmup(..., start=...), or begin with the first: "
+            ".shift(-1).by_epoch()"
+        )
+    # The end does not count: to search for a rate, a plan rises to one that is far too high.
+    highest = max(schedule(n, 1.0) for n in (1, *schedule.joints[:2]) if n < schedule.length or n == 1)
+    own = [float(group["lr"]) for group in optimizer.param_groups]
+    scaled = relative or any("lr_scale" in group for group in optimizer.param_groups)
+    if not scaled and highest >= _HIGH and "adam" in type(optimizer).__name__.lower() and max(own) <= 0.1 * highest:
+        log.warning(
+            "the schedule's rate is up to %g, and the lr=%g of %s is not used. Write the rate into the schedule, such "
+            "as cosine(start=%g, ...), or let it multiply the optimizer's own: OptimScheduler(..., rates='relative')",
+            highest,
+            own[0],
+            type(optimizer).__name__,
+            own[0],
+        )
+
+
 def compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> None:
-    """Warn if a schedule ends before the run does: whatever it ends with is then the rate of all the rest."""
+    """Warn if a schedule ends before the run does and holds its last rate, or if the run comes nowhere near its end."""
     if schedule.length < updates - _ROUNDING:
         log.warning(
             "the schedule ends with update %g, and this run makes %d: the rest gets the rate %g. Lengths are counted "
@@ -126,6 +182,17 @@ def compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> No
             schedule.length,
             updates,
             schedule(schedule.length),
+        )
+    first, *_ = (*schedule.joints, 0.0)
+    end = schedule.length if schedule.length < math.inf else first
+    if end > _FAR_TOO_LONG * updates:
+        log.warning(
+            "the schedule's %s ends with update %g, and this run makes %d: it stops at the rate %g. Lengths are "
+            "counted in updates, not in micro-batches: total_updates(epochs, steps_per_epoch, accum_grad) says it.",
+            "last piece" if schedule.length < math.inf else "first piece",
+            end,
+            updates,
+            schedule(updates),
         )
 
 

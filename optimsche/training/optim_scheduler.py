@@ -16,6 +16,7 @@ from torch import nn
 
 from optimsche import counting
 from optimsche.counting import AccumGrad
+from optimsche.domains import explained_methods
 from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
 from optimsche.training import attaching, checkpoints, parameters
@@ -40,7 +41,22 @@ from optimsche.training.turn import Turn
 
 BatchT = TypeVar("BatchT")
 
+# What is shown where it is another.
+_DEFAULTS = {
+    "schedules": None,
+    "optim_loss": None,
+    "updated_modules": None,
+    "step_per_update": 1,
+    "accum_grad": 1,
+    "steps_per_epoch": None,
+    "use_amp": False,
+    "grad_clip": None,
+    "grad_norm_type": 2.0,
+    "ft_factor": 1.0,
+}
 
+
+@explained_methods
 class OptimScheduler(Stepping):
     """An optimizer that follows a schedule, with accumulation, mixed precision and clipping.
 
@@ -163,10 +179,13 @@ class OptimScheduler(Stepping):
         if self._synchronising is not None:
             attaching.check_synchronising(self._synchronising, self.scaler)
             self._foreign = parameters.foreign(self._synchronising, self._owned.all())
+        attaching.check_model(optimizer, model)
         epochs_known = self.steps_per_epoch is not None
         with restored_on_failure(optimizer):
             self._followed = Followed(optimizer, model, schedules, relative=relative, epochs_known=epochs_known)
             if schedule is not None or not self._followed.all_have_rates:
+                if isinstance(schedule, Schedule):
+                    attaching.point_out(schedule, optimizer, relative=relative, log=LOG)
                 self.schedule = schedule
             else:
                 self._followed.write(self._values(None, 1, 1))
@@ -444,11 +463,12 @@ class OptimScheduler(Stepping):
         return float(self.optimizer.param_groups[0]["lr"])
 
     def __repr__(self) -> str:
+        use_amp = {None: False, torch.bfloat16: "bf16", torch.float16: "fp16"}[self.precision.dtype]
+        values = {**vars(self), "use_amp": use_amp, "grad_clip": self.grad_clip, "schedules": self.schedules}
         shown = [
             f"optimizer={type(self.optimizer).__name__}",
-            f"optim_loss={self.optim_loss}",
-            f"updated_modules={self.updated_modules}",
             f"schedule={self.schedule!r}",
+            *(f"{name}={values[name]!r}" for name, default in _DEFAULTS.items() if values[name] != default),
             self.extra_repr_fn(),
         ]
         return f"{type(self).__name__}({', '.join(filter(None, shown))})"

@@ -36,7 +36,7 @@ class Precision:
         if not isinstance(use_amp, bool | str) or use_amp not in known:
             raise ValueError(
                 f"OptimScheduler(use_amp={use_amp!r}): use_amp must be False, True, 'bf16' or 'fp16' (autocast of the "
-                f"forward pass), got {use_amp!r}."
+                f"forward pass), got {use_amp!r}.{_short(use_amp)}"
             )
         self.dtype = known[use_amp]
         self.device_type = device_type
@@ -48,3 +48,10 @@ class Precision:
     def new_scaler(self) -> LossScaler | None:
         """A loss scaler where one is needed."""
         return LossScaler() if self.dtype is torch.float16 else None
+
+
+def _short(use_amp: object) -> str:
+    """What to write for a longer name of a precision."""
+    name = str(use_amp).lower()
+    short = "bf16" if "bf" in name else "fp16" if "16" in name or "half" in name else ""
+    return f" Write use_amp={short!r}." if short else ""

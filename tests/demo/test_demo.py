@@ -3,6 +3,8 @@
 import csv
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -249,3 +251,28 @@ class TestCommandLine:
             with pytest.raises(SystemExit) as stop:
                 cli.main(arguments)
             assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (["show", "cosine(steps=3)", "--plot", "."], "--plot .: name a file, such as curve.png"),
+        (["demo", "--seed", "99999999999999999999"], "--seed: must be a whole number from 0 to 4294967295"),
+    ],
+)
+def test_a_wrong_argument_is_answered(arguments, answer):
+    ran = subprocess.run([sys.executable, "-m", "optimsche", *arguments], capture_output=True, text=True)
+    assert ran.returncode == 2
+    assert answer in ran.stderr
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    command = f"{sys.executable} -m optimsche list | head -1; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "Shapes\n", "")
+
+
+def test_a_formula_is_readable_in_a_terminal():
+    ran = subprocess.run([sys.executable, "-m", "optimsche", "list", "cosine"], capture_output=True, text=True)
+    assert "rate(t) = s + 1/2 (e - s)(1 - cos pi min(t/T, 1))" in ran.stdout
+    assert "math::" not in ran.stdout

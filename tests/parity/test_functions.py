@@ -1,8 +1,10 @@
 """Functions given as arguments: read from their source, or followed, or refused with what to do instead."""
 
+import functools
 import math
 
 import pytest
+import torch
 
 from optimsche import expression, lr_fn, peers
 
@@ -20,12 +22,26 @@ def one_formula(step):
     return min(1.0, step / WARMUP) * 0.5 ** (step // 7)
 
 
+def of_huggingface(current_step: int, *, num_warmup_steps: int, num_training_steps: int, num_cycles: float):
+    """As ``transformers`` has it."""
+    if current_step < num_warmup_steps:
+        return float(current_step) / float(max(1, num_warmup_steps))
+    progress = float(current_step - num_warmup_steps) / float(max(1, num_training_steps - num_warmup_steps))
+    return max(0.0, 0.5 * (1.0 + math.cos(math.pi * float(num_cycles) * 2.0 * progress)))
+
+
+HUGGINGFACE = functools.partial(of_huggingface, num_warmup_steps=10, num_training_steps=70, num_cycles=0.5)
+
+
 def values(function):
     schedule = peers.torch.LambdaLR(function, base_lr=1.0)
     return [schedule(n + 1) for n in range(100)]
 
 
-@pytest.mark.parametrize("function", [with_branches, one_formula, lambda t: 0.95**t, lambda e: math.exp(-0.1 * e)])
+FUNCTIONS = [with_branches, one_formula, HUGGINGFACE, lambda t: 0.95**t, lambda e: math.exp(-0.1 * e)]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_is_played_as_it_is(function):
     assert values(function) == pytest.approx([function(n) for n in range(100)], rel=1e-14)
 
@@ -48,7 +64,7 @@ def test_it_prints_as_its_formula():
 
 @pytest.mark.parametrize("function", [print, lambda t: {0: 1.0, 1: 0.5}.get(int(t), 0.1), lambda t: math.gamma(t + 1)])
 def test_what_is_no_formula_is_refused(function):
-    with pytest.raises(TypeError, match=r"lr_lambda cannot be read as one formula.*put @lr_fn above"):
+    with pytest.raises(TypeError, match=r"(?s)lr_lambda cannot be read as one formula.*put @lr_fn above"):
         values(function)
 
 
@@ -63,3 +79,28 @@ def test_a_schedule_is_taken_as_it_is():
 def test_anything_else_is_refused():
     with pytest.raises(TypeError, match="lr_lambda must be a function, the text of one, or a schedule, got 3"):
         values(3)
+
+
+TABLE = (1.0, 0.5, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("function", "in_the_way"),
+    [
+        (lambda e: 0.1 if e in {30, 60} else 1.0, "looked up in a set or a dictionary"),
+        (lambda e: {0: 1}.get(e, 0.5), "looked up in a set or a dictionary"),
+        (lambda e: {40: 1}[e], "looked up in a set or a dictionary"),
+        (lambda e: 1.0 if str(e) == "30" else 0.5, "made text"),
+        (lambda e: TABLE[min(e // 30, 2)], "the step is an index"),
+        (lambda e: float(torch.tensor(e / 100.0)), "Could not infer dtype"),
+        (lambda e: math.gamma(e + 1), r"float\(\) of the step, or a function of math, needs its number"),
+    ],
+)
+def test_what_was_in_the_way_is_said(function, in_the_way):
+    with pytest.raises(TypeError, match=f"(?s)In the way was: .*{in_the_way}.*real_step then counts from 0"):
+        values(function)
+
+
+def test_a_list_of_functions_is_refused_in_words():
+    with pytest.raises(TypeError, match="lr_lambda must be one function, got 2: build a schedule of each"):
+        values([with_branches, one_formula])

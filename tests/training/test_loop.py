@@ -170,9 +170,13 @@ def test_repr_and_its_hook():
 
     optim = Own.from_conf("SGD", {}, EncoderDecoder(), constant(value=0.1), updated_modules="decoder")
     assert repr(optim) == (
-        "Own(optimizer=SGD, optim_loss=None, updated_modules=decoder, "
-        "schedule=constant(value=0.1, steps=None), warmup_steps=3)"
+        "Own(optimizer=SGD, schedule=constant(value=0.1, steps=None), updated_modules='decoder', grad_clip=1.0, "
+        "warmup_steps=3)"
     )
+    plain = OptimScheduler(torch.optim.SGD(small_model().parameters(), lr=0.1), constant(value=0.1))
+    assert repr(plain) == "OptimScheduler(optimizer=SGD, schedule=constant(value=0.1, steps=None))"
+    asked = OptimScheduler(plain.optimizer, constant(value=0.1), accum_grad=4, use_amp="bf16")
+    assert repr(asked).endswith("accum_grad=4, use_amp='bf16')")
 
 
 def test_groups_that_are_added_later():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, constant, cosine, exponential, linear, micro_batch_all, step_all
+from optimsche import OptimScheduler, constant, cosine, exponential, geometric, linear, micro_batch_all, step_all
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches, train
 
 PLAN = constant(value=0.1)
@@ -128,7 +128,65 @@ CONSTRUCTION = [
 ]
 
 
-@pytest.mark.parametrize(("call", "error", "message"), CONSTRUCTION)
+MORE_CONSTRUCTION: list[Any] = [
+    (lambda: OptimScheduler(sgd(), PLAN, max_grad_norm=1.0), TypeError, "'max_grad_norm'; here that is 'grad_clip'"),
+    (lambda: OptimScheduler(sgd(), PLAN, fp16=True), TypeError, "'fp16'; here that is 'use_amp'"),
+    (lambda: OptimScheduler(sgd(), scheduler=PLAN), TypeError, "'scheduler'; here that is 'schedule'"),
+    (lambda: OptimScheduler(sgd(), PLAN, accumulate_grad_batches=4), TypeError, "here that is 'accum_grad'"),
+    (lambda: OptimScheduler(sgd(), PLAN).step(None, step_num=1, epoch=1), TypeError, "here that is 'epoch_num'"),
+    (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.bfloat16), ValueError, "Write use_amp='bf16'"),
+    (lambda: OptimScheduler(sgd(), {"cosine": {"steps": 3}}), TypeError, r"from_dict\(...\) for a dictionary"),
+    (lambda: OptimScheduler(sgd(), {"*": PLAN}), TypeError, "names of parameters are given as schedules="),
+    (
+        lambda: OptimScheduler(sgd(), PLAN, model=small_model()),
+        ValueError,
+        "none of its parameters are",
+    ),
+    (lambda: OptimScheduler(sgd(), PLAN).micro_batch(0), ValueError, r"enumerate\(loader, 1\)"),
+    (lambda: OptimScheduler(sgd(), PLAN).micro_batch("6"), TypeError, r"Write step_num=int\(...\)"),
+]
+
+
+def adam(lr=1e-3):
+    return torch.optim.AdamW(small_model().parameters(), lr=lr)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: OptimScheduler(adam(), cosine(steps=50)), "up to 0.999013, and the lr=0.001 of AdamW is not used"),
+        (lambda: OptimScheduler(adam(), cosine(steps=50).warmup(10)), "up to 1, and the lr=0.001"),
+        (
+            lambda: OptimScheduler(adam(), linear(start=0.1, steps=9).warmup(3).by_epoch(), steps_per_epoch=5),
+            "rate 0 in all of epoch 1",
+        ),
+        (lambda: batches_of_a_run(linear(start=0.1, steps=30), accum_grad=4), "update 30, and this run makes 9"),
+        (lambda: batches_of_a_run(constant(value=0.1).warmup(1_000)), "first piece ends with update 1000"),
+    ],
+)
+def test_slips_are_pointed_out(build, message, caplog):
+    build()
+    assert caplog.text.count(message) == 1
+    assert len(caplog.records) == 1
+
+
+def batches_of_a_run(plan, **options):
+    return OptimScheduler(sgd(), plan, **options).batches([1] * 10, epochs=3)
+
+
+def test_what_is_no_slip_is_not_pointed_out(caplog):
+    OptimScheduler(adam(), cosine(start=3e-3, steps=50))
+    OptimScheduler(adam(), cosine(steps=50), rates="relative")
+    OptimScheduler(adam(lr=1.0), cosine(steps=50))
+    OptimScheduler(sgd(lr=0.01), cosine(steps=50))
+    OptimScheduler(adam(), geometric(start=1e-7, end=1.0, steps=99).shift(1))  # a search for a rate
+    OptimScheduler(adam(), linear(start=0.1, steps=9).warmup(3).shift(-1).by_epoch(), steps_per_epoch=5)
+    batches_of_a_run(linear(start=0.1, steps=30))
+    batches_of_a_run(linear(start=0.1, steps=40))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("call", "error", "message"), CONSTRUCTION + MORE_CONSTRUCTION)
 def test_construction(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -332,3 +332,10 @@ def test_parameters_may_be_given_strategies_of_their_own():
 
     draw()
     assert seen == {"up", "down"}
+
+
+def test_a_schedule_and_a_text_are_refused_in_words():
+    with pytest.raises(TypeError, match=r"check_laws takes an lr function.*got a schedule"):
+        check_laws(o.cosine(steps=3))
+    with pytest.raises(TypeError, match=r"write a list, backends=\['numpy'\]"):
+        check_laws(o.cosine, backends="numpy")

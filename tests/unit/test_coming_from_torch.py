@@ -31,3 +31,26 @@ def test_row(scheduler, schedule):
 def test_the_table_has_its_rows():
     assert len(ROWS) == 7
     assert {cosine, exponential, linear, milestones, polynomial, step_decay} <= set(optimsche.schedule.known().values())
+
+
+def test_a_plan_in_torchs_own_scheduler_goes_through_a_checkpoint(tmp_path):
+    plan = cosine(start=0.1, steps=10).warmup(3)
+
+    def run():
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        return optimizer, theirs.LambdaLR(optimizer, plan.shift(-1))
+
+    optimizer, scheduler = run()
+    for update in range(1, 6):
+        assert optimizer.param_groups[0]["lr"] == plan(update)
+        optimizer.step()
+        scheduler.step()
+    torch.save([optimizer.state_dict(), scheduler.state_dict()], tmp_path / "checkpoint.pt")
+    again, resumed = run()
+    for part, state in zip((again, resumed), torch.load(tmp_path / "checkpoint.pt"), strict=True):
+        part.load_state_dict(state)
+    assert again.param_groups[0]["lr"] == plan(6)
+    again.step()
+    resumed.step()
+    assert again.param_groups[0]["lr"] == plan(7)
+    assert resumed.lr_lambdas[0] == plan.shift(-1)

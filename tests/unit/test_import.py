@@ -1,7 +1,10 @@
 """Importing the library is quick and loads nothing that is not needed."""
 
+import re
 import subprocess
 import sys
+
+import pytest
 
 
 def run(code):
@@ -53,3 +56,50 @@ def test_every_public_name_exists():
 def test_importing_everything_does_not_need_torch():
     code = "import sys; sys.modules['torch'] = None\nfrom optimsche import *\nprint(cosine(steps=2)(1))"
     assert run(code) == ("0.5", "")
+
+
+def test_importing_everything_brings_the_training_step_where_it_can_run():
+    pytest.importorskip("torch")
+    assert run("from optimsche import *\nprint(OptimScheduler.__name__, step_all.__name__)") == (
+        "OptimScheduler step_all",
+        "",
+    )
+
+
+@pytest.mark.parametrize("part", ["curve", "json_schema", "peers", "testing", "text"])
+def test_parts_are_there_without_an_import_of_their_own(part):
+    code = f"import optimsche\nprint(optimsche.{part}.__name__, {part!r} in dir(optimsche))"
+    assert run(code) == (f"optimsche.{part} True", "")
+
+
+def test_the_training_part_says_what_to_install():
+    code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.training"
+    assert "optimsche.training needs PyTorch: pip install 'optimsche[torch]'" in run(code)[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("from optimsche import CosineAnnealingLR", "write optimsche.peers.torch.CosineAnnealingLR"),
+        ("from optimsche import OneCycleLR", "write optimsche.peers.torch.OneCycleLR"),
+        (
+            "from optimsche import get_cosine_schedule_with_warmup",
+            "write optimsche.peers.transformers.get_cosine_schedule_with_warmup",
+        ),
+        ("import optimsche; optimsche.cosin", "has no attribute 'cosin'; did you mean 'cosine'?"),
+        ("import optimsche; optimsche.peers.hf", "no system 'hf'; here that is 'transformers'"),
+        ("import optimsche; optimsche.peers.pytorch", "no system 'pytorch'; here that is 'torch'"),
+        ("import optimsche; optimsche.peers.keras", "no system 'keras'; it has axlearn, composer,"),
+        ("import optimsche; optimsche.peers.torch.CosineLR", "no 'CosineLR'; did you mean 'CosineAnnealingLR'?"),
+        ("import optimsche; optimsche.peers.torch.CosineLRScheduler", "it is timm.CosineLRScheduler"),
+    ],
+)
+def test_a_name_from_elsewhere_is_answered(line, answer):
+    with pytest.raises((ImportError, AttributeError), match=re.escape(answer)):
+        exec(line)
+
+
+def test_asking_for_a_part_of_the_library_loads_no_other_systems():
+    asked = "optimsche.cosine(steps=9)(numpy.arange(3))"
+    code = f"import optimsche, sys, numpy\n{asked}\nprint('optimsche.peers' in sys.modules)"
+    assert run(code) == ("False", "")

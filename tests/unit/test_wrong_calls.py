@@ -3,6 +3,7 @@
 import functools
 import math
 import operator
+import types
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import optimsche as o
 from optimsche import Rate, Steps, lr_fn
 
 PLAN = o.cosine(start=3e-4, steps=9_000)
+
+OPTIMIZER = types.SimpleNamespace(param_groups=[])
 
 WRONG_CALLS = {
     # building
@@ -66,7 +69,7 @@ WRONG_CALLS = {
     "too many in a row": (
         lambda: functools.reduce(operator.rshift, [o.linear(steps=1)] * 150),
         ValueError,
-        "then: schedules can be nested 100 deep, .* write one table: piecewise_constant",
+        "then: schedules can be nested 100 deep, .* write sequence.*or one table: piecewise_constant",
     ),
     "a rate that overflows": (
         lambda: o.milestones(factor=1e200, at=(1, 2)),
@@ -130,6 +133,72 @@ WRONG_CALLS = {
     ),
     "PyTorch's name": (lambda: o.cosine(T_max=9), TypeError, r"has no parameter 'T_max'; here that is 'steps'"),
     "PyTorch's other name": (lambda: o.step_decay(gamma=0.1), TypeError, "'gamma'; here that is 'factor'"),
+    "another library's name for what is given": (
+        lambda: o.linear(start=0.1, stop=0, steps=10),
+        TypeError,
+        "no parameter 'stop'; here that is 'end'",
+    ),
+    "what is given already is not meant": (
+        lambda: o.linear(start=0.1, stepz=0, steps=10),
+        TypeError,
+        "no parameter 'stepz'; it takes start, end, steps",
+    ),
+    "a truth value of NumPy": (lambda: o.cosine(steps=np.bool_(True)), TypeError, r"steps must be a number.*bool\)\.$"),
+    "a part of the run by its other name": (
+        lambda: o.warmup_cosine(peak=0.1, warmup_ratio=0.1, total_steps=99),
+        TypeError,
+        r"here that is 'warmup_steps', in updates: warmup_steps=round\(0.1 \* total_steps\)",
+    ),
+    "PyTorch's part of the run": (
+        lambda: o.one_cycle(peak=0.1, pct_start=0.3, total_steps=99),
+        TypeError,
+        r"warmup_steps=round\(0.3 \* total_steps\)",
+    ),
+    "a part that has no name": (
+        lambda: o.wsd(peak=0.1, warmup_steps=1, stable_steps=20, decay_steps=3),
+        TypeError,
+        "the stable part is what the others leave of total_steps",
+    ),
+    "a formula's other counter": (
+        lambda: o.expression(text="0.95 ** epoch"),
+        ValueError,
+        "'epoch' has no place in a formula; the counter is called t;",
+    ),
+    # methods and functions that are no lr functions
+    "a method's parameter": (lambda: PLAN.warmup(warmup_steps=3), TypeError, r"warmup\(\) .*here that is 'steps'"),
+    "a method without it": (lambda: PLAN.warmup(), TypeError, r"warmup\(\) needs steps= \(a length, in updates"),
+    "a bound by its other name": (lambda: PLAN.clamp(min=0.1), TypeError, "'min'; here that is 'floor'"),
+    "growing cycles": (lambda: PLAN.repeat(T_mult=2), TypeError, "'T_mult'; here that is 'stretch'"),
+    "a title": (lambda: PLAN.plot(title="x"), TypeError, r"plot\(\) .*'title'; set it on the axes that this returns"),
+    "a file for the picture": (lambda: PLAN.plot("x.png"), TypeError, r"savefig\('curve.png'\) saves the picture"),
+    "several to draw": (lambda: o.plot(PLAN, PLAN), TypeError, r"Several schedules are one list, plot\(\[a, b\]\)"),
+    "a unit": (lambda: PLAN.plot(unit="epoch"), ValueError, "Did you mean 'epochs'"),
+    "many without a list": (
+        lambda: o.sequence(PLAN, PLAN),
+        TypeError,
+        r"one list of schedules, sequence\(\[",
+    ),
+    "more without a list": (lambda: o.sequence(PLAN, PLAN, PLAN), TypeError, r"one list: sequence\(\[a, b, c\]\)"),
+    "accumulation's other name": (
+        lambda: o.total_updates(3, 4, gradient_accumulation_steps=4),
+        TypeError,
+        "here that is 'accum_grad'",
+    ),
+    "a peer's optimizer": (
+        lambda: o.peers.torch.OneCycleLR(OPTIMIZER, max_lr=1.0),
+        TypeError,
+        r"takes no optimizer: leave it out, and give its rate as max_lr=",
+    ),
+    "a peer in text": (
+        lambda: o.parse("peers.torch.StepLR(step_size=3)"),
+        ValueError,
+        "other systems' schedules are built in Python; store the repr of it",
+    ),
+    "a name among the parameters": (
+        lambda: o.from_dict({"name": "cosine", "steps": 3}),
+        TypeError,
+        r"Write \{'cosine': \{'steps': 3\}\}",
+    ),
     # combining
     "a number for a schedule": (
         lambda: o.scale(0.5, PLAN),
@@ -139,7 +208,8 @@ WRONG_CALLS = {
     "after what never ends": (
         lambda: o.constant(value=3e-4) >> o.linear(steps=100),
         ValueError,
-        r"then: the first piece never ends; give it a length \(steps=\) or say where the second begins \(at=\)",
+        r"then: the first piece never ends; give it a length \(steps=, or @lr_fn\(length=...\) for a function of your "
+        r"own\) or say where the second begins \(at=\)",
     ),
     "fitting what never ends": (lambda: o.constant().over(9), ValueError, "over: the schedule never ends"),
     "repeating what never ends": (
