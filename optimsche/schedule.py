@@ -77,13 +77,17 @@ class Node:
     ``length`` and ``joints``. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("_for_blocks", "_for_numbers", "_joints", "_outcome", "lr_fn", "memo", "params", "play", "weight")
+    __slots__ = (
+        *("_for_blocks", "_for_numbers", "_joints", "_length", "_outcome"),
+        *("lr_fn", "memo", "params", "play", "weight"),
+    )
 
     def __init__(self, lr_fn: LrFn[...], params: dict[str, Any], play: Callable[[Any, Any], Any]) -> None:
         self.lr_fn = lr_fn
         self.params = params
         self.play = play
         self.memo: dict[Any, Any] = {}  # what a combinator computes from this node once
+        self._length: Any = None  # found once: a schedule that is a part twice would be asked twice at each level
         self._joints: tuple[Any, ...] | None = None
         parts = [part.weight if isinstance(part, Node) else len(part) for part in params.values() if _has_weight(part)]
         self.weight: int = 1 + sum(parts)  # how much there is to write out, about
@@ -165,11 +169,10 @@ class Node:
     @property
     def length(self) -> Any:
         """What the lr function's ``length=`` says, else the parameter ``steps``, else ``math.inf``."""
-        hook = self.lr_fn.length
-        if hook is not None:
-            return hook(**self.params)
-        steps = self.params.get("steps")
-        return math.inf if steps is None else steps
+        if self._length is None:
+            hook, steps = self.lr_fn.length, self.params.get("steps")
+            self._length = hook(**self.params) if hook is not None else math.inf if steps is None else steps
+        return self._length
 
     @property
     def joints(self) -> tuple[Any, ...]:
@@ -177,8 +180,21 @@ class Node:
         if self._joints is None:
             hook, length = self.lr_fn.joints, self.length
             endless = type(length) is float and length == math.inf
-            self._joints = tuple(hook(**self.params)) if hook is not None else () if endless else (length,)
+            joints = tuple(hook(**self.params)) if hook is not None else () if endless else (length,)
+            self._joints = _apart(joints, length)
         return self._joints
+
+
+def _apart(joints: tuple[Any, ...], length: Any) -> tuple[Any, ...]:
+    """Joints without those that are the next but for rounding, as are two sums of the same lengths; the end is last."""
+    if not joints or not all(ops.is_number(x) for x in (*joints, length)):
+        return joints
+    last = length if abs(joints[-1] - length) <= ops.slack(length) else joints[-1]
+    apart = [last]
+    for joint in reversed(joints[:-1]):
+        if joint < apart[-1] - ops.slack(apart[-1]):
+            apart.append(joint)
+    return tuple(reversed(apart))
 
 
 class _Flat:
@@ -242,13 +258,15 @@ class Schedule:
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_depth", "_lr_fn", "_node", "_play")
+    __slots__ = ("__weakref__", "_arguments", "_counts_epochs", "_depth", "_hash", "_lr_fn", "_node", "_play")
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
     _lr_fn: LrFn[...]
     _arguments: dict[str, Any]
+    _counts_epochs: bool
     _depth: int
+    _hash: int
     _node: Node
     _play: Callable[..., Any]
 
@@ -261,7 +279,8 @@ class Schedule:
     @classmethod
     def _of(cls, lr_fn: LrFn[...], arguments: dict[str, Any]) -> Schedule:
         self = object.__new__(cls)
-        depth = 1 + max((value._depth for value in arguments.values() if isinstance(value, Schedule)), default=0)
+        inner = [value for value in arguments.values() if isinstance(value, Schedule)]
+        depth = 1 + max((schedule._depth for schedule in inner), default=0)
         if depth > _DEEPEST:
             raise ValueError(
                 f"{lr_fn.name}: schedules can be nested {_DEEPEST} deep, and this would be one more. "
@@ -271,6 +290,9 @@ class Schedule:
         object.__setattr__(self, "_lr_fn", lr_fn)
         object.__setattr__(self, "_arguments", arguments)
         object.__setattr__(self, "_depth", depth)
+        # From the parts' own: a schedule that is a part twice is not walked through twice at each level.
+        object.__setattr__(self, "_counts_epochs", lr_fn.counts_epochs or any(part._counts_epochs for part in inner))
+        object.__setattr__(self, "_hash", hash((lr_fn.name, tuple(arguments.items()))))
         object.__setattr__(self, "_node", Node(lr_fn, bound, _bind(lr_fn, bound)))
         object.__setattr__(self, "_play", self._until_flat_code())
         return self
@@ -397,8 +419,7 @@ class Schedule:
     @property
     def counts_epochs(self) -> bool:
         """Whether a part of it is played by the epoch (:func:`~optimsche.by_epoch`) and not by the update."""
-        inner = (value for value in self._arguments.values() if isinstance(value, Schedule))
-        return self._lr_fn.counts_epochs or any(schedule.counts_epochs for schedule in inner)
+        return self._counts_epochs
 
     # -- a value among values -----------------------------------------------------------------------------------------
 
@@ -415,7 +436,7 @@ class Schedule:
         return self._lr_fn == other._lr_fn and self._arguments == other._arguments
 
     def __hash__(self) -> int:
-        return hash((self._lr_fn.name, tuple(self._arguments.items())))
+        return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self._lr_fn, self._arguments)

@@ -189,3 +189,10 @@ def test_operators_are_combinators():
     assert first / 4 == first / np.float64(4) == 0.25 * first == first.scale(0.25)
     assert first + second == first.add(second)
     assert first >> second + second == first.then(second.add(second))
+
+
+def test_a_schedule_that_is_a_part_twice_is_not_asked_twice_at_each_level():
+    plan = o.linear(steps=10)
+    for _ in range(60):
+        plan = plan * plan
+    assert (plan.length, plan.counts_epochs, len({plan})) == (10, False, 1)  # 2**60 questions would not end
