@@ -154,6 +154,38 @@ class TestStretch:
         assert s.stretch(k)(s.length * k) == s(s.length)
 
 
+HELD = o.constant(value=0.5)
+
+
+@pytest.mark.parametrize(
+    ("held", "until"),
+    [
+        (2 * HELD, 0),
+        (HELD.clamp(ceiling=1.0), 0),
+        (HELD.shift(1), 0),
+        (HELD.staircase(3), 0),
+        (HELD + HELD, 0),
+        (HELD.warmup(3), 3),
+        (HELD.warmup(30), 30),
+        (o.linear(steps=25) >> HELD, 25),
+        (o.exponential(factor=0.5, every=3).then(HELD, at=40), 40),
+        (o.milestones(at=(5, 20)), 20),
+        (o.exponential(factor=0.5, every=3), math.inf),
+        (HELD * o.exponential(factor=0.5, every=3), math.inf),
+        (HELD + o.exponential(factor=0.5, every=3), math.inf),
+        (HELD.jitter(0.1), math.inf),
+        (HELD.repeat(every=3), math.inf),
+    ],
+    ids=repr,
+)
+def test_a_product_or_sum_has_an_end_unless_a_part_goes_on_changing(held, until):
+    falling = o.linear(steps=10)
+    for both in (held * falling, falling * held, held + falling, falling + held):
+        assert both.length == max(until, 10)
+        assert both.length == math.inf or (both.joints[-1] == both.length and both(10 * both.length) == both(1e9))
+    assert (held * HELD).length == math.inf
+
+
 tenths = st.integers(1, 30).map(lambda n: n / 10)
 
 
