@@ -184,11 +184,13 @@ def _admit_one_of(options: tuple[Any, ...], value: Any, meaning: Meaning) -> Any
         try:
             return _admit(option, value, meaning)
         except _Refused as refused:
-            if not refused.wrong_kind:
-                raise
             refusals.append(refused)
+    right_kind = [refused for refused in refusals if not refused.wrong_kind]
+    if len(right_kind) == 1:  # what this one says is what the value lacks
+        raise right_kind[0]
+    refusals = right_kind or refusals
     about = next((refused.meaning for refused in refusals if refused.meaning.text), meaning)
-    raise _Refused(" or ".join(refused.allowed for refused in refusals), about, wrong_kind=True)
+    raise _Refused(" or ".join(dict.fromkeys(refused.allowed for refused in refusals)), about, wrong_kind=not right_kind)
 
 
 def _admit_tuple(items: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
@@ -215,7 +217,12 @@ def _admit_anything(value: Any, meaning: Meaning) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is."""
+    """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is.
+
+    Text that is more than text, such as a member of an enumeration or NumPy's, is the text: it is printed and read back.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
     if ops.is_numpy_scalar(value):
         return value.item()
     if ops.is_numpy(value) and getattr(value, "ndim", 0) == 1:

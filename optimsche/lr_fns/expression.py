@@ -29,8 +29,8 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
 
     .. math:: \eta(t) = \text{the text's value}
 
-    with :math:`t` real step. The text is arithmetic in ``t``: numbers, ``+ - * / // % **``, comparisons, ``and``,
-    ``or``, ``not``, ``a if condition else b``, and the functions and constants of :mod:`math` that formulas use
+    with :math:`t` real step. The text is arithmetic in ``t``: numbers, ``+ - * / // % **``, comparisons and
+    ``and``, ``or``, ``not`` of them, ``a if condition else b``, and the functions and constants of :mod:`math` that formulas use
     (``min max abs float int floor ceil round sqrt exp log cos sin tanh pi e``, with or without ``math.``). It may also
     be a whole lambda of one argument. Nothing else is understood, so text from a file can do no harm. A function of
     your own under :func:`~optimsche.lr_fn` reads better where you can write one.
@@ -92,8 +92,8 @@ def _read(text: str) -> ast.expr:
     return _admitted(tree, variable, depth=0)
 
 
-def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
-    """The node in the one form that is compiled; refused unless it is on the list."""
+def _admitted(node: ast.expr, variable: str, depth: int, *, asked: bool = False) -> ast.expr:
+    """The node in the one form that is compiled; refused unless it is on the list. Of one ``asked``, only its truth."""
     if depth > _DEEPEST:
         raise ValueError(f"the formula is nested more than {_DEEPEST} deep")
     inner = functools.partial(_admitted, variable=variable, depth=depth + 1)
@@ -105,17 +105,23 @@ def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
         case ast.Name(id=name) if name == variable:
             return ast.Name("t", ast.Load())
         case ast.UnaryOp(op=ast.Not() as sign, operand=operand):
-            return ast.UnaryOp(sign, _truth(inner(operand)))
+            return ast.UnaryOp(sign, _truth(inner(operand, asked=True)))
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
             return ast.UnaryOp(sign, inner(operand))
         case ast.BinOp(left=left, op=sign, right=right) if isinstance(sign, _OPERATORS):
             return ast.BinOp(inner(left), sign, inner(right))
         case ast.BoolOp(op=sign, values=values):
-            return ast.BoolOp(sign, [_truth(inner(value)) for value in values])
+            parts = [inner(value, asked=asked) for value in values]
+            if not asked and not all(map(_is_truth, parts)):
+                raise ValueError(
+                    f"{ast.unparse(node)!r:.60} takes one of two numbers by 'and' and 'or', which join conditions here; "
+                    "write: a if condition else b"
+                )
+            return ast.BoolOp(sign, [_truth(part) for part in parts])
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if isinstance(sign, _COMPARISONS):
             return ast.Compare(inner(left), [sign], [inner(right)])
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return ast.IfExp(_truth(inner(test)), inner(body), inner(orelse))
+            return ast.IfExp(_truth(inner(test, asked=True)), inner(body), inner(orelse))
         case ast.Call(func=ast.Name() | ast.Attribute() as function, args=args, keywords=[]) if args:
             return ast.Call(
                 ast.Name(_function(function, len(args)), ast.Load()), [inner(argument) for argument in args], []

@@ -37,6 +37,9 @@ MEANT = {
     ),
     "0.1 if t - 5 else 0.2": lambda t: 0.1 if t - 5 else 0.2,
     "0.5 if t % 2 and t else float(t) / 7": lambda t: 0.5 if t % 2 and t else t / 7,
+    "0.5 if not (t % 2 and t) or (t and 3) and t > 5 else 1 / (t + 1)": lambda t: (
+        0.5 if not (t % 2 and t) or ((t and 3) and t > 5) else 1 / (t + 1)
+    ),
     "(t > 7) ** (t > 5) - (t > 9)": lambda t: (t > 7) ** (t > 5) - (t > 9),
     "0.1 if t <= 0 else 1 / t": lambda t: 0.1 if t <= 0 else 1 / t,
 }
@@ -105,6 +108,9 @@ def test_the_same_formula_is_equal_however_it_was_typed():
                 "lambda a, *, b: a",
             )
         ),
+        ("lambda s: s > 10 and 0.5 or 0.1", "write: a if condition else b"),
+        ("t < 3 or 5", "'t < 3 or 5' takes one of two numbers by 'and' and 'or'.*; write: a if condition else b"),
+        ("(0.1 and t > 1) + 2", "write: a if condition else b"),
         ("pow(t)", "pow takes 2, got 1 arguments"),
         ("pow(t, 2, 3)", "pow takes 2, got 3 arguments"),
         ("abs(t, 2)", "abs takes 1, got 2 arguments"),
