@@ -190,7 +190,9 @@ def _admit_one_of(options: tuple[Any, ...], value: Any, meaning: Meaning) -> Any
         raise right_kind[0]
     refusals = right_kind or refusals
     about = next((refused.meaning for refused in refusals if refused.meaning.text), meaning)
-    raise _Refused(" or ".join(dict.fromkeys(refused.allowed for refused in refusals)), about, wrong_kind=not right_kind)
+    raise _Refused(
+        " or ".join(dict.fromkeys(refused.allowed for refused in refusals)), about, wrong_kind=not right_kind
+    )
 
 
 def _admit_tuple(items: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
@@ -219,7 +221,7 @@ def _admit_anything(value: Any, meaning: Meaning) -> Any:
 def _plain(value: Any) -> Any:
     """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is.
 
-    Text that is more than text, such as a member of an enumeration or NumPy's, is the text: it is printed and read back.
+    Text that is more than text, such as a member of an enumeration or NumPy's, is the text: it prints as such.
     """
     if isinstance(value, str):
         return str.__str__(value)

@@ -11,6 +11,7 @@ import functools
 import inspect
 import itertools
 import math
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
@@ -302,7 +303,8 @@ class Schedule:
         node, calls = self._node, itertools.count(1)
 
         def play(real_step: Any, epoch: Any = _FIRST_EPOCH) -> float:
-            if next(calls) == _CALLS_BEFORE_FLAT_CODE:
+            # Where torch.compile follows the call there is nothing to count, and a count would be a guard that fails.
+            if not _is_compiled_by_torch() and next(calls) == _CALLS_BEFORE_FLAT_CODE:
                 object.__setattr__(self, "_play", node.for_numbers())
             return node.value(float(real_step), epoch)
 
@@ -625,6 +627,12 @@ class Schedule:
 
 def _is_real_number(value: Any) -> bool:
     return isinstance(value, int | float) or ops.is_numpy_scalar(value)
+
+
+def _is_compiled_by_torch() -> bool:
+    """Whether ``torch.compile`` follows this call, asked without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.compiler.is_compiling()
 
 
 def _as_bound(value: Any, annotation: Any) -> Any:

@@ -11,7 +11,6 @@ from optimsche.combinators import facts
 from optimsche.domains import Factor, Rate
 from optimsche.schedule import Schedule, lr_fn
 
-
 # Shapes that change at their joints alone, and combinators that hold still when their parts do.
 _CHANGE_AT_JOINTS = ("constant", "milestones", "piecewise_constant")
 _STILL_WITH_THEIR_PARTS = ("then", "warmup", "scale", "add", "clamp", "shift", "stretch", "staircase")

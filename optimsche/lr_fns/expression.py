@@ -18,9 +18,11 @@ Formula = Annotated[str, Meaning("a formula in t, the real step")]
 
 def _normalised(text: str) -> dict[str, Any]:
     try:
-        return {"text": ast.unparse(_read(text))}
+        normal = ast.unparse(_read(text))
     except RecursionError:
         raise ValueError("the text is nested too deeply to be a formula") from None
+    _compiled[normal]  # now, because torch.compile can follow the functions but not Python's parser
+    return {"text": normal}
 
 
 @lr_fn(resolve=_normalised)
@@ -30,10 +32,10 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     .. math:: \eta(t) = \text{the text's value}
 
     with :math:`t` real step. The text is arithmetic in ``t``: numbers, ``+ - * / // % **``, comparisons and
-    ``and``, ``or``, ``not`` of them, ``a if condition else b``, and the functions and constants of :mod:`math` that formulas use
-    (``min max abs float int floor ceil round sqrt exp log cos sin tanh pi e``, with or without ``math.``). It may also
-    be a whole lambda of one argument. Nothing else is understood, so text from a file can do no harm. A function of
-    your own under :func:`~optimsche.lr_fn` reads better where you can write one.
+    ``and``, ``or``, ``not`` of them, ``a if condition else b``, and the functions and constants of :mod:`math` that
+    formulas use (``min max abs float int floor ceil round sqrt exp log cos sin tanh pi e``, with or without
+    ``math.``). It may also be a whole lambda of one argument. Nothing else is understood, so text from a file can do no
+    harm. A function of your own under :func:`~optimsche.lr_fn` reads better where you can write one.
 
     Args:
         text: the formula.
@@ -51,7 +53,7 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     >>> [expression(text="lambda step: 0.1 * 0.5 ** (step // 10)")(t) for t in (0, 10, 20)]
     [0.1, 0.05, 0.025]
     """
-    for_numbers, for_arrays = _compiled(text)
+    for_numbers, for_arrays = _compiled[text]
     if not ops.is_number(real_step):
         return ops.silently(for_arrays, real_step)
     try:
@@ -114,7 +116,7 @@ def _admitted(node: ast.expr, variable: str, depth: int, *, asked: bool = False)
             parts = [inner(value, asked=asked) for value in values]
             if not asked and not all(map(_is_truth, parts)):
                 raise ValueError(
-                    f"{ast.unparse(node)!r:.60} takes one of two numbers by 'and' and 'or', which join conditions here; "
+                    f"{ast.unparse(node)!r:.60} takes one of two numbers by 'and' and 'or', which join conditions; "
                     "write: a if condition else b"
                 )
             return ast.BoolOp(sign, [_truth(part) for part in parts])
@@ -169,11 +171,20 @@ def _function(node: ast.expr, given: int) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(text: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    tree = _RealNumbers().visit(_read(text))
-    for_numbers = _function_of_t(tree, _FOR_NUMBERS)
-    return for_numbers, _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
+class _Compiled(dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]):
+    """The functions of each text, for numbers and for arrays, made when they are first asked for."""
+
+    def __missing__(self, text: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        tree = _RealNumbers().visit(_read(text))
+        for_numbers = _function_of_t(tree, _FOR_NUMBERS)
+        self[text] = made = for_numbers, _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
+        return made
+
+
+_MOST_KEPT = 1_000
+_compiled = _Compiled()
 
 
 def _function_of_t(tree: ast.expr, functions: dict[str, Any]) -> Callable[[Any], Any]:

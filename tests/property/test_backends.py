@@ -106,6 +106,19 @@ def test_a_compiled_training_step_takes_a_python_step_number():
         assert compiled(n)[0].item() == pytest.approx(PLAN(n), rel=1e-14)
 
 
+def test_a_compiled_training_step_is_not_compiled_anew_for_each_call_of_a_plan_that_is_new():
+    plan = o.constant(value=0.5)
+    compiled = torch.compile(lambda x, n: x * plan(n), fullgraph=True, backend="eager")
+    with torch._dynamo.config.patch(recompile_limit=3):
+        assert [compiled(torch.ones(1), n).item() for n in range(1, 60)] == [0.5] * 59
+
+
+def test_a_formula_as_text_is_compiled_in_one_graph():
+    plan = o.expression(text="0.2 * t if t < 2 else 0.1")
+    compiled = torch.compile(lambda t: plan(t), fullgraph=True, backend="eager")
+    assert compiled(torch.arange(4)).tolist() == [plan(t) for t in range(4)]
+
+
 def test_gradients_with_respect_to_the_step():
     slope = (PLAN(5_001.0) - PLAN(4_999.0)) / 2
     assert float(jax.grad(PLAN)(5_000.0)) == pytest.approx(slope, rel=1e-6)

@@ -345,3 +345,8 @@ def test_threads_that_play_one_schedule_at_once_all_get_flat_code():
         assert plan._node.outcome() is not None
         assert plan._node.for_blocks() is not None
         assert plan._play.__code__.co_filename == "<schedule>"
+
+
+def test_whole_numbers_past_what_a_float_holds_are_inf_in_flat_code_too():
+    plan = o.step_decay(factor=0.5, every=1e-9)
+    assert [plan(1e300) for _ in range(40)] == [0.0] * 40

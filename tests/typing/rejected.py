@@ -1,6 +1,6 @@
 """What type checkers must reject: every marked line is an error, and no other. Checked, never run."""
 
-from optimsche import Rate, Schedule, Steps, constant, cosine, lr_fn, milestones, parse, then, warmup, warmup_cosine
+from optimsche import Rate, Schedule, Steps, cosine, lr_fn, milestones, parse, then, warmup, warmup_cosine
 from optimsche.testing import check_laws, schedules
 
 
