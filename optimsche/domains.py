@@ -11,6 +11,7 @@ their own ``Annotated`` types.
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import math
@@ -18,6 +19,7 @@ import operator
 import sys
 import types
 import typing
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
@@ -448,6 +450,24 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def syntax_tree(text: str) -> ast.expr:
+    """Python's tree of an expression, over several lines and with comments if need be; its first line counts as line 2.
+
+    Raises:
+        SyntaxError: the text is no expression.
+        ValueError, RecursionError, MemoryError: Python's parser gave up.
+    """
+    with warnings.catch_warnings():
+        # "9in" makes Python's parser warn the reader of a program; the answer here is an error, or none.
+        warnings.simplefilter("ignore")
+        # In brackets of both kinds, since none in the text closes both: "a) * (b" is no expression.
+        tree = ast.parse(f"(\n{text}\n)", mode="eval").body
+        alone = ast.parse(f"[\n{text}\n]", mode="eval").body
+    if isinstance(alone, ast.List) and not alone.elts:
+        raise SyntaxError("there is nothing in it")
+    return tree
 
 
 def is_numeric_text(text: str) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 import math
-import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from optimsche import ops
-from optimsche.domains import Meaning, did_you_mean
+from optimsche.domains import Meaning, did_you_mean, syntax_tree
 from optimsche.schedule import lr_fn
 
 Formula = Annotated[str, Meaning("a formula in t, the real step")]
@@ -80,9 +79,7 @@ def _read(text: str) -> ast.expr:
     if len(text) > _LONGEST:
         raise ValueError(f"the text has {len(text)} characters; at most {_LONGEST} are read")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's parser would warn as if the text were a program
-            tree = ast.parse(f"(\n{text}\n)", mode="eval").body
+        tree = syntax_tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text!r:.80} is not a formula: {getattr(error, 'msg', '') or 'nested too deeply'}") from None
     variable = "t"
