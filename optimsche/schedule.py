@@ -13,7 +13,7 @@ import itertools
 import math
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from optimsche import domains, ops, symbols
@@ -151,9 +151,7 @@ class Node:
         try:
             return value if type(value) is float else float(value)
         except (TypeError, ValueError):
-            raise TypeError(
-                f"an lr function returns a number; {self.lr_fn.name} returned {value!r} for real_step={real_step}"
-            ) from None
+            raise ops.no_number(self.lr_fn.name, value, real_step) from None
 
     def for_blocks(self) -> Blocks | None:
         """The formula as flat code for blocks of a NumPy array, or None; made once."""
@@ -342,10 +340,10 @@ class Schedule:
             from optimsche import arrays
 
             return arrays.evaluate(self._node, real_step, epoch)
-        real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
-        if type(real_step) is float and type(epoch) is float:
-            return self._play(real_step, epoch)
-        return ops.spread(self._node.play(real_step, epoch), real_step, epoch)
+        steps, epochs = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
+        if type(steps) is float and type(epochs) is float:
+            return self._play(steps, epochs)
+        return ops.like_clocks(self._node.play(ops.copied(steps), ops.copied(epochs)), steps, epochs)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
@@ -371,18 +369,35 @@ class Schedule:
         array([[0.1 , 0.2 ],
                [0.05, 0.1 ]])
         """
+        node, given = self._with_params(params), list(_arrays_in(params))
+        if not given and (ops.is_array(real_step) or ops.is_array(epoch)):
+            from optimsche import arrays
+
+            return arrays.whole(node, real_step, epoch)
         real_step, epoch = ops.clock(real_step, "real_step"), ops.clock(epoch, "epoch")
-        return ops.spread(self._with_params(params)(real_step, epoch), real_step, epoch)
+        if not given and type(real_step) is float and type(epoch) is float:
+            return node.value(real_step, epoch)
+        for array in given:
+            # NumPy's own arithmetic takes no traced values and no tensors.
+            real_step, epoch = ops.in_library_of(array, real_step), ops.in_library_of(array, epoch)
+        value = node(ops.copied(real_step), ops.copied(epoch))
+        return ops.spread(value, real_step, epoch) if given else ops.like_clocks(value, real_step, epoch)
 
     def _with_params(self, given: Mapping[str, Any]) -> Node:
         lr_fn, own = self._lr_fn, self._node.params
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                f"apply takes a dictionary of parameters of {lr_fn.name}, {{}} for no change, got {ops.shown(given)}"
+            )
         for name in given:
             if name not in own:
                 hint = domains.did_you_mean(name, own)
                 raise TypeError(f"apply: {lr_fn.name} has no parameter {name!r}{hint}")
-        params = own | {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        params = dict(own)
         for name, value in self._arguments.items():
-            if isinstance(value, Schedule) and name in given:
+            if name in given and not isinstance(value, Schedule):
+                params[name] = _parameter(f"apply: {lr_fn.name}", name, lr_fn.annotations[name], given[name])
+            elif name in given:
                 if not isinstance(given[name], Mapping):
                     raise TypeError(
                         f"apply: {lr_fn.name}'s {name} takes a dictionary of the parameters of {value.lr_fn.name}, "
@@ -627,6 +642,30 @@ class Schedule:
 
 def _is_real_number(value: Any) -> bool:
     return isinstance(value, int | float) or ops.is_numpy_scalar(value)
+
+
+def _parameter(call: str, name: str, annotation: Any, value: Any) -> Any:
+    """A parameter of ``apply`` as a formula sees it: its kind is checked, its range is not."""
+    if isinstance(value, tuple | list):
+        return tuple(_parameter(call, name, annotation, element) for element in value)
+    if _is_array(value):
+        return ops.real_numbers(value) if domains.is_real(annotation) else value
+    if not isinstance(value, int | float) and not (isinstance(value, str) and domains.takes_text(annotation)):
+        value = domains.admit(call, name, annotation, value)
+    return _as_bound(value, annotation)
+
+
+def _arrays_in(params: Any) -> Iterator[Any]:
+    """The arrays, tensors and traced values among parameters, those of inner schedules and in tuples included."""
+    if isinstance(params, Mapping | tuple | list):
+        for value in params.values() if isinstance(params, Mapping) else params:
+            yield from _arrays_in(value)
+    elif _is_array(params):
+        yield params
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "dtype") and not ops.is_numpy_scalar(value)
 
 
 def _is_compiled_by_torch() -> bool:
