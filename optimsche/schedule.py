@@ -729,8 +729,12 @@ class LrFn(Generic[P]):
                 resolved = self.resolve(**arguments)
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from None
+            _check_resolved(self, resolved)
             arguments |= {name: self._admitted(name, value) for name, value in resolved.items()}
-        return Schedule._of(self, arguments)
+        made = Schedule._of(self, arguments)
+        if not self.is_built_in:
+            _check_facts(made._node)
+        return made
 
     def _admitted(self, name: str, value: Any) -> Any:
         return domains.admit(self.name, name, self.annotations[name], value)
@@ -748,6 +752,36 @@ class LrFn(Generic[P]):
         return _of_formula, (self.formula,)
 
 
+def _check_resolved(lr_fn: LrFn[...], resolved: Any) -> None:
+    where = f"@lr_fn: resolve= of {lr_fn.name} must return a dictionary of parameters to replace, {{}} for none"
+    if not isinstance(resolved, Mapping):
+        raise TypeError(f"{where}; it returned {ops.shown(resolved)}")
+    for name in resolved:
+        if name not in lr_fn.annotations:
+            raise TypeError(f"{where}; {name!r} is none of them{domains.did_you_mean(name, lr_fn.annotations)}")
+
+
+def _check_facts(node: Node) -> None:
+    """Refuse a length or joints that are none, where somebody's own function says what they are."""
+    lr_fn, params = node.lr_fn, node.params
+    if lr_fn.length is not None:
+        length = lr_fn.length(**params)
+        where = f"@lr_fn: length= of {lr_fn.name} must return a number of updates >= 0, or math.inf for no end"
+        if not _is_real_number(length) or isinstance(length, bool):
+            raise TypeError(f"{where}; it returned {ops.shown(length)}")
+        if not length >= 0:
+            raise ValueError(f"{where}; it returned {ops.shown(length)}")
+    if lr_fn.joints is not None:
+        joints = lr_fn.joints(**params)
+        where = f"@lr_fn: joints= of {lr_fn.name} must return increasing numbers of updates > 0"
+        try:
+            numbers = [0.0, *map(float, joints)]
+        except (TypeError, ValueError):
+            raise TypeError(f"{where}; it returned {ops.shown(joints)}") from None
+        if not all(left < right < math.inf for left, right in itertools.pairwise(numbers)):
+            raise ValueError(f"{where}; it returned {ops.shown(joints)}")
+
+
 def _make_portable(lr_fn: LrFn[...]) -> None:
     """Let pickle find the formula, whose name is taken by the lr function: as the attribute that it is.
 
@@ -756,9 +790,7 @@ def _make_portable(lr_fn: LrFn[...]) -> None:
     formula: Any = lr_fn.formula
     if isinstance(formula, types.FunctionType) and "lr_fn_options" not in formula.__dict__:
         formula.__qualname__ += ".formula"
-        formula.__dict__["lr_fn_options"] = {
-            name: getattr(lr_fn, name) for name in ("length", "joints", "resolve", "counts_epochs")
-        }
+        formula.__dict__["lr_fn_options"] = {name: getattr(lr_fn, name) for name in _OPTIONS}
 
 
 def _of_formula(formula: Callable[..., Any]) -> LrFn[...]:
@@ -809,12 +841,30 @@ def lr_fn(formula: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     >>> sawtooth(peak=0.1, every=100)(50)
     0.05
     """
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            hint = domains.did_you_mean(name, _OPTIONS) or f"; it takes {', '.join(_OPTIONS)}"
+            raise TypeError(f"@lr_fn has no option {name!r}{hint}")
+        if name != "counts_epochs" and value is not None and not callable(value):
+            raise TypeError(f"@lr_fn: {name}= must be a function of the parameters, got {ops.shown(value)}")
     if formula is None:
         return functools.partial(_make, **options)
     return _make(formula)
 
 
+_OPTIONS = ("length", "joints", "resolve", "counts_epochs")
+
+
 def _make(formula: Callable[..., Any], **options: Any) -> LrFn[...]:
+    try:
+        is_function = callable(formula) and bool(formula.__name__) and bool(inspect.signature(formula))
+    except (AttributeError, TypeError, ValueError):  # an object, a partial, a function that is written in C
+        is_function = False
+    if not is_function:
+        raise TypeError(
+            f"@lr_fn takes a function with a name and a signature, got {ops.shown(formula)}; "
+            "write def f(real_step, epoch, *, ...): return ..., and call in it what there is"
+        )
     made: LrFn[...] = LrFn(formula, **options)
     register(made.name, made)
     return made
