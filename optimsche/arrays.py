@@ -8,6 +8,7 @@ element.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -34,19 +35,29 @@ def evaluate(formula: Any, real_step: Any, epoch: Any) -> Any:
 
     steps_differ = backends.is_numpy(real_step) and real_step.dtype.kind in "iuf"
     if not steps_differ or np.ndim(epoch) > 0 or real_step.size <= _FEW:
-        steps, epochs = (
-            # A copy: a formula that works in place must not alter what it was given.
-            clock.copy() if backends.is_array(clock) else clock
-            for clock in (backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch"))
-        )
-        arrays = [clock for clock in (steps, epochs) if backends.is_numpy(clock)]
-        return _whole(formula, steps, epochs).astype(np.result_type(*arrays), copy=False)
+        return whole(formula, real_step, epoch)
     epoch = backends.clock(epoch, "epoch")
-    flat = real_step.ravel()
+    flat, dtype = _wide_enough(real_step.ravel()), real_step.dtype if real_step.dtype.kind == "f" else np.dtype(float)
     curve = np.empty(flat.size, dtype=flat.dtype if flat.dtype.kind == "f" else float)
     if not _fill(curve, formula, flat, epoch):
         backends.clock(real_step, "real_step")  # raises, with the range of all of them
-    return curve.reshape(real_step.shape)
+    return curve.reshape(real_step.shape).astype(dtype, copy=False)
+
+
+def whole(formula: Any, real_step: Any, epoch: Any) -> Any:
+    """The same in one pass through the formula, without flat code."""
+    import numpy as np
+
+    steps, epochs = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
+    dtype = np.result_type(*(clock for clock in (steps, epochs) if backends.is_numpy(clock)))
+    # A copy: a formula that works in its own place must not alter what it was given.
+    steps, epochs = (_wide_enough(clock).copy() if backends.is_array(clock) else clock for clock in (steps, epochs))
+    return _whole(formula, steps, epochs).astype(dtype, copy=False)
+
+
+def _wide_enough(clock: Any) -> Any:
+    """An array that is no narrower than float32: in float16, 65,520 is infinite, and a plan is longer than that."""
+    return clock.astype("float32") if clock.dtype == "float16" else clock
 
 
 def _fill(curve: Any, formula: Any, real_step: Any, epoch: Any) -> bool:
@@ -86,6 +97,15 @@ def _by_element(formula: Callable[[Any, Any], Any], real_step: Any, epoch: Any) 
     import numpy as np
 
     steps, epochs = np.broadcast_arrays(real_step, epoch)
-    value = getattr(formula, "value", formula)  # a node says whose formula returned no number
-    values = [float(value(t, e)) for t, e in zip(steps.ravel().tolist(), epochs.ravel().tolist(), strict=True)]
+    value = getattr(formula, "value", None) or functools.partial(_value, formula)
+    values = [value(t, e) for t, e in zip(steps.ravel().tolist(), epochs.ravel().tolist(), strict=True)]
     return np.array(values, dtype=float).reshape(steps.shape)
+
+
+def _value(formula: Callable[[Any, Any], Any], real_step: float, epoch: float) -> float:
+    """As :meth:`Node.value`, for a formula that is called from flat code."""
+    value = formula(real_step, epoch)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise backends.no_number(getattr(formula, "__name__", repr(formula)), value, real_step) from None

@@ -7,6 +7,7 @@ of its arrays arrives, so nothing here imports PyTorch or JAX before that.
 
 from __future__ import annotations
 
+import functools
 import reprlib
 from collections.abc import Callable
 from typing import Any
@@ -89,7 +90,35 @@ def spread(value: Any, real_step: Any, epoch: Any) -> Any:
         if not is_number(clock_) and (getattr(value, "shape", None) != clock_.shape or value.dtype != clock_.dtype):
             # Multiplied by ones and not copied, so that gradients pass and the wider type wins.
             value = value * namespace_of(clock_).ones_like(clock_)
+    if not is_number(value) and namespace_of(value).is_complex(value):
+        raise TypeError(f"an lr function returns real numbers, got an array of {value.dtype}")
     return float(value) if type(value) is int else value
+
+
+def like_clocks(value: Any, real_step: Any, epoch: Any) -> Any:
+    """``value`` in the shape and the type of its clocks, of which at least one is an array."""
+    clocks = [clock_ for clock_ in (real_step, epoch) if not is_number(clock_)]
+    return namespace_of(*clocks).cast(spread(value, real_step, epoch), *clocks)
+
+
+def copied(clock_: Any) -> Any:
+    """A clock of its own for a formula, which may work in place; arrays of JAX cannot be changed."""
+    return clock_ if is_number(clock_) else namespace_of(clock_).copied(clock_)
+
+
+def in_library_of(array: Any, clock_: Any) -> Any:
+    """A NumPy clock as an array of the library of another array; any other clock as it is."""
+    return namespace_of(array).taken(clock_, array) if is_array(clock_) else clock_
+
+
+def real_numbers(array: Any) -> Any:
+    """An array of whole numbers in the widest type of its library, so that arithmetic is not done in a narrower one."""
+    return namespace_of(array).wide(array) if namespace_of(array).is_whole(array) else array
+
+
+def no_number(name: str, value: Any, real_step: float) -> TypeError:
+    """The error of a formula that returned something else than a number."""
+    return TypeError(f"an lr function returns a number; {name} returned {value!r} for real_step={real_step}")
 
 
 def silently(function: Callable[[Any], Any], array: Any) -> Any:
@@ -200,11 +229,27 @@ class _ArrayModule:
     def real_like(self, value: Any, clock: Any) -> Any:
         return value.astype(clock.dtype)
 
+    def is_complex(self, value: Any) -> bool:
+        return bool(self._module.iscomplexobj(value))
+
+    def is_whole(self, value: Any) -> bool:
+        xp = self._module
+        return bool(xp.issubdtype(value.dtype, xp.integer)) and value.dtype.kind != "m"  # a duration is no number
+
+    def cast(self, value: Any, *clocks: Any) -> Any:
+        return value.astype(self._module.result_type(*clocks))
+
+    def copied(self, clock: Any) -> Any:
+        return clock.copy() if self._is_numpy else clock
+
+    def taken(self, clock: Any, like: Any) -> Any:
+        return self._module.asarray(clock)
+
     def clock(self, value: Any, name: str) -> Any:
         xp = self._module
         if xp.issubdtype(value.dtype, xp.floating):
             floats = value
-        elif xp.issubdtype(value.dtype, xp.integer):
+        elif self.is_whole(value):
             floats = value.astype(float)
         else:
             raise TypeError(f"{name} must hold whole or real numbers, got an array of {value.dtype}")
@@ -275,6 +320,23 @@ class _Torch:
 
     def real_like(self, value: Any, clock: Any) -> Any:
         return value.to(clock.dtype)
+
+    def is_complex(self, value: Any) -> bool:
+        return bool(value.is_complex())
+
+    def is_whole(self, value: Any) -> bool:
+        return not (value.is_floating_point() or value.is_complex() or value.dtype is self._torch.bool)
+
+    def cast(self, value: Any, *clocks: Any) -> Any:
+        return value.to(functools.reduce(self._torch.promote_types, [clock.dtype for clock in clocks]))
+
+    def copied(self, clock: Any) -> Any:
+        return clock.clone()
+
+    def taken(self, clock: Any, like: Any) -> Any:
+        tensor = self._torch.as_tensor(clock)
+        dtype = self._widest(like) if tensor.dtype is self._torch.float64 else tensor.dtype
+        return tensor.to(device=like.device, dtype=dtype)
 
     def clock(self, value: Any, name: str) -> Any:
         if value.dtype is self._torch.bool or value.is_complex():

@@ -61,7 +61,7 @@ class _NumberWriter:
 
     def __init__(self, outcome: Outcome) -> None:
         self.names: dict[str, Any] = {name: getattr(math, name) for name in _ELEMENTARY}
-        self.names |= {"floor": _floor, "round": lambda x: float(round(x)), "inf": math.inf, "nan": math.nan}
+        self.names |= {"floor": _floor, "round": _round, "inf": math.inf, "nan": math.nan}
         self.uses = Counter(_uses(outcome, set()))
 
     def lines(self, outcome: Outcome, known: dict[Symbol, str]) -> Iterator[str]:
@@ -135,6 +135,10 @@ def _called(symbol: Symbol) -> tuple[Any, tuple[Any, ...]]:
 
 def _floor(x: float) -> float:
     return float(math.floor(x)) if abs(x) < math.inf else x
+
+
+def _round(x: float) -> float:
+    return float(round(x)) if abs(x) < math.inf else x
 
 
 # ---------------------------------------------------------------------------------------------------------------------

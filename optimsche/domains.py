@@ -11,6 +11,7 @@ their own ``Annotated`` types.
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import math
@@ -18,6 +19,7 @@ import operator
 import sys
 import types
 import typing
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
@@ -187,11 +189,15 @@ def _admit_one_of(options: tuple[Any, ...], value: Any, meaning: Meaning) -> Any
         try:
             return _admit(option, value, meaning)
         except _Refused as refused:
-            if not refused.wrong_kind:
-                raise
             refusals.append(refused)
+    right_kind = [refused for refused in refusals if not refused.wrong_kind]
+    if len(right_kind) == 1:  # what this one says is what the value lacks
+        raise right_kind[0]
+    refusals = right_kind or refusals
     about = next((refused.meaning for refused in refusals if refused.meaning.text), meaning)
-    raise _Refused(" or ".join(refused.allowed for refused in refusals), about, wrong_kind=True)
+    raise _Refused(
+        " or ".join(dict.fromkeys(refused.allowed for refused in refusals)), about, wrong_kind=not right_kind
+    )
 
 
 def _admit_tuple(items: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
@@ -218,7 +224,12 @@ def _admit_anything(value: Any, meaning: Meaning) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is."""
+    """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is.
+
+    Text that is more than text, such as a member of an enumeration or NumPy's, is the text: it prints as such.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
     if backends.is_numpy_scalar(value):
         return value.item()
     if backends.is_numpy(value) and getattr(value, "ndim", 0) == 1:
@@ -534,6 +545,24 @@ def closest(name: object, known: Iterable[str]) -> str | None:
     import difflib  # for errors alone
 
     return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)
+
+
+def syntax_tree(text: str) -> ast.expr:
+    """Python's tree of an expression, over several lines and with comments if need be; its first line counts as line 2.
+
+    Raises:
+        SyntaxError: the text is no expression.
+        ValueError, RecursionError, MemoryError: Python's parser gave up.
+    """
+    with warnings.catch_warnings():
+        # "9in" makes Python's parser warn the reader of a program; the answer here is an error, or none.
+        warnings.simplefilter("ignore")
+        # In brackets of both kinds, since none in the text closes both: "a) * (b" is no expression.
+        tree = ast.parse(f"(\n{text}\n)", mode="eval").body
+        alone = ast.parse(f"[\n{text}\n]", mode="eval").body
+    if isinstance(alone, ast.List) and not alone.elts:
+        raise SyntaxError("there is nothing in it")
+    return tree
 
 
 def is_numeric_text(text: str) -> bool:

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Generic, Literal, ParamSpec, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
-from optimsche import domains
+from optimsche import backends, domains
 from optimsche.domains import Count, Factor, Meaning
 
 __all__ = ["greedy", "plateau"]
@@ -70,6 +70,11 @@ class FactorOfHistory(Generic[P]):
     def _metric(self, place: int, value: Any) -> float:
         try:
             return float(value)
+        except OverflowError:
+            raise ValueError(
+                f"{self._name}: history must hold metrics that fit a float, "
+                f"got {backends.shown(value)} as report {place}"
+            ) from None
         except (TypeError, ValueError):
             raise TypeError(
                 f"{self._name}: history must hold the metrics as numbers, got {value!r:.60} as report {place}. "

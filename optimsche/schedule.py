@@ -12,12 +12,13 @@ import inspect
 import itertools
 import math
 import pickle
+import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
-from optimsche import backends, domains, symbols
+from optimsche import backends, domains, ops, symbols
 from optimsche.domains import (
     Closed,
     Cycles,
@@ -79,13 +80,17 @@ class Node:
     ``length`` and ``joints``. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("_for_blocks", "_for_numbers", "_joints", "_outcome", "lr_fn", "memo", "params", "play", "weight")
+    __slots__ = (
+        *("_for_blocks", "_for_numbers", "_joints", "_length", "_outcome"),
+        *("lr_fn", "memo", "params", "play", "weight"),
+    )
 
     def __init__(self, lr_fn: LrFn[...], params: dict[str, Any], play: Callable[[Any, Any], Any]) -> None:
         self.lr_fn = lr_fn
         self.params = params
         self.play = play
         self.memo: dict[Any, Any] = {}  # what a combinator computes from this node once
+        self._length: Any = None  # found once: a schedule that is a part twice would be asked twice at each level
         self._joints: tuple[Any, ...] | None = None
         parts = [part.weight if isinstance(part, Node) else len(part) for part in params.values() if _has_weight(part)]
         self.weight: int = 1 + sum(parts)  # how much there is to write out, about
@@ -148,9 +153,7 @@ class Node:
         try:
             return value if type(value) is float else float(value)
         except (TypeError, ValueError):
-            raise TypeError(
-                f"an lr function returns a number; {self.lr_fn.name} returned {value!r} for real_step={real_step}"
-            ) from None
+            raise backends.no_number(self.lr_fn.name, value, real_step) from None
 
     def for_blocks(self) -> Blocks | None:
         """The formula as flat code for blocks of a NumPy array, or None; made once."""
@@ -167,11 +170,10 @@ class Node:
     @property
     def length(self) -> Any:
         """What the lr function's ``length=`` says, else the parameter ``steps``, else ``math.inf``."""
-        hook = self.lr_fn.length
-        if hook is not None:
-            return hook(**self.params)
-        steps = self.params.get("steps")
-        return math.inf if steps is None else steps
+        if self._length is None:
+            hook, steps = self.lr_fn.length, self.params.get("steps")
+            self._length = hook(**self.params) if hook is not None else math.inf if steps is None else steps
+        return self._length
 
     @property
     def joints(self) -> tuple[Any, ...]:
@@ -179,8 +181,21 @@ class Node:
         if self._joints is None:
             hook, length = self.lr_fn.joints, self.length
             endless = type(length) is float and length == math.inf
-            self._joints = tuple(hook(**self.params)) if hook is not None else () if endless else (length,)
+            joints = tuple(hook(**self.params)) if hook is not None else () if endless else (length,)
+            self._joints = _apart(joints, length)
         return self._joints
+
+
+def _apart(joints: tuple[Any, ...], length: Any) -> tuple[Any, ...]:
+    """Joints without those that are the next but for rounding, as are two sums of the same lengths; the end is last."""
+    if not joints or not all(ops.is_number(x) for x in (*joints, length)):
+        return joints
+    last = length if abs(joints[-1] - length) <= ops.slack(length) else joints[-1]
+    apart = [last]
+    for joint in reversed(joints[:-1]):
+        if joint < apart[-1] - ops.slack(apart[-1]):
+            apart.append(joint)
+    return tuple(reversed(apart))
 
 
 class _Flat:
@@ -246,13 +261,25 @@ class Schedule:
     """
 
     # An empty __dict__, since torch's LambdaLR stores that of whatever it calls.
-    __slots__ = ("__dict__", "__weakref__", "_arguments", "_depth", "_lr_fn", "_node", "_play")
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_arguments",
+        "_counts_epochs",
+        "_depth",
+        "_hash",
+        "_lr_fn",
+        "_node",
+        "_play",
+    )
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
     _lr_fn: LrFn[...]
     _arguments: dict[str, Any]
+    _counts_epochs: bool
     _depth: int
+    _hash: int
     _node: Node
     _play: Callable[..., Any]
 
@@ -265,7 +292,8 @@ class Schedule:
     @classmethod
     def _of(cls, lr_fn: LrFn[...], arguments: dict[str, Any]) -> Schedule:
         self = object.__new__(cls)
-        depth = 1 + max((inner._depth for inner in _schedules(arguments)), default=0)
+        inner = _schedules(arguments)
+        depth = 1 + max((schedule._depth for schedule in inner), default=0)
         if depth > _DEEPEST:
             raise ValueError(
                 f"{lr_fn.name}: schedules can be nested {_DEEPEST} deep, and this would be one more. "
@@ -276,6 +304,9 @@ class Schedule:
         object.__setattr__(self, "_lr_fn", lr_fn)
         object.__setattr__(self, "_arguments", arguments)
         object.__setattr__(self, "_depth", depth)
+        # From the parts' own: a schedule that is a part twice is not walked through twice at each level.
+        object.__setattr__(self, "_counts_epochs", lr_fn.counts_epochs or any(part._counts_epochs for part in inner))
+        object.__setattr__(self, "_hash", hash((lr_fn.name, tuple(arguments.items()))))
         object.__setattr__(self, "_node", Node(lr_fn, bound, _bind(lr_fn, bound)))
         object.__setattr__(self, "_play", self._until_flat_code())
         return self
@@ -285,7 +316,8 @@ class Schedule:
         node, calls = self._node, itertools.count(1)
 
         def play(real_step: Any, epoch: Any = _FIRST_EPOCH) -> float:
-            if next(calls) == _CALLS_BEFORE_FLAT_CODE:
+            # Where torch.compile follows the call there is nothing to count, and a count would be a guard that fails.
+            if not _is_compiled_by_torch() and next(calls) == _CALLS_BEFORE_FLAT_CODE:
                 object.__setattr__(self, "_play", node.for_numbers())
             return node.value(float(real_step), epoch)
 
@@ -324,10 +356,10 @@ class Schedule:
             from optimsche import arrays
 
             return arrays.evaluate(self._node, real_step, epoch)
-        real_step, epoch = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
-        if type(real_step) is float and type(epoch) is float:
-            return self._play(real_step, epoch)
-        return backends.spread(self._node.play(real_step, epoch), real_step, epoch)
+        steps, epochs = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
+        if type(steps) is float and type(epochs) is float:
+            return self._play(steps, epochs)
+        return backends.like_clocks(self._node.play(backends.copied(steps), backends.copied(epochs)), steps, epochs)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
@@ -353,18 +385,36 @@ class Schedule:
         array([[0.1 , 0.2 ],
                [0.05, 0.1 ]])
         """
+        node, given = self._with_params(params), list(_arrays_in(params))
+        if not given and (backends.is_array(real_step) or backends.is_array(epoch)):
+            from optimsche import arrays
+
+            return arrays.whole(node, real_step, epoch)
         real_step, epoch = backends.clock(real_step, "real_step"), backends.clock(epoch, "epoch")
-        return backends.spread(self._with_params(params)(real_step, epoch), real_step, epoch)
+        if not given and type(real_step) is float and type(epoch) is float:
+            return node.value(real_step, epoch)
+        for array in given:
+            # NumPy's own arithmetic takes no traced values and no tensors.
+            real_step, epoch = backends.in_library_of(array, real_step), backends.in_library_of(array, epoch)
+        value = node(backends.copied(real_step), backends.copied(epoch))
+        return backends.spread(value, real_step, epoch) if given else backends.like_clocks(value, real_step, epoch)
 
     def _with_params(self, given: Mapping[str, Any]) -> Node:
         lr_fn, own = self._lr_fn, self._node.params
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                f"apply takes a dictionary of parameters of {lr_fn.name}, {{}} for no change, "
+                f"got {backends.shown(given)}"
+            )
         for name in given:
             if name not in own:
                 hint = domains.did_you_mean(name, own)
                 raise TypeError(f"apply: {lr_fn.name} has no parameter {name!r}{hint}")
-        params = own | {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        params = dict(own)
         for name, value in self._arguments.items():
-            if isinstance(value, Schedule) and name in given:
+            if name in given and not isinstance(value, Schedule):
+                params[name] = _parameter(f"apply: {lr_fn.name}", name, lr_fn.annotations[name], given[name])
+            elif name in given:
                 if not isinstance(given[name], Mapping):
                     raise TypeError(
                         f"apply: {lr_fn.name}'s {name} takes a dictionary of the parameters of {value.lr_fn.name}, "
@@ -408,7 +458,7 @@ class Schedule:
     @property
     def counts_epochs(self) -> bool:
         """Whether a part of it is played by the epoch (:func:`~optimsche.by_epoch`) and not by the update."""
-        return self._lr_fn.counts_epochs or any(inner.counts_epochs for inner in self.inner)
+        return self._counts_epochs
 
     # -- a value among values -----------------------------------------------------------------------------------------
 
@@ -425,7 +475,7 @@ class Schedule:
         return self._lr_fn == other._lr_fn and self._arguments == other._arguments
 
     def __hash__(self) -> int:
-        return hash((self._lr_fn.name, tuple(self._arguments.items())))
+        return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self._lr_fn, self._arguments)
@@ -620,6 +670,36 @@ def _is_real_number(value: Any) -> bool:
     return isinstance(value, int | float) or backends.is_numpy_scalar(value)
 
 
+def _parameter(call: str, name: str, annotation: Any, value: Any) -> Any:
+    """A parameter of ``apply`` as a formula sees it: its kind is checked, its range is not."""
+    if isinstance(value, tuple | list):
+        return tuple(_parameter(call, name, annotation, element) for element in value)
+    if _is_array(value):
+        return backends.real_numbers(value) if domains.is_real(annotation) else value
+    if not isinstance(value, int | float) and not (isinstance(value, str) and domains.takes_text(annotation)):
+        value = domains.admit(call, name, annotation, value)
+    return _as_bound(value, annotation)
+
+
+def _arrays_in(params: Any) -> Iterator[Any]:
+    """The arrays, tensors and traced values among parameters, those of inner schedules and in tuples included."""
+    if isinstance(params, Mapping | tuple | list):
+        for value in params.values() if isinstance(params, Mapping) else params:
+            yield from _arrays_in(value)
+    elif _is_array(params):
+        yield params
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "dtype") and not backends.is_numpy_scalar(value)
+
+
+def _is_compiled_by_torch() -> bool:
+    """Whether ``torch.compile`` follows this call, asked without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.compiler.is_compiling()
+
+
 def _as_bound(value: Any, annotation: Any) -> Any:
     """A parameter as its formula sees it: schedules as nodes, and a real number as a float however it was written."""
     if isinstance(value, Schedule):
@@ -675,8 +755,12 @@ class LrFn(Generic[P]):
                 resolved = self.resolve(**arguments)
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from None
+            _check_resolved(self, resolved)
             arguments |= {name: self._admitted(name, value) for name, value in resolved.items()}
-        return Schedule._of(self, arguments)
+        made = Schedule._of(self, arguments)
+        if not self.is_built_in:
+            _check_facts(made._node)
+        return made
 
     def _admitted(self, name: str, value: Any) -> Any:
         return domains.admit(self.name, name, self.annotations[name], value)
@@ -711,6 +795,36 @@ def _by_name(module: str, name: str) -> Any:
     return found
 
 
+def _check_resolved(lr_fn: LrFn[...], resolved: Any) -> None:
+    where = f"@lr_fn: resolve= of {lr_fn.name} must return a dictionary of parameters to replace, {{}} for none"
+    if not isinstance(resolved, Mapping):
+        raise TypeError(f"{where}; it returned {backends.shown(resolved)}")
+    for name in resolved:
+        if name not in lr_fn.annotations:
+            raise TypeError(f"{where}; {name!r} is none of them{domains.did_you_mean(name, lr_fn.annotations)}")
+
+
+def _check_facts(node: Node) -> None:
+    """Refuse a length or joints that are none, where somebody's own function says what they are."""
+    lr_fn, params = node.lr_fn, node.params
+    if lr_fn.length is not None:
+        length = lr_fn.length(**params)
+        where = f"@lr_fn: length= of {lr_fn.name} must return a number of updates >= 0, or math.inf for no end"
+        if not _is_real_number(length) or isinstance(length, bool):
+            raise TypeError(f"{where}; it returned {backends.shown(length)}")
+        if not length >= 0:
+            raise ValueError(f"{where}; it returned {backends.shown(length)}")
+    if lr_fn.joints is not None:
+        joints = lr_fn.joints(**params)
+        where = f"@lr_fn: joints= of {lr_fn.name} must return increasing numbers of updates > 0"
+        try:
+            numbers = [0.0, *map(float, joints)]
+        except (TypeError, ValueError):
+            raise TypeError(f"{where}; it returned {backends.shown(joints)}") from None
+        if not all(left < right < math.inf for left, right in itertools.pairwise(numbers)):
+            raise ValueError(f"{where}; it returned {backends.shown(joints)}")
+
+
 def _make_portable(lr_fn: LrFn[...]) -> None:
     """Let pickle find the formula, whose name is taken by the lr function: as the attribute that it is.
 
@@ -719,9 +833,7 @@ def _make_portable(lr_fn: LrFn[...]) -> None:
     formula: Any = lr_fn.formula
     if isinstance(formula, types.FunctionType) and "lr_fn_options" not in formula.__dict__:
         formula.__qualname__ += ".formula"
-        formula.__dict__["lr_fn_options"] = {
-            name: getattr(lr_fn, name) for name in ("length", "joints", "resolve", "counts_epochs")
-        }
+        formula.__dict__["lr_fn_options"] = {name: getattr(lr_fn, name) for name in _OPTIONS}
 
 
 def _of_formula(formula: Callable[..., Any]) -> LrFn[...]:
@@ -772,12 +884,30 @@ def lr_fn(formula: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     >>> sawtooth(peak=0.1, every=100)(50)
     0.05
     """
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            hint = domains.did_you_mean(name, _OPTIONS) or f"; it takes {', '.join(_OPTIONS)}"
+            raise TypeError(f"@lr_fn has no option {name!r}{hint}")
+        if name != "counts_epochs" and value is not None and not callable(value):
+            raise TypeError(f"@lr_fn: {name}= must be a function of the parameters, got {backends.shown(value)}")
     if formula is None:
         return functools.partial(_make, **options)
     return _make(formula)
 
 
+_OPTIONS = ("length", "joints", "resolve", "counts_epochs")
+
+
 def _make(formula: Callable[..., Any], **options: Any) -> LrFn[...]:
+    try:
+        is_function = callable(formula) and bool(formula.__name__) and bool(inspect.signature(formula))
+    except (AttributeError, TypeError, ValueError):  # an object, a partial, a function that is written in C
+        is_function = False
+    if not is_function:
+        raise TypeError(
+            f"@lr_fn takes a function with a name and a signature, got {backends.shown(formula)}; "
+            "write def f(real_step, epoch, *, ...): return ..., and call in it what there is"
+        )
     made: LrFn[...] = LrFn(formula, **options)
     register(made.name, made)
     return made

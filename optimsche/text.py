@@ -13,7 +13,6 @@ import inspect
 import io
 import itertools
 import operator
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -81,17 +80,13 @@ def parse(text: str) -> Schedule:
         where = f"at character {text.index(chr(0)) + 1} of {_shortened(text)}"
         raise ValueError(f"parse: {where}: this is not an expression: it has a null character")
     try:
-        with warnings.catch_warnings():
-            # "9in" makes Python's parser warn the reader of a program; the answer to a schedule is an error, or none.
-            warnings.simplefilter("ignore")
-            # In parentheses an expression may go over several lines and carry comments.
-            tree = ast.parse(f"(\n{text}\n)", mode="eval")
+        tree = domains.syntax_tree(text)
     except SyntaxError as error:
         where = f"at character {_character(text, error)} of {_shortened(text)}"
         raise ValueError(f"parse: {where}: this is not an expression: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError):
         raise ValueError(f"parse: {_shortened(text)} is not an expression: nested too deeply, or no text") from None
-    value = _Reader(text).read(tree.body, depth=0)
+    value = _Reader(text).read(tree, depth=0)
     if not isinstance(value, Schedule):
         raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
     return value
@@ -177,7 +172,11 @@ class _Reader:
         if any(keyword.arg is None for keyword in node.keywords):
             raise self._error(node, "** has no place in a schedule")
         args = [self.read(argument, depth + 1) for argument in node.args]
-        kwargs = {str(keyword.arg): self.read(keyword.value, depth + 1) for keyword in node.keywords}
+        kwargs: dict[str, Any] = {}
+        for keyword in node.keywords:
+            if keyword.arg in kwargs:
+                raise self._error(keyword, f"{keyword.arg!r} is given twice")
+            kwargs[str(keyword.arg)] = self.read(keyword.value, depth + 1)
         try:
             return function(*args, **kwargs)
         except (TypeError, ValueError) as error:
@@ -207,14 +206,14 @@ class _Reader:
         except (ArithmeticError, TypeError, ValueError) as error:
             raise self._error(node, str(error)) from None
 
-    def _error(self, node: ast.expr, message: str) -> ValueError:
+    def _error(self, node: ast.expr | ast.keyword, message: str) -> ValueError:
         return ValueError(self._place(node) + message)
 
-    def _place(self, node: ast.expr) -> str:
+    def _place(self, node: ast.expr | ast.keyword) -> str:
         character = len(self.text) - len(self._text_from(node)) + 1
         return f"parse: at character {character} of {_shortened(self.text)}: "
 
-    def _text_from(self, node: ast.expr) -> str:
+    def _text_from(self, node: ast.expr | ast.keyword) -> str:
         """The text from where a node begins."""
         lines = _lines(self.text)[node.lineno - 2 :]
         return lines[0].encode()[node.col_offset :].decode() + "".join(lines[1:])

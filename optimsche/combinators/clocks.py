@@ -11,16 +11,21 @@ from optimsche.domains import Closed, Offset, Ratio, Steps
 from optimsche.schedule import Schedule, lr_fn
 
 
+def _moved(joint: float, by: float) -> float:
+    """Where a joint comes to lie; one that misses 0 by a rounding error is at 0."""
+    return ops.where(joint + by > ops.slack(joint), joint + by, 0.0)
+
+
 def _joints_of_shift(schedule: Schedule, by: float) -> list[float]:
-    moved = [joint + by for joint in schedule.joints]
+    moved = [_moved(joint, by) for joint in schedule.joints]
     if not all(ops.is_number(joint) for joint in moved):
-        return [ops.maximum(joint, 0.0) for joint in moved]
+        return moved
     moved = [joint for joint in moved if joint > 0]
     # A schedule that was shifted away to length 0 has no joint that could move back.
     return moved if moved or schedule.length != 0 or by <= 0 else [by]
 
 
-@lr_fn(length=lambda schedule, by: ops.maximum(schedule.length + by, 0.0), joints=_joints_of_shift)
+@lr_fn(length=lambda schedule, by: _moved(schedule.length, by), joints=_joints_of_shift)
 def shift(real_step: float, epoch: float, schedule: Schedule, by: Offset) -> float:
     r"""Play the schedule ``by`` updates later.
 

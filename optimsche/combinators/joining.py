@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from optimsche import ops
+from optimsche import backends, ops
 from optimsche.combinators import facts
-from optimsche.domains import Length, Rate, Steps, explained
+from optimsche.domains import Length, Rate, Steps, admit, explained
 from optimsche.schedule import Schedule, lr_fn
 
 
@@ -85,15 +85,22 @@ def sequence(schedules: Iterable[Schedule], at: Iterable[float] | None = None) -
     >>> sequence([constant(value=0.1), linear(start=0.1, steps=50), constant(value=0.0)], at=(20, 70)).joints
     (20.0, 70.0)
     """
-    if isinstance(schedules, Schedule) or (at is not None and not isinstance(at, Iterable)):
-        raise TypeError("sequence takes one list of schedules, sequence([a, b, c]), and one of numbers, at=[100, 200]")
+    if isinstance(schedules, Schedule) or not isinstance(schedules, Iterable):
+        raise TypeError(
+            f"sequence takes a list of schedules, got {backends.shown(schedules)}: write sequence([a, b, c])"
+        )
     pieces = tuple(schedules)
     for piece in pieces:
         if not isinstance(piece, Schedule):
             raise TypeError(f"sequence takes schedules, got {piece!r} ({type(piece).__name__})")
     if not pieces:
         raise ValueError("sequence needs at least one schedule")
-    edges = tuple(itertools.accumulate(piece.length for piece in pieces[:-1])) if at is None else tuple(at)
+    if at is None:
+        edges: tuple[float, ...] = tuple(itertools.accumulate(piece.length for piece in pieces[:-1]))
+    else:
+        given = tuple(at) if isinstance(at, Iterable) else at
+        never_ends = isinstance(given, tuple) and math.inf in given  # which is refused below, as a piece
+        edges = given if never_ends else admit("sequence", "at", tuple[float, ...], given)
     if len(edges) != len(pieces) - 1:
         raise ValueError(f"sequence(at={edges!r}): at needs one update less than there are schedules ({len(pieces)})")
     if math.inf in edges:

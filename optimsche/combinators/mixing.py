@@ -9,15 +9,48 @@ from typing import Any
 from optimsche import ops
 from optimsche.combinators import facts
 from optimsche.domains import Factor, Rate
-from optimsche.lr_fns import constant
 from optimsche.schedule import Schedule, lr_fn
+
+# Shapes that change at their joints alone, and combinators that hold still when their parts do.
+_CHANGE_AT_JOINTS = ("constant", "milestones", "piecewise_constant")
+_STILL_WITH_THEIR_PARTS = ("then", "warmup", "scale", "add", "clamp", "shift", "stretch", "staircase")
 
 
 def _longer(first: Schedule, second: Any) -> float:
-    """The later of two ends. A constant does not count beside another schedule, since it is always at its end."""
+    """The later of two ends. One that has no end but holds a constant after its last joint ends there, beside another.
+
+    So a constant does not count, whatever it is made of: ``2 * constant()`` as little as ``constant()``.
+    """
     parts = [part for part in (first, second) if hasattr(part, "lr_fn")]
-    changing = [part.length for part in parts if part.lr_fn != constant or part.joints]
-    return functools.reduce(ops.maximum, changing) if changing else math.inf
+    if all(map(_is_endless, parts)):
+        return math.inf
+    return functools.reduce(ops.maximum, map(_last_change, parts))
+
+
+def _is_endless(part: Any) -> bool:
+    return type(part.length) is float and part.length == math.inf
+
+
+def _last_change(part: Any) -> float:
+    """Where a schedule last changes: its end, or the last joint of one that is constant from there on."""
+    if not _is_endless(part):
+        return part.length  # type: ignore[no-any-return]
+    if not _comes_to_rest(part):
+        return math.inf
+    return part.joints[-1] if part.joints else 0.0
+
+
+def _comes_to_rest(part: Any) -> bool:
+    """Whether a schedule is constant after its last joint: one with an end, and one made of such and of steps."""
+    if not _is_endless(part) or part.lr_fn.name in _CHANGE_AT_JOINTS:
+        return True
+    if part.lr_fn.name not in _STILL_WITH_THEIR_PARTS:
+        return False
+    if "comes to rest" not in part.memo:
+        # What `then` plays first it leaves at a joint.
+        parts = (part.params["second"],) if part.lr_fn.name == "then" else part.params.values()
+        part.memo["comes to rest"] = all(_comes_to_rest(inner) for inner in parts if hasattr(inner, "lr_fn"))
+    return part.memo["comes to rest"]  # type: ignore[no-any-return]
 
 
 def _joints_of_both(first: Schedule, second: Any) -> list[float]:

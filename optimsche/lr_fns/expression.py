@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 import math
-import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from optimsche import backends, ops
-from optimsche.domains import Meaning, did_you_mean
+from optimsche.domains import Meaning, did_you_mean, syntax_tree
 from optimsche.schedule import lr_fn
 
 Formula = Annotated[str, Meaning("a formula in t, the real step")]
@@ -18,9 +17,11 @@ Formula = Annotated[str, Meaning("a formula in t, the real step")]
 
 def _normalised(text: str) -> dict[str, Any]:
     try:
-        return {"text": ast.unparse(_read(text))}
+        normal = ast.unparse(_read(text))
     except RecursionError:
         raise ValueError("the text is nested too deeply to be a formula") from None
+    _compiled[normal]  # now, because torch.compile can follow the functions but not Python's parser
+    return {"text": normal}
 
 
 @lr_fn(resolve=_normalised)
@@ -29,11 +30,11 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
 
     .. math:: \eta(t) = \text{the text's value}
 
-    with :math:`t` real step. The text is arithmetic in ``t``: numbers, ``+ - * / // % **``, comparisons, ``and``,
-    ``or``, ``not``, ``a if condition else b``, and the functions and constants of :mod:`math` that formulas use
-    (``min max abs float int floor ceil round sqrt exp log cos sin tanh pi e``, with or without ``math.``). It may also
-    be a whole lambda of one argument. Nothing else is understood, so text from a file can do no harm. A function of
-    your own under :func:`~optimsche.lr_fn` reads better where you can write one.
+    with :math:`t` real step. The text is arithmetic in ``t``: numbers, ``+ - * / // % **``, comparisons and
+    ``and``, ``or``, ``not`` of them, ``a if condition else b``, and the functions and constants of :mod:`math` that
+    formulas use (``min max abs float int floor ceil round sqrt exp log cos sin tanh pi e``, with or without
+    ``math.``). It may also be a whole lambda of one argument. Nothing else is understood, so text from a file can do no
+    harm. A function of your own under :func:`~optimsche.lr_fn` reads better where you can write one.
 
     Args:
         text: the formula.
@@ -51,7 +52,7 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     >>> [expression(text="lambda step: 0.1 * 0.5 ** (step // 10)")(t) for t in (0, 10, 20)]
     [0.1, 0.05, 0.025]
     """
-    for_numbers, for_arrays = _compiled(text)
+    for_numbers, for_arrays = _compiled[text]
     if not ops.is_number(real_step):
         return backends.silently(for_arrays, real_step)
     try:
@@ -78,9 +79,7 @@ def _read(text: str) -> ast.expr:
     if len(text) > _LONGEST:
         raise ValueError(f"the text has {len(text)} characters; at most {_LONGEST} are read")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's parser would warn as if the text were a program
-            tree = ast.parse(f"(\n{text}\n)", mode="eval").body
+        tree = syntax_tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text!r:.80} is not a formula: {getattr(error, 'msg', '') or 'nested too deeply'}") from None
     variable = "t"
@@ -92,8 +91,8 @@ def _read(text: str) -> ast.expr:
     return _admitted(tree, variable, depth=0)
 
 
-def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
-    """The node in the one form that is compiled; refused unless it is on the list."""
+def _admitted(node: ast.expr, variable: str, depth: int, *, asked: bool = False) -> ast.expr:
+    """The node in the one form that is compiled; refused unless it is on the list. Of one ``asked``, only its truth."""
     if depth > _DEEPEST:
         raise ValueError(f"the formula is nested more than {_DEEPEST} deep")
     inner = functools.partial(_admitted, variable=variable, depth=depth + 1)
@@ -105,17 +104,23 @@ def _admitted(node: ast.expr, variable: str, depth: int) -> ast.expr:
         case ast.Name(id=name) if name == variable:
             return ast.Name("t", ast.Load())
         case ast.UnaryOp(op=ast.Not() as sign, operand=operand):
-            return ast.UnaryOp(sign, _truth(inner(operand)))
+            return ast.UnaryOp(sign, _truth(inner(operand, asked=True)))
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
             return ast.UnaryOp(sign, inner(operand))
         case ast.BinOp(left=left, op=sign, right=right) if isinstance(sign, _OPERATORS):
             return ast.BinOp(inner(left), sign, inner(right))
         case ast.BoolOp(op=sign, values=values):
-            return ast.BoolOp(sign, [_truth(inner(value)) for value in values])
+            parts = [inner(value, asked=asked) for value in values]
+            if not asked and not all(map(_is_truth, parts)):
+                raise ValueError(
+                    f"{ast.unparse(node)!r:.60} takes one of two numbers by 'and' and 'or', which join conditions; "
+                    "write: a if condition else b"
+                )
+            return ast.BoolOp(sign, [_truth(part) for part in parts])
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if isinstance(sign, _COMPARISONS):
             return ast.Compare(inner(left), [sign], [inner(right)])
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return ast.IfExp(_truth(inner(test)), inner(body), inner(orelse))
+            return ast.IfExp(_truth(inner(test, asked=True)), inner(body), inner(orelse))
         case ast.Call(func=ast.Name() | ast.Attribute() as function, args=args, keywords=[]) if args:
             return ast.Call(
                 ast.Name(_function(function, len(args)), ast.Load()), [inner(argument) for argument in args], []
@@ -165,11 +170,20 @@ def _function(node: ast.expr, given: int) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(text: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    tree = _RealNumbers().visit(_read(text))
-    for_numbers = _function_of_t(tree, _FOR_NUMBERS)
-    return for_numbers, _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
+class _Compiled(dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]):
+    """The functions of each text, for numbers and for arrays, made when they are first asked for."""
+
+    def __missing__(self, text: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        tree = _RealNumbers().visit(_read(text))
+        for_numbers = _function_of_t(tree, _FOR_NUMBERS)
+        self[text] = made = for_numbers, _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
+        return made
+
+
+_MOST_KEPT = 1_000
+_compiled = _Compiled()
 
 
 def _function_of_t(tree: ast.expr, functions: dict[str, Any]) -> Callable[[Any], Any]:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeAlias, TypeVar
 
 import annotated_types as at
 from annotated_types import Ge, Gt, Le, Lt
@@ -32,7 +32,11 @@ RealSteps: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a number o
 SomeRealSteps: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("a number of steps")]
 Cycles: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a number of cycles")]
 Edges: TypeAlias = Annotated[tuple[RealSteps, ...], Meaning("numbers of steps")]
-Metrics: TypeAlias = Annotated[tuple[float, ...], Meaning("the metrics reported so far, the oldest first")]
+if TYPE_CHECKING:
+    Metrics: TypeAlias = tuple[float, ...]
+else:
+    # Any of them may be NaN or infinite, as a loss may, which `float` excludes: what takes them looks at each.
+    Metrics = Annotated[tuple[object, ...], Meaning("the metrics reported so far, the oldest first")]
 Schedules: TypeAlias = Annotated[tuple[Schedule, ...], at.MinLen(1), Meaning("schedules of this module")]
 Ease: TypeAlias = Literal["cos", "linear"]
 

@@ -238,7 +238,7 @@ def ReduceLROnPlateau(
     eps: RealSteps = 1e-8,
     *,
     metrics: Metrics,
-    base_lr: PositiveLr,
+    base_lr: Lr,
 ) -> Schedule:
     """The rate after each of the metrics reported so far: that of epoch ``n`` is the one after ``n - 1`` reports."""
     rates = plateau.trace(

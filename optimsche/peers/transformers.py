@@ -217,7 +217,7 @@ def get_reduce_on_plateau_schedule(
     eps: Gamma = 1e-8,
     *,
     metrics: Metrics,
-    base_lr: PositiveLr,
+    base_lr: Lr,
 ) -> Schedule:
     """PyTorch's ``ReduceLROnPlateau``."""
     return torch.ReduceLROnPlateau(
@@ -243,7 +243,7 @@ def get_greedy_schedule(
     reset_start: Steps = 500,
     *,
     metrics: Metrics,
-    base_lr: PositiveLr,
+    base_lr: Lr,
 ) -> Schedule:
     """The rate after each of the metrics reported so far: it rises while they improve and falls while they do not."""
     rates = greedy.trace(

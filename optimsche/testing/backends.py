@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from optimsche import backends
 from optimsche.schedule import Schedule
 from optimsche.testing.laws import broken, clocks, largest_value
 
@@ -95,10 +96,12 @@ def _numpy_call(schedule: Schedule, steps: list[int], epoch: float) -> list[floa
     return schedule(np.array(steps), epoch).tolist()  # type: ignore[no-any-return]
 
 
-def _numpy_apply(schedule: Schedule, steps: list[int], epoch: float) -> list[float]:
+def _numpy_formula(schedule: Schedule, steps: list[int], epoch: float) -> list[float]:
     import numpy as np
 
-    return schedule.apply(np.array(steps), epoch, {}).tolist()  # type: ignore[no-any-return]
+    clock = np.array(steps, dtype=float)
+    values: list[float] = backends.spread(schedule._node(clock, float(epoch)), clock, float(epoch)).tolist()
+    return values
 
 
 def _torch_call(schedule: Schedule, steps: list[int], epoch: float) -> list[float]:
@@ -126,8 +129,8 @@ def _double_precision() -> contextlib.AbstractContextManager[None]:
 
 _Road = Callable[[Schedule, list[int], float], list[Any]]
 _ROADS: dict[str, list[tuple[str, _Road]]] = {
-    # apply first: a call of a formula that cannot take arrays goes element by element.
-    "numpy": [("with a NumPy array", _numpy_apply), ("called with a NumPy array", _numpy_call)],
+    # The formula itself first: a call of one that cannot take arrays goes element by element.
+    "numpy": [("with a NumPy array", _numpy_formula), ("called with a NumPy array", _numpy_call)],
     "torch": [("with a PyTorch tensor", _torch_call)],
     "jax": [("with a JAX array", _jax_call)],
 }

@@ -106,6 +106,66 @@ def test_a_compiled_training_step_takes_a_python_step_number():
         assert compiled(n)[0].item() == pytest.approx(PLAN(n), rel=1e-14)
 
 
+def test_a_compiled_training_step_is_not_compiled_anew_for_each_call_of_a_plan_that_is_new():
+    plan = o.constant(value=0.5)
+    compiled = torch.compile(lambda x, n: x * plan(n), fullgraph=True, backend="eager")
+    with torch._dynamo.config.patch(recompile_limit=3):
+        assert [compiled(torch.ones(1), n).item() for n in range(1, 60)] == [0.5] * 59
+
+
+def test_a_formula_as_text_is_compiled_in_one_graph():
+    plan = o.expression(text="0.2 * t if t < 2 else 0.1")
+    compiled = torch.compile(lambda t: plan(t), fullgraph=True, backend="eager")
+    assert compiled(torch.arange(4)).tolist() == [plan(t) for t in range(4)]
+
+
+APPLIED = {
+    "shape": (o.cosine(start=0.1, steps=50), lambda q: {"start": q}),
+    "inside": (o.cosine(start=0.1, steps=50).warmup(10), lambda q: {"schedule": {"start": q}}),
+    "in a tuple": (o.piecewise_linear(values=(0.1, 0.2), at=(5, 10)), lambda q: {"values": (q, 0.2)}),
+}
+
+
+@pytest.mark.parametrize(("s", "params"), APPLIED.values(), ids=APPLIED)
+def test_a_numpy_clock_goes_with_parameters_of_any_library(s, params):
+    steps = np.arange(1, 30)
+
+    def total(q):
+        return s.apply(steps, 1, params(q)).sum()
+
+    expected = total(np.array(0.1))
+    start = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
+    total(start).backward()
+    slope = (total(0.2) - total(0.1)) / 0.1
+    assert start.grad.item() == pytest.approx(slope, rel=1e-9)
+    assert float(jax.grad(total)(0.1)) == pytest.approx(slope, rel=1e-9)
+    assert float(jax.jit(total)(0.1)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("library", [np.array, torch.tensor, jnp.array], ids=["numpy", "torch", "jax"])
+def test_whole_numbers_as_parameters_are_not_computed_in_a_narrower_type(library):
+    plan = o.cosine(steps=300)
+    assert float(plan.apply(50, 1, {"steps": library(300)})) == pytest.approx(plan(50), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "s",
+    [
+        o.linear(steps=3),
+        o.milestones(at=(1,)),
+        o.piecewise_linear(at=(1, 2), values=(0.1, 0.2)),
+        o.piecewise_constant(at=(1,), values=(0.1, 0.2)),
+        (o.linear(steps=2) >> o.linear(steps=3)).over(10),
+        o.constant().jitter(0.1),
+    ],
+    ids=repr,
+)
+def test_the_result_has_the_type_of_its_clock(s):
+    for clock in (torch.tensor([1.0, 2.0]), jnp.array([1.0, 2.0], dtype="float32"), np.array([1, 2], dtype="float32")):
+        assert s(clock).dtype == s.apply(clock, 1, {}).dtype == clock.dtype
+    assert s(torch.tensor([1, 2])).dtype is torch.float64
+
+
 def test_gradients_with_respect_to_the_step():
     slope = (PLAN(5_001.0) - PLAN(4_999.0)) / 2
     assert float(jax.grad(PLAN)(5_000.0)) == pytest.approx(slope, rel=1e-6)

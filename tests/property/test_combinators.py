@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import optimsche as o
-from optimsche import combinators, domains, testing
+from optimsche import combinators, domains, ops, testing
 from tests.property.strategies import (
     any_schedule,
     any_segment,
@@ -104,7 +104,95 @@ class TestStretch:
         assert s.stretch(k)(s.length * k) == s(s.length)
 
 
+HELD = o.constant(value=0.5)
+
+
+@pytest.mark.parametrize(
+    ("held", "until"),
+    [
+        (2 * HELD, 0),
+        (HELD.clamp(ceiling=1.0), 0),
+        (HELD.shift(1), 0),
+        (HELD.staircase(3), 0),
+        (HELD + HELD, 0),
+        (HELD.warmup(3), 3),
+        (HELD.warmup(30), 30),
+        (o.linear(steps=25) >> HELD, 25),
+        (o.exponential(factor=0.5, every=3).then(HELD, at=40), 40),
+        (o.milestones(at=(5, 20)), 20),
+        (o.exponential(factor=0.5, every=3), math.inf),
+        (HELD * o.exponential(factor=0.5, every=3), math.inf),
+        (HELD + o.exponential(factor=0.5, every=3), math.inf),
+        (HELD.jitter(0.1), math.inf),
+        (HELD.repeat(every=3), math.inf),
+    ],
+    ids=repr,
+)
+def test_a_product_or_sum_has_an_end_unless_a_part_goes_on_changing(held, until):
+    falling = o.linear(steps=10)
+    for both in (held * falling, falling * held, held + falling, falling + held):
+        assert both.length == max(until, 10)
+        assert both.length == math.inf or (both.joints[-1] == both.length and both(10 * both.length) == both(1e9))
+    assert (held * HELD).length == math.inf
+
+
+tenths = st.integers(1, 30).map(lambda n: n / 10)
+
+
+@st.composite
+def _in_tenths(draw, depth=3):
+    """Plans with an end whose lengths are tenths, which add up with rounding errors."""
+    if depth == 0:
+        return draw(st.builds(o.linear, steps=tenths) | st.builds(o.constant, steps=tenths))
+    inner = _in_tenths(depth - 1)
+    one = draw(inner)
+    made = draw(
+        st.sampled_from(
+            [
+                lambda: one >> draw(inner),
+                lambda: one.then(draw(inner), at=draw(tenths)),
+                lambda: one * draw(inner),
+                lambda: one + draw(inner),
+                lambda: one.repeat(draw(st.integers(1, 4)), stretch=draw(st.sampled_from([1, 1.1, 1.5, 2]))),
+                lambda: one.repeat(draw(st.integers(1, 4)), every=draw(tenths)),
+                lambda: one.stretch(draw(tenths)),
+                lambda: one.shift(draw(st.integers(-30, 30).map(lambda n: n / 10))),
+                lambda: one.warmup(draw(tenths)),
+                lambda: one.cooldown(at=draw(tenths), steps=draw(tenths)),
+            ]
+        )
+    )()
+    return made if made.length > 0 else one
+
+
 class TestOver:
+    @given(_in_tenths())
+    def test_joints_that_differ_by_rounding_are_one(self, s):
+        assert all(left < right - ops.slack(right) for left, right in itertools.pairwise([0.0, *s.joints]))
+        assert s.joints[-1] == s.length
+        fitted = s.over(10**8)
+        assert len(fitted.joints) == len(s.joints)
+
+    @pytest.mark.parametrize(
+        ("plan", "joints"),
+        [
+            (o.cosine(steps=100).repeat(3, stretch=1.1) >> o.linear(steps=30), (277, 582, 917, 1000)),
+            (
+                (o.constant(steps=0.1) >> o.constant(steps=0.2) >> o.linear(steps=0.7))
+                * (o.constant(steps=0.3) >> o.linear(steps=0.7)),
+                (100, 300, 1000),
+            ),
+            (
+                (o.constant(steps=0.7) >> o.linear(steps=0.1)).then(o.constant(steps=0.2), at=0.8),
+                (700, 800, 1000),
+            ),
+            ((o.constant(steps=0.7) >> o.constant(steps=0.1)).repeat(2, every=0.8), (438, 500, 938, 1000)),
+        ],
+        ids=repr,
+    )
+    def test_takes_plans_with_joints_one_rounding_error_apart(self, plan, joints):
+        assert plan.over(1000).joints == joints
+
     @given(plans().filter(lambda s: math.isfinite(s.length)), st.integers(2_100, 10**6))
     def test_each_piece_is_complete_at_its_joint(self, s, n):
         fitted = _fit(s, n)

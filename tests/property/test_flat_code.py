@@ -125,3 +125,8 @@ def of_nothing(real_step, epoch):
 def test_a_formula_that_returns_nothing_is_named_for_an_array_too():
     with pytest.raises(TypeError, match="an lr function returns a number; of_nothing returned None"):
         of_nothing()(np.arange(3))
+
+
+def test_whole_numbers_past_what_a_float_holds_are_inf_in_flat_code_too():
+    plan = o.step_decay(factor=0.5, every=1e-9)
+    assert [plan(1e300) for _ in range(40)] == [0.0] * 40

@@ -1,5 +1,6 @@
 """Laws of a schedule as a value that optimsche.testing does not state: the same in arrays and in another process."""
 
+import itertools
 import math
 import pickle
 import random
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optimsche as o
-from optimsche import testing
+from optimsche import ops, testing
 from optimsche.schedule import LrFn, known
 from tests.property.strategies import (
     any_schedule,
@@ -129,6 +130,13 @@ def test_long_sorted_arrays_are_cut_at_joints_and_agree(s, epoch):
     shuffled = steps.copy()
     random.Random(0).shuffle(shuffled)
     assert np.allclose(s(shuffled, epoch), curve[shuffled], rtol=0, atol=4 * math.ulp(max(curve.max(), 5e-324)))
+
+
+@given(updates_only)
+def test_joints_increase_and_end_with_the_length(s):
+    assert all(left < right - ops.slack(right) for left, right in itertools.pairwise([0.0, *s.joints]))
+    if math.isfinite(s.length) and s.length > 0:
+        assert s.joints[-1] == s.length
 
 
 @given(updates_only, real_steps, epochs, epochs)

@@ -37,6 +37,9 @@ MEANT = {
     ),
     "0.1 if t - 5 else 0.2": lambda t: 0.1 if t - 5 else 0.2,
     "0.5 if t % 2 and t else float(t) / 7": lambda t: 0.5 if t % 2 and t else t / 7,
+    "0.5 if not (t % 2 and t) or (t and 3) and t > 5 else 1 / (t + 1)": lambda t: (
+        0.5 if not (t % 2 and t) or ((t and 3) and t > 5) else 1 / (t + 1)
+    ),
     "(t > 7) ** (t > 5) - (t > 9)": lambda t: (t > 7) ** (t > 5) - (t > 9),
     "0.1 if t <= 0 else 1 / t": lambda t: 0.1 if t <= 0 else 1 / t,
 }
@@ -105,6 +108,12 @@ def test_the_same_formula_is_equal_however_it_was_typed():
                 "lambda a, *, b: a",
             )
         ),
+        ("lambda s: s > 10 and 0.5 or 0.1", "write: a if condition else b"),
+        ("t < 3 or 5", "'t < 3 or 5' takes one of two numbers by 'and' and 'or'.*; write: a if condition else b"),
+        ("(0.1 and t > 1) + 2", "write: a if condition else b"),
+        ("t) * (2", "is not a formula"),
+        ("t] * [2", "is not a formula"),
+        ("# t", "is not a formula: there is nothing in it"),
         ("pow(t)", "pow takes 2, got 1 arguments"),
         ("pow(t, 2, 3)", "pow takes 2, got 3 arguments"),
         ("abs(t, 2)", "abs takes 1, got 2 arguments"),
@@ -112,7 +121,7 @@ def test_the_same_formula_is_equal_however_it_was_typed():
         (f"max({', '.join(['t'] * 101)})", "max takes at least 2, got 101 arguments"),
         ("step * 2", "'step' has no place in a formula"),
         ("t if", "is not a formula: invalid syntax"),
-        ("", "has no place in a formula"),
+        ("", "is not a formula: there is nothing in it"),
         ("'a' * 3", "has no place in a formula"),
         ("1e999 * t", "is too large a number"),
         ("(" * 200 + "t" + ")" * 200, "nested|not a formula"),

@@ -104,3 +104,9 @@ class TestWrongCalls:
 
 def test_they_travel_by_their_name():
     assert pickle.loads(pickle.dumps(o.plateau)) is o.plateau
+
+
+@pytest.mark.parametrize("exponent", [400, 5000])
+def test_a_metric_too_large_for_a_float_is_refused(exponent):
+    with pytest.raises(ValueError, match=r"plateau: history must hold metrics that fit a float, got .* as report 2"):
+        o.plateau([1.0, 10**exponent])

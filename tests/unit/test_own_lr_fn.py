@@ -1,6 +1,7 @@
 """A user's own function under @lr_fn has everything that the built-in ones have."""
 
 import copy
+import enum
 import inspect
 import math
 import pickle
@@ -241,3 +242,27 @@ def test_numpy_numbers_and_lists_are_stored_as_plain_ones():
 def test_numpy_scalars_multiply_into_schedules():
     assert np.float64(0.5) * o.linear(steps=9) == 0.5 * o.linear(steps=9)
     assert o.linear(steps=9) * np.float32(0.5) == 0.5 * o.linear(steps=9)
+
+
+@lr_fn
+def of_either_kind(real_step, epoch, *, x: int | float = 1, y: o.Rate | o.Offset = 1, z: o.Rate | o.Steps = 1):
+    return 0.5 * x
+
+
+def test_what_one_of_several_ranges_admits_is_admitted():
+    assert of_either_kind(x=2.5, y=-2.5).params == {"x": 2.5, "y": -2.5, "z": 1}
+    with pytest.raises(ValueError, match=r"z must be >= 0 and finite or > 0 and finite \(a learning rate\), got -1"):
+        of_either_kind(z=-1)
+    with pytest.raises(TypeError, match=r"x must be a whole number or a number, got 'a' \(str\)"):
+        of_either_kind(x="a")
+
+
+class Edge(str, enum.Enum):
+    LEFT = "left"
+
+
+@pytest.mark.parametrize("left", [np.str_("left"), Edge.LEFT])
+def test_text_of_other_types_is_plain_text(left):
+    plan = o.linear(steps=9).staircase(5, closed=left)
+    assert repr(plan) == "staircase(linear(start=1.0, end=0.0, steps=9), every=5, closed='left')"
+    assert o.parse(repr(plan)) == plan

@@ -2,8 +2,10 @@
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 import optimsche as o
 from optimsche import Rate, lr_fn
@@ -139,6 +141,80 @@ def test_apply_refuses_a_parameter_that_is_not_there(params, message):
         PLAN.apply(1, 1, params)
 
 
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (None, r"apply takes a dictionary of parameters of cosine, \{\} for no change, got None"),
+        ({"start": None}, r"apply: cosine\(start=None\): start must be a number"),
+        ({"start": {}}, r"apply: cosine\(start=\{\}\): start must be a number"),
+        ({"start": o.constant()}, r"apply: cosine.*: start must be a number"),
+        ({"start": "a"}, r"apply: cosine\(start='a'\): start must be a number"),
+    ],
+)
+def test_apply_refuses_a_parameter_of_another_kind(params, message):
+    with pytest.raises(TypeError, match=message):
+        o.cosine(steps=9).apply(5, 1, params)
+
+
+@lr_fn
+def branching(real_step, epoch, *, before: Rate = 0.5):
+    return before if real_step < 5 else 0.1
+
+
+@pytest.mark.parametrize("plan", [branching(), 2 * branching(), o.constant(value=0.5).running_product()], ids=repr)
+def test_apply_equals_the_call_on_arrays_where_the_formula_takes_numbers_alone(plan):
+    for steps in (np.arange(9), np.arange(400), np.arange(9, dtype=np.float32)):
+        assert plan.apply(steps, 1, {}).tolist() == plan(steps).tolist()
+        assert plan.apply(steps, 1, plan.params).dtype == plan(steps).dtype
+    assert branching().apply(np.arange(4, 6), 1, {"before": 0.25}).tolist() == [0.25, 0.1]
+
+
+@lr_fn
+def in_place(real_step, epoch, *, factor: Rate = 0.5):
+    real_step *= factor
+    return real_step
+
+
+@pytest.mark.parametrize("library", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
+def test_a_formula_that_works_in_place_leaves_its_clocks_alone(library):
+    steps = library([1.0, 2.0])
+    plan, half = in_place(), {"factor": steps[:1] / 2}
+    results = [plan(steps), plan.apply(steps, 1, {}), plan.apply(steps, 1, half)]
+    assert steps.tolist() == [1.0, 2.0]
+    assert [result.tolist() for result in results] == [[0.5, 1.0]] * 3
+
+
+@lr_fn
+def complex_valued(real_step, epoch):
+    return real_step * 1j
+
+
+@pytest.mark.parametrize("steps", [3, np.arange(3), np.arange(300), torch.arange(3.0), jnp.arange(3.0)], ids=type)
+def test_complex_values_are_refused(steps):
+    with pytest.raises(
+        TypeError, match=r"an lr function returns (a number; complex_valued returned|real numbers, got)"
+    ):
+        complex_valued()(steps)
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_a_formula_that_returns_nothing_for_an_array_is_named(count):
+    with pytest.raises(TypeError, match=r"an lr function returns a number; nothing returned None for real_step=0\.0"):
+        nothing()(np.arange(count))
+
+
+def test_durations_are_no_clocks():
+    with pytest.raises(TypeError, match=r"real_step must hold whole or real numbers, got an array of timedelta64"):
+        o.linear(steps=10)(np.array([1, 2], dtype="m8[D]"))
+
+
+@pytest.mark.parametrize("count", [1, 400])
+def test_half_precision_clocks_do_not_overflow(count):
+    curve = o.linear(steps=100_000)(np.full(count, 50_000, dtype=np.float16))
+    assert curve.dtype == np.float16
+    assert curve.tolist() == [0.5] * count
+
+
 def test_apply_goes_into_schedules_inside():
     plan = PLAN.warmup(4) * 0.5
     assert plan.apply(14, 1, {}) == plan(14)
@@ -213,3 +289,10 @@ def test_operators_are_combinators():
     assert first / 4 == first / np.float64(4) == 0.25 * first == first.scale(0.25)
     assert first + second == first.add(second)
     assert first >> second + second == first.then(second.add(second))
+
+
+def test_a_schedule_that_is_a_part_twice_is_not_asked_twice_at_each_level():
+    plan = o.linear(steps=10)
+    for _ in range(60):
+        plan = plan * plan
+    assert (plan.length, plan.counts_epochs, len({plan})) == (10, False, 1)  # 2**60 questions would not end

@@ -113,7 +113,7 @@ def test_plans_are_what_their_documentation_says():
         (o.cosine(steps=7).warmup(0), 7.0, (7.0,)),
         (o.constant() * o.cosine(steps=7), 7.0, (7.0,)),
         (o.linear(steps=3) * o.cosine(steps=7), 7.0, (3.0, 7.0)),
-        (o.linear(steps=3).add(o.milestones(at=(2, 9))), math.inf, (2.0, 3.0, 9.0)),
+        (o.linear(steps=3).add(o.milestones(at=(2, 9))), 9.0, (2.0, 3.0, 9.0)),
         (o.linear(end=0.5, steps=3) * o.inverse_sqrt(timescale=5), math.inf, (3.0,)),
         (o.constant() * o.constant(), math.inf, ()),
         (o.milestones(at=(2, 9)), math.inf, (2.0, 9.0)),

@@ -15,7 +15,53 @@ PLAN = o.cosine(start=3e-4, steps=9_000)
 
 OPTIMIZER = types.SimpleNamespace(param_groups=[])
 
+
+def plain(real_step, epoch, *, q: Rate = 0.5):
+    return q
+
+
+def _with(**options):
+    return lambda: lr_fn(**options)(plain)()
+
+
+def _no_function(given):
+    return (lambda: lr_fn(given), TypeError, r"@lr_fn takes a function with a name and a signature, got ")
+
+
+PIECES = [PLAN, PLAN]
+
 WRONG_CALLS = {
+    # options of @lr_fn
+    "lr_fn of a partial": _no_function(functools.partial(plain, q=0.3)),
+    "lr_fn of an object": _no_function(operator.itemgetter(1)),
+    "lr_fn of a number": _no_function(5),
+    "lr_fn of a function in C": _no_function(max),
+    "an option nearly right": (lambda: lr_fn(lengt=len), TypeError, r"@lr_fn has no option 'lengt'; did you mean 'len"),
+    "an option quite wrong": (
+        lambda: lr_fn(wibble=5),
+        TypeError,
+        r"no option 'wibble'; it takes length, joints, resol",
+    ),
+    "a length that is no function": (lambda: lr_fn(length=5), TypeError, r"length= must be a function of .*, got 5"),
+    "resolve of nothing": (_with(resolve=lambda q: None), TypeError, r"resolve= of plain must return .*returned None"),
+    "resolve of another": (_with(resolve=lambda q: {"r": 1}), TypeError, r"resolve= of plain .*'r' is none of them"),
+    "length of nothing": (_with(length=lambda q: None), TypeError, r"length= of plain must return .*returned None"),
+    "length of text": (_with(length=lambda q: "a"), TypeError, r"length= of plain must return .*returned 'a'"),
+    "length below 0": (_with(length=lambda q: -5), ValueError, r"length= of plain must return .*returned -5"),
+    "length of NaN": (_with(length=lambda q: math.nan), ValueError, r"length= of plain must return .*returned nan"),
+    "joints that fall": (_with(joints=lambda q: [5, 3]), ValueError, r"joints= of plain must .*returned \[5, 3\]"),
+    "joints from 0": (_with(joints=lambda q: [0, 3]), ValueError, r"joints= of plain must .*returned \[0, 3\]"),
+    "joints of a number": (_with(joints=lambda q: 5), TypeError, r"joints= of plain must return .*returned 5"),
+    # sequence
+    "sequence of one": (lambda: o.sequence(PLAN), TypeError, r"sequence takes a list of schedules, got cosine"),
+    "sequence of none": (lambda: o.sequence(5), TypeError, r"takes a list of schedules, got 5: write sequence\(\[a, b"),
+    "sequence at a number": (
+        lambda: o.sequence(PIECES, at=5),
+        TypeError,
+        r"at must be a tuple, got 5 .*\s+Write \(5,\)",
+    ),
+    "sequence at text": (lambda: o.sequence(PIECES, at=("a",)), TypeError, r"at must be a number, got \('a',\)"),
+    "sequence at a truth": (lambda: o.sequence(PIECES, at=(True,)), TypeError, r"at must be a number, got \(True,\)"),
     # building
     "a name nearly right": (
         lambda: o.cosine(start=3e-4, step=9),
@@ -176,7 +222,7 @@ WRONG_CALLS = {
     "many without a list": (
         lambda: o.sequence(PLAN, PLAN),
         TypeError,
-        r"one list of schedules, sequence\(\[",
+        r"a list of schedules, got cosine.* write sequence\(\[",
     ),
     "more without a list": (lambda: o.sequence(PLAN, PLAN, PLAN), TypeError, r"one list: sequence\(\[a, b, c\]\)"),
     "accumulation's other name": (
