@@ -138,7 +138,7 @@ def _floor(x: float) -> float:
 
 
 def _round(x: float) -> float:
-    return float(round(x)) if abs(x) < math.inf else x
+    return float(round(x)) if -math.inf < x < math.inf else x
 
 
 # ---------------------------------------------------------------------------------------------------------------------

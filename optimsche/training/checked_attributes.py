@@ -20,7 +20,7 @@ class Checked(Generic[ValueT]):
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name, self._kept = name, f"_{name}"
+        self._name = name
 
     @overload
     def __get__(self, instance: None, owner: type) -> Checked[ValueT]: ...
@@ -28,10 +28,10 @@ class Checked(Generic[ValueT]):
     def __get__(self, instance: object, owner: type) -> ValueT: ...
     def __get__(self, instance: object | None, owner: type) -> Any:
         """The value."""
-        return self if instance is None else instance.__dict__[self._kept]
+        return self if instance is None else instance.__dict__[self._name]
 
     def __set__(self, instance: object, value: Any) -> None:
         """Keep a value, or refuse it and keep the one before."""
         name = self._name
         checked = admitted_accum_grad(value) if name == "accum_grad" else admitted(name, value)
-        instance.__dict__[self._kept] = checked
+        instance.__dict__[self._name] = checked

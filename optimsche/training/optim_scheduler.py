@@ -483,8 +483,7 @@ class OptimScheduler(Stepping):
         """Number the micro-batches of a whole run.
 
         Without ``steps_per_epoch``, the loader's length becomes it. A schedule that ends before the run does is
-        reported. Samplers and data sets with a ``set_epoch`` are
-        told which epoch begins.
+        reported. Samplers and data sets with a ``set_epoch`` are told which epoch begins.
 
         Args:
             loader: gives one epoch's batches each time it is iterated.
