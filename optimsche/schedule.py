@@ -11,7 +11,6 @@ import functools
 import inspect
 import itertools
 import math
-import pickle
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -349,9 +348,12 @@ class Schedule:
             ValueError: a clock is not from 0 to 1e300; one on an accelerator, or a traced one, is not looked at.
             TypeError: a clock that is not a number or an array of numbers.
         """
-        # The call of a training loop comes first: a whole number that a float holds, and no epoch.
-        if epoch is _FIRST_EPOCH and type(real_step) is int and 0 <= real_step <= 2**53:
-            return self._play(real_step)
+        # The call of a training loop comes first: a whole number that a float holds, with or without an epoch.
+        if type(real_step) is int and 0 <= real_step <= 2**53:
+            if epoch is _FIRST_EPOCH:
+                return self._play(real_step)
+            if (type(epoch) is int or type(epoch) is float) and 0 <= epoch <= backends.LARGEST_CLOCK:
+                return self._play(real_step, float(epoch))
         if backends.is_array(real_step) or backends.is_array(epoch):
             from optimsche import arrays
 
@@ -779,6 +781,8 @@ class LrFn(Generic[P]):
         if protocol < 4 and isinstance(self.formula, types.FunctionType):
             name = self.formula.__qualname__.removesuffix(".formula")
             if _by_name(self.__module__, name) != self:
+                import pickle
+
                 raise pickle.PicklingError(
                     f"pickle finds no lr function {name} in {self.__module__}, or another one: define it at the top of "
                     "its module, or pickle with protocol 4 or later"

@@ -18,6 +18,7 @@ from optimsche.training import folding
 from optimsche.training.arriving import is_here
 from optimsche.training.clipping import Clip, ClipByNorm, multiply
 from optimsche.training.norms import total_norm
+from optimsche.training.optimizers import unwrapped
 
 Number: TypeAlias = float | torch.Tensor
 
@@ -80,8 +81,9 @@ def apply(
     """
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     norm = total_norm(gradients, clips.norm_type, synchronising)
-    fused = folding.divides_and_skips(optimizer)
-    unknown = fused and folding.first_step_must_be_known(optimizer)
+    kernel = unwrapped(optimizer)
+    fused = folding.divides_and_skips(kernel)
+    unknown = fused and folding.first_step_must_be_known(kernel)
     if fused and not unknown and not is_here(norm):
         scale = divisor if loss_scale is None else loss_scale * divisor
         return _on_the_device(optimizer, gradients, norm, scale, clips)
@@ -144,10 +146,9 @@ def _on_the_host(
 
 def _read(norm: torch.Tensor, divisor: Number, loss_scale: torch.Tensor | None) -> tuple[float, float]:
     """The norm, and the product of the other two, in one transfer from the device."""
-    tensors = [x for x in (norm, divisor, loss_scale) if isinstance(x, torch.Tensor)]
     if is_here(norm):
-        found = [float(x) for x in tensors]
-    else:
-        found = torch.stack([x.to(norm.device, torch.float32) for x in tensors]).cpu().tolist()
+        return float(norm), float(divisor) if loss_scale is None else float(divisor) * float(loss_scale)
+    tensors = [x for x in (norm, divisor, loss_scale) if isinstance(x, torch.Tensor)]
+    found = torch.stack([x.to(norm.device, torch.float32) for x in tensors]).cpu().tolist()
     known = [x for x in (divisor,) if not isinstance(x, torch.Tensor)]
     return found[0], math.prod([*found[1:], *known])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from optimsche.training.arguments import admitted, admitted_accum_grad
 
@@ -22,13 +22,13 @@ class Checked(Generic[ValueT]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Checked[ValueT]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> ValueT: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        """The value."""
-        return self if instance is None else instance.__dict__[self._name]
+    if TYPE_CHECKING:
+        # Without a __get__, Python finds the value in the instance by itself, as quickly as that of any attribute.
+        @overload
+        def __get__(self, instance: None, owner: type) -> Checked[ValueT]: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> ValueT: ...
+        def __get__(self, instance: object | None, owner: type) -> Any: ...
 
     def __set__(self, instance: object, value: Any) -> None:
         """Keep a value, or refuse it and keep the one before."""

@@ -16,7 +16,6 @@ def divides_and_skips(optimizer: torch.optim.Optimizer) -> bool:
     >>> divides_and_skips(torch.optim.AdamW([weight], fused=True)), divides_and_skips(torch.optim.AdamW([weight]))
     (True, False)
     """
-    optimizer = unwrapped(optimizer)
     return getattr(optimizer, "_step_supports_amp_scaling", False) and all(
         group.get("fused", True) for group in optimizer.param_groups
     )
@@ -29,7 +28,7 @@ def first_step_must_be_known(optimizer: torch.optim.Optimizer) -> bool:
     begins at 0 is the same as torch's where there is no dampening: it is begun here. With dampening it is not, and
     whether the first step is made has to be known on the host.
     """
-    unknown, optimizer = False, unwrapped(optimizer)
+    unknown = False
     if not isinstance(optimizer, torch.optim.SGD):
         return unknown
     for group in optimizer.param_groups:

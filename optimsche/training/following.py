@@ -249,7 +249,7 @@ class Followed:
         """Find out which groups are clipped by themselves: by their rule, or by an entry ``grad_clip`` of the group."""
         self.group_clips, self.clips_itself = [], []
         groups = self.optimizer.param_groups
-        if not any(rule.clips_itself for rule in self._rules) and not any("grad_clip" in group for group in groups):
+        if not [g for g in groups if "grad_clip" in g] and not [rule for rule in self._rules if rule.clips_itself]:
             return
         for number, group in enumerate(groups):
             rule = self._rules[self._known[number].rule] if self._rules else None

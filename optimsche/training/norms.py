@@ -37,7 +37,8 @@ def total_norm(gradients: Sequence[torch.Tensor], norm_type: float = 2.0, model:
         return norm
     # A sparse gradient may name a row twice; coalescing adds those up.
     dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
-    if any(hasattr(gradient, "full_tensor") for gradient in dense):  # shards, as fully_shard makes them
+    # Shards, as fully_shard makes them; to ask plain tensors for what they lack takes long.
+    if any(type(gradient) is not torch.Tensor and hasattr(gradient, "full_tensor") for gradient in dense):
         norm = get_total_norm(dense, norm_type)
         whole: Any = getattr(norm, "full_tensor", None)
         return norm if whole is None else whole()

@@ -35,10 +35,19 @@ class Owned:
 
     def all(self) -> list[torch.Tensor]:
         """All parameters of the optimizer."""
-        lists = [group["params"] for group in self._optimizer.param_groups]
-        if not parameters.same(lists, self._lists) or sum(map(len, lists)) != len(self._all):
+        if not self._are_the_same_lists():
             self._find()
         return self._all
+
+    def _are_the_same_lists(self) -> bool:
+        groups, count = self._optimizer.param_groups, 0
+        if len(groups) != len(self._lists):
+            return False
+        for group, known in zip(groups, self._lists, strict=True):
+            if group["params"] is not known:
+                return False
+            count += len(known)
+        return count == len(self._all)
 
     def _find(self) -> None:
         self._lists = [group["params"] for group in self._optimizer.param_groups]
@@ -50,7 +59,11 @@ class Owned:
 
     def trainable(self) -> bool:
         """Whether any of them takes part in training."""
-        return any(parameter.requires_grad for group in self._optimizer.param_groups for parameter in group["params"])
+        for group in self._optimizer.param_groups:  # a loop, since nearly always the first one says it
+            for parameter in group["params"]:
+                if parameter.requires_grad:
+                    return True
+        return False
 
     def foreign(self) -> list[torch.Tensor]:
         """The model's parameters that are not the optimizer's."""

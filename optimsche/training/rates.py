@@ -88,7 +88,8 @@ def write(groups: Sequence[Group], rates: Sequence[float]) -> None:
     [{'lr': 0.5}, {'lr': tensor(0.2500)}]
     """
     for group, rate in zip(groups, rates, strict=True):
-        if isinstance(group["lr"], torch.Tensor):
+        # To ask a float whether it is a tensor takes torch longer than all else here.
+        if type(group["lr"]) is not float and isinstance(group["lr"], torch.Tensor):
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate

@@ -273,11 +273,11 @@ class Stepping:
         followed = self._followed
         report_gaps(turn, None if dropped else held, self._synchronising, log)
         divisor = divisor_of(turn, held, self._synchronising, device, dropped=dropped, weighted=weighted)
-        if not isinstance(divisor, torch.Tensor) or is_here(divisor):
+        if type(divisor) is not float and isinstance(divisor, torch.Tensor) and is_here(divisor):
             divisor = float(divisor)
-            if divisor == 0:
-                log.warning("the micro-batches of this window weigh 0: nothing is updated")
-                return None
+        if type(divisor) is float and divisor == 0:
+            log.warning("the micro-batches of this window weigh 0: nothing is updated")
+            return None
         return apply(
             self.optimizer,
             divisor=divisor,
