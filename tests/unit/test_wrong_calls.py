@@ -10,6 +10,7 @@ import pytest
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn
+from optimsche import schedule as schedule_module
 
 PLAN = o.cosine(start=3e-4, steps=9_000)
 
@@ -21,7 +22,15 @@ def plain(real_step, epoch, *, q: Rate = 0.5):
 
 
 def _with(**options):
-    return lambda: lr_fn(**options)(plain)()
+    def call():
+        before = dict(schedule_module._known)
+        try:
+            lr_fn(**options)(plain)()
+        finally:  # nobody else is to draw it
+            schedule_module._known.clear()
+            schedule_module._known.update(before)
+
+    return call
 
 
 def _no_function(given):
