@@ -15,7 +15,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from optimsche.training import arriving
+from optimsche.training import async_copy
 
 aten = torch.ops.aten
 
@@ -55,7 +55,7 @@ class NeverYet:
 def counting_reads() -> Iterator[list[str]]:
     """Everything inside runs on fake CUDA tensors; gives the list of what was read."""
     with (
-        mock.patch.object(arriving, "_recorded_event", return_value=NeverYet()),
+        mock.patch.object(async_copy, "_recorded_event", return_value=NeverYet()),
         FakeTensorMode(allow_non_fake_inputs=True),
         Reads() as reads,
     ):

@@ -1,4 +1,18 @@
-"""The training step: an optimizer that follows a schedule."""
+"""The training step: an optimizer that follows a schedule.
+
+Its files, as a table of contents:
+
+- the class: ``optim_scheduler`` (what users call), ``stepping`` (its parts), ``result``, ``errors``, ``together``
+  (several optimizers), ``checked_attributes``, ``arguments``, ``compatibility`` (what may follow what)
+- which micro-batch is due: ``micro_batch``, ``window_tracker``, ``window_weights``, ``epochs``
+- gradients: ``losses``, ``precision``, ``loss_scaler``, ``synchronisation`` (DDP, FSDP)
+- the update: ``apply_gradients``, ``norms``, ``clipping``, ``divisor``, ``fused_step``
+- what is scheduled: ``group_schedules``, ``groups`` (patterns), ``hyperparameters``, ``rates``, ``device_rates``
+- whose parameters: ``parameters``, ``owned_parameters``, ``optimizers``
+- what came of it: ``outcomes``, ``async_copy``, ``timing``, ``rate_range``
+- checkpoints: ``checkpoints``, ``state_checks``, ``restoring``, ``resume_guard``
+- SpeeChain's configurations: ``speechain``, ``yaml_tags``
+"""
 
 from optimsche.training.clipping import ClipAdaptive, ClipByNorm, ClipByValue, ClipEachGroup
 from optimsche.training.device_rates import advance_rates

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from optimsche.training.checking import check as check
 from optimsche.training.hyperparameters import keep_tensors
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.optimizers import unwrapped
 from optimsche.training.parameters import owned
 from optimsche.training.rates import write
 from optimsche.training.restoring import fill, keep
+from optimsche.training.state_checks import check as check
 
 LOG = logging.getLogger("optimsche")
 

@@ -19,25 +19,25 @@ from optimsche.counting import AccumGrad
 from optimsche.domains import explained_methods
 from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
-from optimsche.training import attaching, checkpoints, parameters
+from optimsche.training import checkpoints, compatibility, parameters
 from optimsche.training.arguments import admitted
 from optimsche.training.clipping import Clip, admitted_clip
 from optimsche.training.epochs import length_of, numbered
-from optimsche.training.following import Followed, Values
-from optimsche.training.gathered import Weight, admitted_weight
+from optimsche.training.group_schedules import Followed, Values
 from optimsche.training.groups import Rules
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.losses import Losses
+from optimsche.training.micro_batch import Turn
 from optimsche.training.optimizers import OptimType, build
 from optimsche.training.outcomes import Observer, Outcomes
-from optimsche.training.owned import Owned
+from optimsche.training.owned_parameters import Owned
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult
 from optimsche.training.stepping import LOG, Stepping
 from optimsche.training.synchronisation import synchronising
 from optimsche.training.timing import TimeFunc, timed
-from optimsche.training.turn import Turn
+from optimsche.training.window_weights import Weight, admitted_weight
 
 BatchT = TypeVar("BatchT")
 
@@ -137,7 +137,7 @@ class OptimScheduler(Stepping):
         max_skips: int = 100,
         on_update: Observer | None = None,
     ) -> None:
-        attaching.check_optimizer(optimizer)
+        compatibility.check_optimizer(optimizer)
         if model is not None and not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
         if on_update is not None and not callable(on_update):
@@ -161,7 +161,7 @@ class OptimScheduler(Stepping):
         self._scaler = self.precision.new_scaler()
         self._owned = Owned(optimizer, model)
         self._synchronising = synchronising(model, distributed)
-        self._clock = self._new_clock()
+        self._windows = self._new_tracker()
         self._outcomes = Outcomes(admitted("max_skips", max_skips), on_update)
         self._loaded_rate: float | None = None
         self._resumed = False
@@ -177,15 +177,15 @@ class OptimScheduler(Stepping):
         self._last_turn: tuple[object, Turn | None] = (None, None)
         self._last_values: tuple[object, Values | None] = (None, None)
         if self._synchronising is not None:
-            attaching.check_synchronising(self._synchronising, self.scaler)
+            compatibility.check_synchronising(self._synchronising, self.scaler)
             self._foreign = parameters.foreign(self._synchronising, self._owned.all())
-        attaching.check_model(optimizer, model)
+        compatibility.check_model(optimizer, model)
         epochs_known = self.steps_per_epoch is not None
         with restored_on_failure(optimizer):
             self._followed = Followed(optimizer, model, schedules, relative=relative, epochs_known=epochs_known)
             if schedule is not None or not self._followed.all_have_rates:
                 if isinstance(schedule, Schedule):
-                    attaching.point_out(schedule, optimizer, relative=relative, log=LOG)
+                    compatibility.point_out(schedule, optimizer, relative=relative, log=LOG)
                 self.schedule = schedule
             else:
                 self._followed.write(self._values(None, 1, 1))
@@ -201,7 +201,7 @@ class OptimScheduler(Stepping):
     @schedule.setter
     def schedule(self, schedule: Schedule | None) -> None:
         epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
-        checked = attaching.check_schedule(schedule, epochs_known=epochs_known)
+        checked = compatibility.check_schedule(schedule, epochs_known=epochs_known)
         self._write_first_rates(checked)
         self._schedule, self._counts_epochs = checked, checked.counts_epochs
         self._forget_plans()
@@ -303,7 +303,7 @@ class OptimScheduler(Stepping):
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
         simple = weight is None and not last and time_func is None and not self._scaler_is_shared
-        if simple and self._clock.goes_on(step_num):
+        if simple and self._windows.goes_on(step_num):
             # Most micro-batches are such; what they are spared is measured by the benchmark loop/hand.
             return self._go_on(losses, step_num, self._epoch(step_num, epoch_num), logger)
         self._refuse_alone()
@@ -448,13 +448,16 @@ class OptimScheduler(Stepping):
         self._followed.keep_numbers()
         self._resumed = True
         self._owned.drop_gradients()
-        self._clock, self._last_values = self._new_clock(), (None, None)
+        self._windows, self._last_values = self._new_tracker(), (None, None)
         self._outcomes.begin(searching=not state_dict.get("scaler"))
 
     def __getstate__(self) -> dict[str, Any]:
         # What copy.deepcopy and pickle take. Gradients are not copied with parameters, so a copy plays an open window
         # again; outcomes on their way from a device stay here.
-        return self.__dict__ | {"_clock": self._clock.before_the_open_window(), "_outcomes": self._outcomes.of_a_copy()}
+        return self.__dict__ | {
+            "_windows": self._windows.before_the_open_window(),
+            "_outcomes": self._outcomes.of_a_copy(),
+        }
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
@@ -499,14 +502,14 @@ class OptimScheduler(Stepping):
         """
         epochs, start = admitted("epochs", epochs, "batches"), admitted("start", start, "batches")
         steps_per_epoch = length_of(loader, self.steps_per_epoch)
-        if self.steps_per_epoch is None and self._clock.seen > 0:
+        if self.steps_per_epoch is None and self._windows.seen > 0:
             raise ValueError(
                 "batches: this OptimScheduler has been counting without epochs; its windows cannot be cut from here on."
                 f"\n    Build it with steps_per_epoch={steps_per_epoch}."
             )
         self.steps_per_epoch = steps_per_epoch
         updates = counting.total_updates(epochs, steps_per_epoch, self.accum_grad) // self.step_per_update
-        attaching.compare_lengths(self.schedule, updates, LOG)
+        compatibility.compare_lengths(self.schedule, updates, LOG)
         return self._until_settled(numbered(loader, epochs, steps_per_epoch, start))
 
     def _until_settled(self, batches: Iterator[tuple[int, int, BatchT]]) -> Iterator[tuple[int, int, BatchT]]:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from optimsche.training.arriving import Arriving
+from optimsche.training.async_copy import Arriving
 from optimsche.training.errors import NonFiniteError
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.result import StepResult

@@ -15,7 +15,7 @@ from optimsche.domains import Meaning, admit
 from optimsche.lr_fns import geometric
 from optimsche.schedule import Schedule
 from optimsche.training.arguments import admitted
-from optimsche.training.attaching import check_optimizer
+from optimsche.training.compatibility import check_optimizer
 from optimsche.training.errors import NonFiniteError
 from optimsche.training.losses import Losses, pick
 from optimsche.training.optim_scheduler import OptimScheduler

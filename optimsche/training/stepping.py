@@ -16,25 +16,25 @@ from torch import nn
 from optimsche import counting
 from optimsche.counting import AccumGrad
 from optimsche.schedule import Schedule
-from optimsche.training import attaching, parameters, resuming
-from optimsche.training.applying import Applied, Clips, apply
+from optimsche.training import compatibility, parameters, resume_guard
+from optimsche.training.apply_gradients import Applied, Clips, apply
 from optimsche.training.arguments import admitted
-from optimsche.training.arriving import is_here
+from optimsche.training.async_copy import is_here
 from optimsche.training.checked_attributes import Checked
 from optimsche.training.clipping import Clip
-from optimsche.training.clock import Clock
-from optimsche.training.dividing import divisor_of, report_gaps
-from optimsche.training.following import Followed, Values
-from optimsche.training.gathered import Gathered, Weight
+from optimsche.training.divisor import divisor_of, report_gaps
+from optimsche.training.group_schedules import Followed, Values
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.losses import Losses, pick, refuse_reentrant_checkpoints, run_backward
+from optimsche.training.micro_batch import Planned, Turn, turn_of
 from optimsche.training.outcomes import Outcomes
-from optimsche.training.owned import Owned
+from optimsche.training.owned_parameters import Owned
 from optimsche.training.precision import Precision
 from optimsche.training.result import StepResult
 from optimsche.training.synchronisation import synchronised
 from optimsche.training.timing import TimeFunc, timed
-from optimsche.training.turn import Planned, Turn, turn_of
+from optimsche.training.window_tracker import WindowTracker
+from optimsche.training.window_weights import Gathered, Weight
 
 LOG = logging.getLogger("optimsche")
 
@@ -57,7 +57,7 @@ class Stepping:
     _foreign: list[str]
     _owned: Owned
     _synchronising: nn.Module | None
-    _clock: Clock
+    _windows: WindowTracker
     _outcomes: Outcomes
     _followed: Followed
     _schedule: Schedule | None
@@ -89,7 +89,7 @@ class Stepping:
         """Epoch and rates of a micro-batch; whatever can be refused of them is refused here, and nothing is changed."""
         turn, epoch = self._turn(step_num, last=last), self._epoch(step_num, epoch_num)
         if turn.due:
-            attaching.refuse_a_step_held_back(self.optimizer)
+            compatibility.refuse_a_step_held_back(self.optimizer)
         # Within a window the values are those of its first micro-batch, unless someone has changed a group or a factor.
         basis = (turn.update, epoch, self.ft_factor, self._followed.basis())
         known, values = self._last_values
@@ -100,7 +100,7 @@ class Stepping:
 
     def _loss(self, turn: Turn, losses: Losses, weight: Weight | None) -> torch.Tensor | None:
         """The loss that this optimizer's backward pass starts from; None where it takes no part."""
-        dropped = self._clock.is_dropped(turn.window)
+        dropped = self._windows.is_dropped(turn.window)
         if not turn.gathers or (dropped and self._synchronising is None):
             return None
         if not self._owned.trainable():
@@ -110,8 +110,8 @@ class Stepping:
             if self._inputs() is not None:
                 refuse_reentrant_checkpoints(loss)
             self._looked_at_graph = True
-        if self._clock.open is not None and self._clock.held is not None:
-            self._clock.held.refuse_a_mixture(weight)
+        if self._windows.open is not None and self._windows.held is not None:
+            self._windows.held.refuse_a_mixture(weight)
         if dropped:
             # The other processes wait for this one's gradients. With nan they all find the same norm, and all skip.
             return loss * math.nan
@@ -124,11 +124,11 @@ class Stepping:
 
         A window begins without gradients, as in a loop by hand.
         """
-        if self._clock.enter(turn, updating=False, log=logger or LOG):
+        if self._windows.enter(turn, updating=False, log=logger or LOG):
             self._owned.drop_gradients()
-        if self._clock.open is None or self._clock.held is None:
+        if self._windows.open is None or self._windows.held is None:
             return 1.0
-        return self._clock.held.add(weight)
+        return self._windows.held.add(weight)
 
     def _backward(
         self, turn: Turn, loss: torch.Tensor | None, weight: Weight | None, logger: logging.Logger | None
@@ -149,14 +149,14 @@ class Stepping:
         """The short way of :meth:`step` for one more micro-batch inside an open window: a backward pass."""
         if self._owned.trainable():
             loss = pick(losses, self.optim_loss)
-            share = self._clock.go_on(step_num)
+            share = self._windows.go_on(step_num)
             try:
                 run_backward(loss, share, self._scaler, self._owned.inputs())
             except BaseException as error:
                 self._drop_after(error, logger, "a backward pass of its window")
                 raise
         else:
-            self._clock.go_on(step_num)
+            self._windows.go_on(step_num)
         update, rate = self._window_has
         return StepResult(False, update, epoch, rate)
 
@@ -185,8 +185,8 @@ class Stepping:
         return self._owned.inputs()
 
     def _drop(self, log: logging.Logger, reason: str, window: counting.Window | None = None) -> counting.Window | None:
-        dropped = self._clock.drop(window)
-        if self._clock.open is None:
+        dropped = self._windows.drop(window)
+        if self._windows.open is None:
             self._owned.drop_gradients()
         if dropped is not None:
             log.warning("update %d is skipped: %s", self._turn(dropped.first).update, reason)
@@ -225,24 +225,24 @@ class Stepping:
     def _update(self, planned: Planned, weight: Weight | None, logger: logging.Logger | None) -> StepResult:
         """All of an update but the scaler's own: several optimizers may share one."""
         turn, epoch, values = planned
-        dropped = self._clock.is_dropped(turn.window)
-        self._clock.enter(turn, updating=True, log=logger or LOG)
+        dropped = self._windows.is_dropped(turn.window)
+        self._windows.enter(turn, updating=True, log=logger or LOG)
         if self._loaded_rate is not None:
             self._compare_with_loaded_rate(turn, epoch, logger)
         applied: Applied | None = None
         held: Gathered | None = None
         if turn.due:
-            held = self._clock.close()
+            held = self._windows.close()
             try:
                 self._followed.write(values)
                 takes_part = not dropped or self._synchronising is not None
                 if takes_part and self._has_gradients(held, logger):
                     applied = self._apply(turn, held, dropped, weight is not None, logger or LOG)
             finally:
-                self._clock.over(turn)
+                self._windows.over(turn)
                 self._owned.drop_gradients()
         else:
-            self._clock.over(turn)
+            self._windows.over(turn)
             if dropped or not turn.gathers:
                 self._owned.drop_gradients()  # what the caller's own backward pass left there
         rate = values.rates[0]
@@ -317,17 +317,17 @@ class Stepping:
 
     def _write_first_rates(self, schedule: Schedule | None) -> None:
         """Write the rates of the first update, before it; once updates were made, groups keep what theirs had."""
-        if self._clock.seen == 0 and not self._resumed:
+        if self._windows.seen == 0 and not self._resumed:
             self._followed.write(self._values(schedule, 1, 1))
 
     def _forget_plans(self) -> None:
         self._loaded_rate, self._last_values = None, (None, None)
 
-    def _new_clock(self) -> Clock:
+    def _new_tracker(self) -> WindowTracker:
         parameters_ = self._owned.all() if self.model is None else self.model.parameters()  # the same for all of its
         halves = any(parameter.dtype is torch.float16 for parameter in parameters_)
         # Processes have to agree on what weights are relative to. Sums in float16 would overflow where means do not.
-        return Clock(
+        return WindowTracker(
             weights_relative=self._synchronising is None, in_parts=halves or self.precision.dtype is torch.float16
         )
 
@@ -342,4 +342,4 @@ class Stepping:
         planned = [self._values(self._schedule, before, each).rates[0] for each in epochs]
         value = float(plan(before, epoch))
         factor = planned[0] / value if value else self.ft_factor
-        resuming.report_another_rate(loaded, planned, before, logger or LOG, plan, factor)
+        resume_guard.report_another_rate(loaded, planned, before, logger or LOG, plan, factor)

@@ -9,14 +9,14 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from optimsche.training import norms, parameters
-from optimsche.training.gathered import Weight, admitted_weight
 from optimsche.training.losses import Losses, pick, run_backward
+from optimsche.training.micro_batch import Planned
 from optimsche.training.optim_scheduler import OptimScheduler
 from optimsche.training.result import StepResult
 from optimsche.training.stepping import LOG
 from optimsche.training.synchronisation import synchronised
 from optimsche.training.timing import TimeFunc, timed
-from optimsche.training.turn import Planned
+from optimsche.training.window_weights import Weight, admitted_weight
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def step_all(
     if any(optim._synchronising is not None for optim in optims.values()):
         chosen = _one_loss(optims, losses, chosen)
     for name, optim in optims.items():
-        optim._clock.check(planned[name].turn, updating=False)
+        optim._windows.check(planned[name].turn, updating=False)
 
     _backward_all(optims, chosen, planned, weight, time_func, logger)
     results = {}
@@ -163,7 +163,7 @@ def _share_steps_per_epoch(optims: Mapping[str, OptimScheduler]) -> None:
     known = {optim.steps_per_epoch for optim in optims.values()} - {None}
     if len(known) == 1:
         for optim in optims.values():
-            if optim.steps_per_epoch is None and optim._clock.seen == 0:
+            if optim.steps_per_epoch is None and optim._windows.seen == 0:
                 (optim.steps_per_epoch,) = known
 
 
@@ -180,7 +180,7 @@ def _backward_all(
     shares: dict[object, Weight] = {}
     for name, optim in optims.items():
         share = optim._begin_backward(planned[name].turn, weight, logger)
-        loss, held = losses[name], optim._clock.held
+        loss, held = losses[name], optim._windows.held
         if loss is not None:
             # Processes have one backward pass for all; the factors of their weights are the same.
             apart = None if optim._synchronising is not None or held is None else held.terms

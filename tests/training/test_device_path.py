@@ -17,8 +17,8 @@ from optimsche.training import (
     ClipEachGroup,
     LossScaler,
     NonFiniteError,
-    applying,
-    arriving,
+    apply_gradients,
+    async_copy,
 )
 from tests.training.helpers import (
     break_gradients,
@@ -47,7 +47,7 @@ FUSED = {
 @pytest.fixture
 def on_device(monkeypatch):
     """Take the path on which nothing may be read."""
-    monkeypatch.setattr(applying, "is_here", lambda tensor: False)
+    monkeypatch.setattr(apply_gradients, "is_here", lambda tensor: False)
 
 
 def built(kind, model, **options):
@@ -201,8 +201,8 @@ class Later:
 @pytest.mark.usefixtures("on_device")
 def test_skips_are_told_later_in_order_and_end_the_run(monkeypatch, caplog):
     """The numbers of an update arrive while the next ones are made."""
-    monkeypatch.setattr(arriving, "is_here", lambda tensor: False)
-    monkeypatch.setattr(arriving, "_recorded_event", lambda device: Later(2))
+    monkeypatch.setattr(async_copy, "is_here", lambda tensor: False)
+    monkeypatch.setattr(async_copy, "_recorded_event", lambda device: Later(2))
     model = small_model()
     told = []
     optim = built("AdamW", model, max_skips=2, on_update=lambda numbers, update: told.append((update, numbers)))

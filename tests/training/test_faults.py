@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from optimsche.training import applying, folding
+from optimsche.training import apply_gradients, fused_step
 from tests.training import faults
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,7 +42,7 @@ def broken(monkeypatch, bug):
 
 
 def never_infinite(patch):
-    patch.setattr(applying.math, "isfinite", lambda number: True)
+    patch.setattr(apply_gradients.math, "isfinite", lambda number: True)
 
 
 def nothing_dropped(patch):
@@ -50,15 +50,15 @@ def nothing_dropped(patch):
 
 
 def gradients_kept(patch):
-    from optimsche.training.owned import Owned
+    from optimsche.training.owned_parameters import Owned
 
     patch.setattr(Owned, "drop_gradients", lambda self: None)
 
 
 def no_order(patch):
-    from optimsche.training.clock import Clock
+    from optimsche.training.window_tracker import WindowTracker
 
-    patch.setattr(Clock, "check", lambda *arguments, **options: None)
+    patch.setattr(WindowTracker, "check", lambda *arguments, **options: None)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_a_bug_is_seen(bug, kind, monkeypatch):
 
 
 def test_a_flag_that_never_says_skip_is_seen_on_the_device(monkeypatch):
-    honest = folding.step
-    monkeypatch.setattr(folding, "step", lambda optimizer, scale, found: honest(optimizer, scale, found * 0))
+    honest = fused_step.step
+    monkeypatch.setattr(fused_step, "step", lambda optimizer, scale, found: honest(optimizer, scale, found * 0))
     with faults.on_the_device():
         place = faults.places("nan in a gradient", "float32")[0]
         assert not faults.survives("nan in a gradient", place, "fused AdamW", "float32")

@@ -7,7 +7,7 @@ import torch
 
 from optimsche import NonFiniteError, OptimScheduler, linear
 from optimsche.training import LossScaler
-from optimsche.training.arriving import Arriving
+from optimsche.training.async_copy import Arriving
 from tests.training.helpers import break_gradients, loss_of, small_model, some_batches
 
 PLAN = linear(start=1.0, steps=10)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from optimsche import OptimScheduler, constant, cosine, linear
-from optimsche.training.resuming import likely_cause
+from optimsche.training.resume_guard import likely_cause
 from tests.training.helpers import loss_of, small_model, some_batches, train
 
 PLAN = cosine(start=1.0, steps=50).warmup(5)

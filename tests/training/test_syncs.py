@@ -125,15 +125,15 @@ def test_a_deliberate_item_is_counted():
 
 def test_the_step_is_traced_and_not_skipped(monkeypatch):
     """If the update read the norm, this would see it: one that reads is counted in the very place."""
-    from optimsche.training import applying
+    from optimsche.training import apply_gradients
 
-    honest = applying.total_norm
+    honest = apply_gradients.total_norm
 
     def reading(*arguments):
         norm = honest(*arguments)
         norm.item()
         return norm
 
-    monkeypatch.setattr(applying, "total_norm", reading)
+    monkeypatch.setattr(apply_gradients, "total_norm", reading)
     found = reads_of_updates(torch.optim.AdamW, {"fused": True}, grad_clip=1.0)
     assert [len(names) for names in found] == [1, 1, 1]

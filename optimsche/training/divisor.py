@@ -7,9 +7,9 @@ import logging
 import torch
 from torch import nn
 
-from optimsche.training.gathered import Gathered, Weight
+from optimsche.training.micro_batch import Turn
 from optimsche.training.synchronisation import mean_over_processes
-from optimsche.training.turn import Turn
+from optimsche.training.window_weights import Gathered, Weight
 
 
 def divisor_of(

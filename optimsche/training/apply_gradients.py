@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import nn
 
-from optimsche.training import folding
-from optimsche.training.arriving import is_here
+from optimsche.training import fused_step
+from optimsche.training.async_copy import is_here
 from optimsche.training.clipping import Clip, ClipByNorm, multiply
 from optimsche.training.norms import total_norm
 from optimsche.training.optimizers import unwrapped
@@ -82,8 +82,8 @@ def apply(
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     norm = total_norm(gradients, clips.norm_type, synchronising)
     kernel = unwrapped(optimizer)
-    fused = folding.divides_and_skips(kernel)
-    unknown = fused and folding.first_step_must_be_known(kernel)
+    fused = fused_step.divides_and_skips(kernel)
+    unknown = fused and fused_step.first_step_must_be_known(kernel)
     if fused and not unknown and not is_here(norm):
         scale = divisor if loss_scale is None else loss_scale * divisor
         return _on_the_device(optimizer, gradients, norm, scale, clips)
@@ -104,12 +104,12 @@ def _on_the_device(
         if divided:
             multiply(gradients, 1.0 / scale)
         clips.in_place([group["params"] for group in optimizer.param_groups])
-        folding.step(optimizer, None, found_inf)
+        fused_step.step(optimizer, None, found_inf)
     elif isinstance(clips.all_others, ClipByNorm):
-        folding.step(optimizer, scale / clips.all_others.coefficient_on_device(norm), found_inf)
+        fused_step.step(optimizer, scale / clips.all_others.coefficient_on_device(norm), found_inf)
     else:
         grad_scale = scale if isinstance(scale, torch.Tensor) else norm.new_full((), scale)
-        folding.step(optimizer, grad_scale if divided else None, found_inf)
+        fused_step.step(optimizer, grad_scale if divided else None, found_inf)
     return Applied(norm, found_inf)
 
 
@@ -137,7 +137,7 @@ def _on_the_host(
     if factor == 1.0:
         optimizer.step()
     elif fused and not float64:  # the kernel divides by a float32
-        folding.step(optimizer, torch.full((), 1.0 / factor, device=gradients[0].device), None)
+        fused_step.step(optimizer, torch.full((), 1.0 / factor, device=gradients[0].device), None)
     else:
         multiply(gradients, factor)
         optimizer.step()

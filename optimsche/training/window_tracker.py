@@ -8,11 +8,11 @@ import logging
 import torch
 
 from optimsche.counting import Window
-from optimsche.training.gathered import Gathered
-from optimsche.training.turn import Turn
+from optimsche.training.micro_batch import Turn
+from optimsche.training.window_weights import Gathered
 
 
-class Clock:
+class WindowTracker:
     """Where a run is: the last micro-batch that came, and the window whose update is still to be made.
 
     It holds nothing that a checkpoint would have to store. It exists to catch a caller's mistakes: a counter that
@@ -34,7 +34,7 @@ class Clock:
         self._dropped: set[int] = set()
         self._cut = 0
 
-    def before_the_open_window(self) -> Clock:
+    def before_the_open_window(self) -> WindowTracker:
         """A clock for a copy that has not got the gradients of the open window, and plays it again."""
         copied = copy.copy(self)
         copied._dropped = set(self._dropped)

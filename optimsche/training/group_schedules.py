@@ -12,7 +12,7 @@ from torch import nn
 from optimsche import backends
 from optimsche.domains import Factor, admit, did_you_mean
 from optimsche.schedule import Schedule
-from optimsche.training import attaching, parameters
+from optimsche.training import compatibility, parameters
 from optimsche.training.clipping import Clip, admitted_clip
 from optimsche.training.groups import (
     Pattern,
@@ -243,7 +243,7 @@ class Followed:
         """
         for group, known in zip(groups, self._known, strict=True):
             rule = _momentum(self._rules[known.rule]) if self._rules else {}
-            attaching.refuse_a_broken_kernel(self.optimizer, {**group, **rule, "params": known.group["params"]})
+            compatibility.refuse_a_broken_kernel(self.optimizer, {**group, **rule, "params": known.group["params"]})
 
     def read_clips(self) -> None:
         """Find out which groups are clipped by themselves: by their rule, or by an entry ``grad_clip`` of the group."""
@@ -347,7 +347,7 @@ def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> _Rule:
         if name in ("lr", *_FIXED):
             continue
         if isinstance(value, Schedule):
-            schedules.append((entry(name), attaching.check_schedule(value, epochs_known=epochs_known)))
+            schedules.append((entry(name), compatibility.check_schedule(value, epochs_known=epochs_known)))
         elif backends.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
             number = admit(where, name, float, value)
             numbers.append((entry(name), admitted_number(entry(name), number)))
@@ -355,7 +355,7 @@ def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> _Rule:
             hint = did_you_mean(name, _FIXED)
             raise TypeError(f"{where}[{name!r}] must be a schedule or a number, got {value!r:.60}{hint}")
     return _Rule(
-        rate=None if rate is None else attaching.check_schedule(rate, epochs_known=epochs_known),
+        rate=None if rate is None else compatibility.check_schedule(rate, epochs_known=epochs_known),
         schedules=tuple(schedules),
         numbers=tuple(numbers),
         clip=admitted_clip(given.get("grad_clip"), where),

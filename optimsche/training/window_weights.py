@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from optimsche.training.arriving import is_here
+from optimsche.training.async_copy import is_here
 
 Weight: TypeAlias = float | torch.Tensor
 

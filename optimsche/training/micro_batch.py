@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from optimsche.counting import AccumGrad, Window, whole, window_of
-from optimsche.training.following import Values
+from optimsche.training.group_schedules import Values
 
 
 class Turn(NamedTuple):
