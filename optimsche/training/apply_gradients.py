@@ -137,7 +137,7 @@ def _on_the_host(
     if factor == 1.0:
         optimizer.step()
     elif fused and not float64:  # the kernel divides by a float32
-        fused_step.step(optimizer, torch.full((), 1.0 / factor, device=gradients[0].device), None)
+        fused_step.step(optimizer, torch.scalar_tensor(1.0 / factor, device=gradients[0].device), None)
     else:
         multiply(gradients, factor)
         optimizer.step()

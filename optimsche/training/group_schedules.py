@@ -247,8 +247,8 @@ class Followed:
 
     def read_clips(self) -> None:
         """Find out which groups are clipped by themselves: by their rule, or by an entry ``grad_clip`` of the group."""
-        self.group_clips, self.clips_itself = [], []
         groups = self.optimizer.param_groups
+        self.group_clips, self.clips_itself = [], []
         if not [g for g in groups if "grad_clip" in g] and not [rule for rule in self._rules if rule.clips_itself]:
             return
         for number, group in enumerate(groups):

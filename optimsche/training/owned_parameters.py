@@ -65,6 +65,14 @@ class Owned:
                     return True
         return False
 
+    def have_gradients(self) -> bool:
+        """Whether any of them has a gradient."""
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    return True
+        return False
+
     def foreign(self) -> list[torch.Tensor]:
         """The model's parameters that are not the optimizer's."""
         self.all()

@@ -287,7 +287,7 @@ class Stepping:
         )
 
     def _has_gradients(self, held: Gathered | None, logger: logging.Logger | None) -> bool:
-        found = any(parameter.grad is not None for parameter in self._owned.all())
+        found = self._owned.have_gradients()
         if not found and held is not None and held.weighted:
             (logger or LOG).warning("the micro-batches of this window weigh 0: nothing is updated")
         elif not found and not self._told_of_no_gradients:
