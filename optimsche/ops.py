@@ -267,7 +267,7 @@ def count_below(points: Sequence[float], real_step: float) -> int:
     >>> [count_below((10, 20), t) for t in (10.0, 11.0, 21.0)]
     [0, 1, 2]
     """
-    if _are_arrays(points):
+    if _need_each(points, real_step):
         return sum((point + slack(point) < real_step) * 1 for point in points)
     if is_number(real_step) and type(points) is tuple:
         # A binary search spelled out: torch.compile cannot look into Python's bisect, which is written in C.
@@ -284,7 +284,7 @@ def count_below(points: Sequence[float], real_step: float) -> int:
 
 def take(values: Sequence[float], index: int) -> float:
     """``values[index]``, for one index or for an array of them."""
-    if _are_arrays(values):
+    if _need_each(values, index):
         value = values[0]
         for number in range(1, len(values)):
             value = where(index >= number, values[number], value)
@@ -300,7 +300,7 @@ def interpolate(real_step: float, points: Sequence[float], values: Sequence[floa
     >>> [interpolate(t, (10.0, 20.0), (1.0, 3.0)) for t in (0.0, 10.0, 15.0, 20.0, 99.0)]
     [1.0, 1.0, 2.0, 3.0, 3.0]
     """
-    if _are_arrays(points) or _are_arrays(values):
+    if _need_each(points, real_step) or _need_each(values, real_step):
         return _interpolate_each(real_step, points, values)
     index = count_below(points, real_step)
     if type(index) is int and 0 < index < len(points):
@@ -323,6 +323,7 @@ def _interpolate_each(real_step: float, points: Sequence[float], values: Sequenc
     return value
 
 
-def _are_arrays(numbers: Sequence[float]) -> bool:
-    """Whether one of a list of numbers is an array of them."""
-    return type(numbers) is tuple and any(getattr(number, "ndim", 0) > 0 for number in numbers)
+def _need_each(numbers: Sequence[float], index: float) -> bool:
+    """Whether a list must be gone through one by one: one of it is an array, or cannot be compared with a number."""
+    fewest = 0 if is_number(index) else 1
+    return type(numbers) is tuple and any(getattr(number, "ndim", -1) >= fewest for number in numbers)

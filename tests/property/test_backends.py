@@ -410,6 +410,8 @@ def test_joints_of_a_plan_that_is_fitted_may_be_traced(s):
         traced = jax.jit(jax.vmap(curve))(row)
         expected = np.stack([curve(float(x)) for x in row])
         assert np.allclose(traced, expected, rtol=1e-9, atol=1e-12), path
+        at_one = jax.jit(jax.vmap(lambda x, path=path: s.apply(37.0, 1, _with(path, x)) + 0.0 * x))(row)
+        assert np.allclose(at_one, expected[:, 37], rtol=1e-9, atol=1e-12), path
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
