@@ -12,7 +12,8 @@ from typing import Annotated, ParamSpec
 from annotated_types import Ge
 
 from optimsche import domains
-from optimsche.combinators import add, repeat
+from optimsche.combinators.add import add
+from optimsche.combinators.repeat import repeat
 from optimsche.domains import Cycles, Fraction, Growth, Length, Meaning, Rate, Steps
 from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear
 from optimsche.schedule import Schedule, register

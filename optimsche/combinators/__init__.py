@@ -1,16 +1,28 @@
 """Schedules made of schedules: lr functions whose first parameters are schedules, given by position.
 
-Each is also a method of :class:`~optimsche.Schedule`. They move ``real_step`` and leave ``epoch`` alone, except
-:func:`by_epoch`; none hands on a clock below 0.
+Each is also a method of `Schedule`. They move `real_step` and leave `epoch` alone, except `by_epoch`. None hands on a
+clock below 0. In the formulas `t` is `real_step` and `e` is `epoch`.
+
+A file has the name of its combinator. So `optimsche.combinators.then` is the function, and its module is imported as
+`from optimsche.combinators.then import then`.
 """
 
-from optimsche.combinators.clocks import by_epoch, over, shift, staircase, stretch, warp
-from optimsche.combinators.cycles import repeat
-from optimsche.combinators.joining import cooldown, then, warmup
-from optimsche.combinators.joining import sequence as sequence
-from optimsche.combinators.mixing import add, clamp, scale
-from optimsche.combinators.noise import jitter
-from optimsche.combinators.running import running_product
+from optimsche.combinators.add import add
+from optimsche.combinators.by_epoch import by_epoch
+from optimsche.combinators.clamp import clamp
+from optimsche.combinators.cooldown import cooldown
+from optimsche.combinators.jitter import jitter
+from optimsche.combinators.over import over
+from optimsche.combinators.repeat import repeat
+from optimsche.combinators.running_product import running_product
+from optimsche.combinators.scale import scale
+from optimsche.combinators.sequence import sequence as sequence
+from optimsche.combinators.shift import shift
+from optimsche.combinators.staircase import staircase
+from optimsche.combinators.stretch import stretch
+from optimsche.combinators.then import then
+from optimsche.combinators.warmup import warmup
+from optimsche.combinators.warp import warp
 
 # `sequence` is missing here because it is no combinator of its own: what it returns is made of `then`.
 __all__ = [

@@ -2,12 +2,12 @@
 
 import inspect
 import math
+import sys
 
 import numpy as np
 import pytest
 
 import optimsche as o
-from optimsche.combinators import running
 
 INF = math.inf
 # A schedule whose value is its clock: what a combinator does to the clock can be read off.
@@ -280,7 +280,7 @@ def test_a_running_product_looks_at_no_update_after_its_own():
 
 
 def test_a_running_product_has_a_longest_one(monkeypatch):
-    monkeypatch.setattr(running, "_MOST_FACTORS", 100)
+    monkeypatch.setattr(sys.modules["optimsche.combinators.running_product"], "_MOST_FACTORS", 100)
     plan = o.constant(value=1.0).running_product()
     assert plan(100) == plan(100.5) == 1.0
     with pytest.raises(ValueError, match="is made for up to 100 updates, got 101"):

@@ -1,4 +1,4 @@
-"""Again and again: restarts."""
+"""A schedule again and again, with restarts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optimsche.combinators import facts
 from optimsche.domains import Closed, Cycles, Fraction, Growth, Steps
 from optimsche.schedule import Schedule, lr_fn
 
-# Joints of a repetition without an end are listed for so many cycles, or fewer if there are many in each.
+# Boundaries of a repetition without an end are listed for so many cycles, or fewer if there are many in each.
 _CYCLES_LISTED, _MOST_JOINTS = 100, 10_000
 
 
@@ -32,7 +32,7 @@ def _one_cycle(schedule: Schedule, times: int | None, every: float | None, stret
 
 
 def _begin(cycle: float, every: float, stretch: float) -> float:
-    """The update after which a cycle begins: ``every * (1 + stretch + ... + stretch**(cycle - 1))``."""
+    """The update after which a cycle begins: `every * (1 + stretch + ... + stretch**(cycle - 1))`."""
     if ops.is_number(stretch):
         return every * (cycle if stretch == 1 else (stretch**cycle - 1.0) / (stretch - 1.0))
     growing = ops.where(stretch == 1, 2.0, stretch)
@@ -61,14 +61,14 @@ def repeat(
     scale: Fraction = 1.0,
     closed: Closed = "right",
 ) -> float:
-    r"""Restart the schedule again and again, each cycle longer and lower than the one before by the same ratio.
+    """Restart the schedule again and again, each cycle longer and lower than the one before by the same ratio.
 
-    .. math:: \eta(t) = d^k f\!\left((t - b_k)/m^k\right), \quad b_k = n\,(1 + m + \dots + m^{k-1}),
-        \quad b_k < t \le b_{k+1}
+        scale**k * schedule((t - begin(k)) / stretch**k)
+        where begin(k) = every * sum(stretch**i for i in range(k))
+        and k is the first of 0, 1, 2, ... with t <= begin(k + 1), but at most times - 1
 
-    with :math:`t` real step, :math:`f` schedule, :math:`n` every, :math:`m` stretch, :math:`d` scale. Like every
-    piece, a cycle includes its last update: with cycles of 100, update 100 is the last of the first and update 101
-    the first of the second.
+    Like every piece, a cycle includes its last update. With cycles of 100, update 100 is the last of the first and
+    update 101 the first of the second. With `closed="left"`, `k` is the first with `t < begin(k + 1)`.
 
     Args:
         schedule: one cycle.
@@ -76,14 +76,14 @@ def repeat(
         every: length of the first cycle in updates; > 0. By default the length of the schedule.
         stretch: how many times as long each cycle is as the last; 1 to 100.
         scale: what is left of the rate with each cycle; > 0 and <= 1.
-        closed: the edge that belongs to a cycle. ``"right"``: its last update. ``"left"``: its first instant, so that
-            at the clock of a restart the new cycle has begun, for shapes that count from 0 and are then shifted by 1.
+        closed: the edge that belongs to a cycle. `"right"`: its last update. `"left"`: its first instant, so that at
+            the clock of a restart the new cycle has begun, for shapes that count from 0 and are then shifted by 1.
 
     Returns:
         A schedule as long as its cycles.
 
     Raises:
-        ValueError: the schedule never ends and ``every`` is not given; or the cycles grow without bounds.
+        ValueError: the schedule never ends and `every` is not given; or the cycles grow without bounds.
 
     Source: Loshchilov & Hutter, SGDR (2017), section 3, arXiv:1608.03983.
 
@@ -120,7 +120,7 @@ def _growing_cycle(
     real_step: float, times: int | None, every: float, stretch: float, closed: str
 ) -> tuple[float, float]:
     last = math.inf if times is None else times - 1.0
-    # The logarithm is off by a rounding error just where it matters, at the joints; comparing puts that right.
+    # The logarithm is off by a rounding error just where it matters, at the boundaries; comparing puts that right.
     guess = ops.floor(ops.log(1.0 + real_step * (stretch - 1.0) / every) / ops.log(stretch))
     guess = ops.minimum(ops.maximum(guess, 0.0), last)
     guess = ops.where(_begun(real_step, guess, every, stretch, closed) | (guess <= 0), guess, guess - 1.0)
@@ -131,6 +131,6 @@ def _growing_cycle(
 
 
 def _begun(real_step: float, cycle: float, every: float, stretch: float, closed: str) -> bool:
-    """Whether a cycle has begun; a clock that misses the joint by a rounding error is on it."""
+    """Whether a cycle has begun; a clock that misses the boundary by a rounding error is on it."""
     begin = _begin(cycle, every, stretch)
     return real_step > begin + ops.slack(begin) if closed == "right" else real_step >= begin - ops.slack(begin)

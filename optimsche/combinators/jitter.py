@@ -10,14 +10,13 @@ from optimsche.schedule import Schedule, lr_fn
 
 @lr_fn(length=facts.length_inside, joints=facts.joints_inside)
 def jitter(real_step: float, epoch: float, schedule: Schedule, amount: Share, *, seed: Seed = 0) -> float:
-    r"""Move each update's value up or down at random, by at most a share of it.
+    """Move each update's value up or down at random, by at most a share of it.
 
-    .. math:: \eta(t) = f(t)\,(1 + a\,\varepsilon_{\lfloor t \rfloor}), \quad \varepsilon_k \in (-1, 1)
-        \text{ from Threefry-2x32 with key } (0, z) \text{ and counter } k
+        schedule(t) * (1 + amount * noise(floor(t)))
+        where noise(i) is between -1 and 1, made by Threefry-2x32 with key (0, seed) and counter i
 
-    with :math:`t` real step, :math:`f` schedule, :math:`a` amount, :math:`z` seed. The noise of an update depends on
-    the seed and its number alone: it is the same in every order, in every process, on every machine and in every array
-    library, and a resumed run meets the noise that it would have met.
+    The noise of an update depends on `seed` and on its number alone. It is the same in every order, in every process,
+    on every machine and in every array library. A resumed run meets the noise that it would have met.
 
     Args:
         schedule: what is moved.

@@ -16,12 +16,11 @@ _KEEPING = threading.RLock()  # a product inside a product takes it twice
 
 @lr_fn(length=facts.length_inside, joints=facts.joints_inside)
 def running_product(real_step: float, epoch: float, schedule: Schedule) -> float:
-    r"""Multiply the values that the schedule has at 1, 2, ... up to the update.
+    """Multiply the values that the schedule has at 1, 2, ... up to the update.
 
-    .. math:: \eta(t) = \prod_{i=1}^{\lfloor t \rfloor} f(i)
+        prod(schedule(i) for i in range(1, floor(t) + 1))
 
-    with :math:`t` real step, :math:`f` schedule. It is 1 at step 0. For factors that have a closed form take that:
-    equal factors make :func:`~optimsche.exponential`.
+    It is 1 at step 0. Where the product has a closed form, use that: equal factors make `exponential`.
 
     Args:
         schedule: the factor of each update.
@@ -48,7 +47,7 @@ def running_product(real_step: float, epoch: float, schedule: Schedule) -> float
 
 
 def _products(schedule: Any, epoch: float, count: int) -> list[float]:
-    """The products up to ``count``, those already made among them, kept for one epoch at a time."""
+    """The products up to `count`, those already made among them, kept for one epoch at a time."""
     for_epoch, products = schedule.memo.get("running product", (None, []))
     if for_epoch != epoch:
         products = [1.0]

@@ -1,0 +1,76 @@
+"""A schedule fitted to a number of updates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from optimsche import ops
+from optimsche.domains import Steps
+from optimsche.schedule import Schedule, lr_fn
+
+
+def _has_an_end_and_room(schedule: Schedule, steps: float) -> dict[str, Any]:
+    if schedule.length == math.inf:
+        raise ValueError("the schedule never ends, so it cannot be fitted; give its last piece a length (steps=)")
+    if schedule.length == 0:
+        raise ValueError("the schedule has length 0, so it cannot be stretched")
+    before = 0.0
+    for inner, outer in zip(schedule.joints, _fitted_joints(schedule, steps), strict=True):
+        if outer <= before:
+            raise ValueError(
+                f"over {steps} updates the piece that ends at {inner} has less than one update; "
+                "give it a larger part, or the plan more updates"
+            )
+        before = outer
+    return {}
+
+
+def _fitted_joints(schedule: Schedule, steps: float) -> list[float]:
+    """The boundaries of a schedule, stretched to `steps` and moved to the nearest whole update; the last is its end."""
+    ratio = steps / schedule.length
+    return [*(ops.floor(joint * ratio + 0.5) for joint in schedule.joints[:-1]), steps]
+
+
+def _knots(schedule: Any, steps: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where the boundaries are in updates, and on the schedule's own clock: computed once for a schedule in use."""
+    if not ops.is_number(steps):
+        return (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
+    if steps not in schedule.memo:
+        schedule.memo[steps] = (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
+    knots: tuple[tuple[float, ...], tuple[float, ...]] = schedule.memo[steps]
+    return knots
+
+
+@lr_fn(
+    resolve=_has_an_end_and_room,
+    length=lambda schedule, steps: steps,
+    joints=_fitted_joints,
+)
+def over(real_step: float, epoch: float, schedule: Schedule, steps: Steps) -> float:
+    """Fit the schedule to `steps` updates, whatever its own length, with its boundaries on whole updates.
+
+        schedule(inner(t))
+        where inner(t) follows straight lines from inner(0) = 0
+        through inner(floor(b * steps / length + 0.5)) = b for each boundary b of the schedule before its end
+        to inner(steps) = length, the schedule's own length, and stays there
+
+    So a plan can be written in fractions of a run, as one of length 1.
+
+    Args:
+        schedule: a schedule with an end.
+        steps: the new length in updates; > 0.
+
+    Returns:
+        A schedule of length `steps`, which holds its last value.
+
+    Raises:
+        ValueError: the schedule never ends, or one of its pieces would get less than one update.
+
+    >>> from optimsche import constant, linear
+    >>> plan = (constant(steps=0.8) >> linear(steps=0.2)).over(1_000).warmup(100)
+    >>> plan.joints, plan(900), plan(1_100)
+    ((100.0, 900.0, 1100.0), 1.0, 0.0)
+    """
+    outer, inner = _knots(schedule, steps)
+    return schedule(ops.interpolate(real_step, outer, inner), epoch)
