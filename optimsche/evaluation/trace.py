@@ -1,8 +1,8 @@
-"""Formulas run once on symbols instead of numbers, so that what they compute is known as a whole.
+"""Tracing: a formula run on symbols instead of numbers, so that all it can compute is known.
 
-A :class:`Symbol` stands for a number that is not known yet. Arithmetic on it is written down instead of done. Where a
-formula asks ``if``, both answers are followed, with one run of the formula for each way through it. What comes out is
-an :data:`Outcome`: a number, a symbol, or a :class:`Choice` between two outcomes. ``compiling`` makes code of it.
+A `Symbol` stands for a number that is not known yet. Arithmetic on it is recorded instead of done. Where a formula asks
+`if`, both branches are traced, with one run of the formula for each path through it. The result is an `Expression`: a
+number, a symbol, or a `Choice` between two expressions. `scalar_code` writes Python code from it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-# A formula with more ways through it than this is not written out.
-_MOST_WAYS = 64
+# A formula with more paths through it than this is not traced.
+_MOST_PATHS = 64
 
 
 class Untraceable(Exception):
-    """A formula that cannot be followed on symbols."""
+    """A formula that cannot be traced."""
 
 
 class Symbol:
@@ -37,7 +37,7 @@ class Symbol:
         return known[key]
 
     def __bool__(self) -> bool:
-        """Which way the formula goes on from here; called by ``if``."""
+        """Which branch the formula takes from here; called by `if`."""
         return _trace.answer(self)
 
     def __neg__(self) -> Symbol:
@@ -49,7 +49,7 @@ class Symbol:
     def __floor__(self) -> Symbol:
         return Symbol("floor", self)
 
-    # What needs the number itself. The words are for someone whose function was followed.
+    # What needs the number itself. The words are for someone whose function was traced.
 
     def __float__(self) -> float:
         raise TypeError("float() of the step, or a function of math, needs its number")
@@ -94,30 +94,29 @@ def is_symbol(value: Any) -> bool:
     return type(value) is Symbol
 
 
-def written(operation: str, *arguments: Any) -> Any:
+def recorded(operation: str, *arguments: Any) -> Any:
     """A symbol, typed as the number that it stands for."""
     return Symbol(operation, *arguments)
 
 
 class Choice(NamedTuple):
-    """Two outcomes and the condition that decides between them."""
+    """Two expressions and the condition that decides between them."""
 
     condition: Symbol
-    when: Outcome
-    otherwise: Outcome
+    when: Expression
+    otherwise: Expression
 
 
-Outcome: TypeAlias = "Choice | Symbol | float"
+Expression: TypeAlias = "Choice | Symbol | float"
 
 
 class _Trace(threading.local):
-    """What is going on in this thread: the symbols made so far, and the answers to the formula's questions."""
+    """The trace that runs in this thread: its symbols, and the answers to the formula's questions."""
 
     def __init__(self) -> None:
         self.symbols: dict[Any, Symbol] = {}
         self.given: list[bool] = []
         self.asked: dict[int, tuple[Symbol, bool]] = {}
-        self.heaviest = 0
         self.is_foreign = False
 
     def answer(self, condition: Symbol) -> bool:
@@ -130,45 +129,39 @@ class _Trace(threading.local):
 _trace = _Trace()
 
 
-def heaviest() -> int:
-    """How much may be written out with the rest, in the trace that is going on."""
-    return _trace.heaviest
-
-
-def outcome(formula: Callable[..., Any], *clocks: str, heaviest: int = 0, is_foreign: bool = False) -> Outcome:
-    """Everything that a formula of clocks can come to.
+def trace(formula: Callable[..., Any], *clocks: str, is_foreign: bool = False) -> Expression:
+    """All that a formula of clocks can compute.
 
     Args:
-        formula: called with a symbol for each clock, again and again.
+        formula: called with a symbol for each clock, once for each path through it.
         clocks: their names.
-        heaviest: what :func:`heaviest` says meanwhile.
-        is_foreign: whether it is a function of someone's own, that may look a symbol up among numbers.
+        is_foreign: whether it is a user's function, which may look a symbol up among numbers.
 
     Raises:
-        Untraceable: there are too many ways through it.
+        Untraceable: there are too many paths through it.
         TypeError: it needs the number that a symbol stands for.
 
-    >>> found = outcome(lambda t: t * 2.0 if t < 5.0 else 10.0, "t")
+    >>> found = trace(lambda t: t * 2.0 if t < 5.0 else 10.0, "t")
     >>> found.condition.operation, found.when.operation, found.otherwise
     ('<', '*', 10.0)
     """
-    before = _trace.symbols, _trace.given, _trace.asked, _trace.heaviest, _trace.is_foreign
-    _trace.symbols, _trace.heaviest, _trace.is_foreign, ways = {}, heaviest, is_foreign, 0
+    before = _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign
+    _trace.symbols, _trace.is_foreign, paths = {}, is_foreign, 0
 
-    def follow(given: list[bool]) -> Outcome:
-        nonlocal ways
-        ways += 1
-        if ways > _MOST_WAYS:
-            raise Untraceable(f"more than {_MOST_WAYS} ways through the formula")
+    def explore(given: list[bool]) -> Expression:
+        nonlocal paths
+        paths += 1
+        if paths > _MOST_PATHS:
+            raise Untraceable(f"more than {_MOST_PATHS} paths through the formula")
         _trace.given, _trace.asked = given, {}
-        found: Outcome = formula(*map(Symbol, clocks))
+        found: Expression = formula(*map(Symbol, clocks))
         asked = [condition for condition, _ in _trace.asked.values()]
-        # Every question past the given answers was answered with yes. Where it is a no, the formula comes to another.
+        # Every question past the given answers was answered with yes. Each of them leads elsewhere with a no.
         for place in reversed(range(len(given), len(asked))):
-            found = Choice(asked[place], found, follow([*given, *[True] * (place - len(given)), False]))
+            found = Choice(asked[place], found, explore([*given, *[True] * (place - len(given)), False]))
         return found
 
     try:
-        return follow([])
+        return explore([])
     finally:
-        _trace.symbols, _trace.given, _trace.asked, _trace.heaviest, _trace.is_foreign = before
+        _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign = before

@@ -1,0 +1,1 @@
+"""How schedules are evaluated: README.md in this folder says why it is as it is."""

@@ -1,0 +1,255 @@
+"""The libraries that arrays come from: how to tell them apart, and the same functions from each.
+
+`ops` is what formulas call. What it, and the clocks' door, must know of NumPy, PyTorch and JAX is here. A library is
+imported when one of its arrays arrives, so nothing here imports PyTorch or JAX before that.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from optimsche.evaluation.trace import Symbol
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a value is
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def is_number(x: Any) -> bool:
+    """Whether `x` is a Python number, or stands for one, and is not an array, tensor or traced value."""
+    kind = type(x)
+    return kind is float or kind is int or kind is Symbol
+
+
+def is_numpy(value: Any) -> bool:
+    """Whether `value` is a NumPy array or scalar, asked without importing NumPy."""
+    return type(value).__module__ == "numpy"
+
+
+def is_numpy_array(value: Any) -> bool:
+    """Whether `value` is a NumPy array, and not one of NumPy's scalars."""
+    return is_numpy(value) and hasattr(value, "__len__")
+
+
+def is_numpy_scalar(value: Any) -> bool:
+    """Whether `value` is a NumPy scalar such as `numpy.float64(0.1)`, and not an array."""
+    return is_numpy(value) and not hasattr(value, "__len__")
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array, a tensor or a traced value."""
+    return hasattr(value, "dtype") and not is_numpy_scalar(value)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The libraries
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def library_of(*values: Any) -> Any:
+    """The library that the first array among `values` belongs to.
+
+    Raises:
+        TypeError: it belongs to none that is known.
+    """
+    for value in values:
+        kind = type(value)
+        if kind is not float and kind is not int and kind is not tuple:
+            return _KNOWN.get(kind) or _find(kind)
+    return _find(type(values[0]))
+
+
+def _find(kind: type) -> Any:
+    # By name of the module, along the bases (Parameter is a Tensor), so that no library need be imported to ask.
+    for base in kind.__mro__:
+        make = _LIBRARIES.get(base.__module__.partition(".")[0])
+        if make is not None:
+            _KNOWN[kind] = library = make()
+            return library
+    raise TypeError(f"no arithmetic for {kind.__name__}; use a number, or a NumPy, PyTorch or JAX array")
+
+
+_ELEMENTARY = ("cos", "sin", "tanh", "exp", "log", "sqrt", "floor", "round", "ones_like")
+_MASK = 2**32 - 1
+
+
+class _ArrayModule:
+    """NumPy's functions, or `jax.numpy`'s: the same names with the same meaning."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._is_numpy = module.__name__ == "numpy"
+        for name in (*_ELEMENTARY, "minimum", "maximum", "where"):
+            setattr(self, name, getattr(module, name))
+
+    def count_below(self, points: Any, real_step: Any) -> Any:
+        return self._module.searchsorted(points, real_step, side="left")
+
+    def take(self, values: Any, index: Any) -> Any:
+        return self.sequence(values, index)[index]
+
+    def sequence(self, values: Any, like: Any) -> Any:
+        return self._module.asarray(values, dtype=float)
+
+    # -- what a clock must be ------------------------------------------------------------------------------------------
+
+    def is_real(self, value: Any) -> bool:
+        return bool(self._module.issubdtype(value.dtype, self._module.floating)) or self.is_whole(value)
+
+    def is_whole(self, value: Any) -> bool:
+        xp = self._module
+        return bool(xp.issubdtype(value.dtype, xp.integer)) and value.dtype.kind != "m"  # a duration is no number
+
+    def is_complex(self, value: Any) -> bool:
+        return bool(self._module.iscomplexobj(value))
+
+    def wide(self, value: Any) -> Any:
+        return value.astype(float, copy=False) if self._is_numpy else value.astype(float)
+
+    def ends(self, value: Any) -> tuple[float, float] | None:
+        if value.size == 0 or not self._is_at_hand(value):
+            return None
+        import numpy
+
+        found = numpy.asarray(value)  # JAX's own functions would trace it inside of jit
+        return float(found.min()), float(found.max())
+
+    def _is_at_hand(self, array: Any) -> bool:
+        if self._is_numpy:
+            return True
+        from jax.core import Tracer
+
+        return not isinstance(array, Tracer) and all(d.platform == "cpu" for d in array.devices())
+
+    def cast(self, value: Any, *clocks: Any) -> Any:
+        kinds = (self.wide(clock).dtype if self.is_whole(clock) else clock.dtype for clock in clocks)
+        return value.astype(functools.reduce(self._module.promote_types, kinds).newbyteorder("="))
+
+    def copied(self, clock: Any) -> Any:
+        return clock.copy() if self._is_numpy else clock  # JAX's arrays cannot be changed
+
+    def taken(self, value: Any, like: Any) -> Any:
+        return self._module.asarray(value)
+
+    # -- 32-bit words ---------------------------------------------------------------------------------------------------
+
+    def word(self, value: Any, like: Any = None) -> Any:
+        # JAX has no 64 bits by default, and its 32 wrap; NumPy warns when a single one does.
+        return self._module.asarray(value).astype("int64" if self._is_numpy else "uint32")
+
+    def wrapped(self, value: Any) -> Any:
+        return value & _MASK if self._is_numpy else value
+
+    def real_like(self, value: Any, clock: Any) -> Any:
+        return value.astype(clock.dtype)
+
+
+class _Torch:
+    """PyTorch's functions, for tensors mixed with Python numbers."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._torch = torch
+        for name in _ELEMENTARY:
+            setattr(self, name, getattr(torch, name))
+
+    def minimum(self, x: Any, y: Any) -> Any:
+        if is_number(y):
+            return self._torch.clamp(x, max=y)
+        return self._torch.clamp(y, max=x) if is_number(x) else self._torch.minimum(x, y)
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        if is_number(y):
+            return self._torch.clamp(x, min=y)
+        return self._torch.clamp(y, min=x) if is_number(x) else self._torch.maximum(x, y)
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        if is_number(x) and is_number(y):
+            # torch.where of two numbers gives PyTorch's default type, float32, which would round them.
+            x = self._torch.full_like(condition, x, dtype=self._widest(condition))
+        return self._torch.where(condition, x, y)
+
+    def count_below(self, points: Any, real_step: Any) -> Any:
+        return self._torch.searchsorted(points, self._torch.as_tensor(real_step).contiguous(), side="left")
+
+    def take(self, values: Any, index: Any) -> Any:
+        return self.sequence(values, index)[index]
+
+    def sequence(self, values: Any, like: Any) -> Any:
+        torch = self._torch
+        if isinstance(values, torch.Tensor):
+            return values
+        like = torch.as_tensor(like)
+        dtype = like.dtype if like.is_floating_point() else self._widest(like)
+        if all(map(is_number, values)):
+            return torch.tensor(values, dtype=dtype, device=like.device)
+        return torch.stack([torch.as_tensor(value, dtype=dtype, device=like.device) for value in values])
+
+    # -- what a clock must be ------------------------------------------------------------------------------------------
+
+    def is_real(self, value: Any) -> bool:
+        return not (value.is_complex() or value.dtype is self._torch.bool)
+
+    def is_whole(self, value: Any) -> bool:
+        return self.is_real(value) and not value.is_floating_point()
+
+    def is_complex(self, value: Any) -> bool:
+        return bool(value.is_complex())
+
+    def wide(self, value: Any) -> Any:
+        return value.to(self._widest(value))
+
+    def ends(self, value: Any) -> tuple[float, float] | None:
+        tracing = self._torch.compiler.is_compiling() or self._torch._C._get_tracing_state() is not None
+        if value.device.type != "cpu" or tracing or not value.numel():
+            return None
+        try:
+            lowest, highest = self._torch.aminmax(value.detach())
+            return float(lowest), float(highest)
+        except RuntimeError:  # a tensor without values: inside of vmap, or traced
+            return None
+
+    def cast(self, value: Any, *clocks: Any) -> Any:
+        kinds = (clock.dtype if clock.is_floating_point() else self._widest(clock) for clock in clocks)
+        return value.to(functools.reduce(self._torch.promote_types, kinds))
+
+    def copied(self, clock: Any) -> Any:
+        return clock.clone()
+
+    def taken(self, value: Any, like: Any) -> Any:
+        tensor = self._torch.as_tensor(value)
+        dtype = self._widest(like) if tensor.dtype is self._torch.float64 else tensor.dtype
+        return tensor.to(device=like.device, dtype=dtype)
+
+    def _widest(self, tensor: Any) -> Any:
+        return self._torch.float32 if tensor.device.type == "mps" else self._torch.float64
+
+    # -- 32-bit words ---------------------------------------------------------------------------------------------------
+
+    def word(self, value: Any, like: Any = None) -> Any:
+        return value if like is not None else value.to(self._torch.int64)
+
+    def wrapped(self, value: Any) -> Any:
+        return value & _MASK
+
+    def real_like(self, value: Any, clock: Any) -> Any:
+        return value.to(clock.dtype)
+
+
+def _numpy() -> _ArrayModule:
+    import numpy
+
+    return _ArrayModule(numpy)
+
+
+def _jax() -> _ArrayModule:
+    import jax.numpy
+
+    return _ArrayModule(jax.numpy)
+
+
+_LIBRARIES: dict[str, Callable[[], Any]] = {"numpy": _numpy, "torch": _Torch, "jax": _jax, "jaxlib": _jax}
+_KNOWN: dict[type, Any] = {}
