@@ -1,13 +1,12 @@
-"""The command line: ``optimsche demo``, ``optimsche show``, ``optimsche list``."""
+"""The command line: `optimsche demo`, `optimsche show`, `optimsche list`."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import os
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ _LARGEST_SEED = 2**32 - 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status is what :data:`STATUSES` says. Errors of its own keep their traceback."""
+    """Run the command line; the exit status is what `STATUSES` says. Errors of its own keep their traceback."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -124,12 +123,14 @@ def _show(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     if options.name is not None:
         constructor = lookup(options.name)
-        print(f"{options.name}({', '.join(inspect.signature(constructor).parameters)})\n\n{_readable(constructor)}")
+        print(
+            f"{options.name}({', '.join(inspect.signature(constructor).parameters)})\n\n{inspect.getdoc(constructor)}"
+        )
         return 0
     groups: dict[str, list[str]] = {"Shapes": [], "Combinators": [], "Plans": []}
     for name, constructor in sorted(known().items()):
         kind = "Combinators" if name in combinator_names else "Shapes" if isinstance(constructor, LrFn) else "Plans"
-        summary = (inspect.getdoc(constructor) or "").partition("\n")[0].replace("``", "")
+        summary = (inspect.getdoc(constructor) or "").partition("\n")[0]
         groups[kind].append(f"  {name:<20}{summary}")
     print("\n\n".join("\n".join([title, *lines]) for title, lines in groups.items()))
     print(
@@ -137,41 +138,6 @@ def _list(options: argparse.Namespace) -> int:
         "metric,\nand other systems' schedules by their own names in optimsche.peers."
     )
     return 0
-
-
-# The few signs of TeX that formulas here have, as they are typed.
-_SIGNS = {
-    r"\eta": "rate",
-    r"\pi": "pi",
-    r"\cdot": "*",
-    r"\dots": "...",
-    r"\infty": "inf",
-    r"\lfloor": "floor(",
-    r"\rfloor": ")",
-    r"\lceil": "ceil(",
-    r"\rceil": ")",
-    r"\left": "",
-    r"\right": "",
-    r"\quad": "  ",
-    r"\le": "<=",
-    r"\ge": ">=",
-    r"\,": " ",
-    r"\!": "",
-}
-
-
-def _readable(constructor: Callable[..., object]) -> str:
-    """The documentation of an lr function or a plan, for a terminal."""
-    text = (inspect.getdoc(constructor) or "").replace("``", "").replace(".. math::", "   ")
-    text = re.sub(r":(?:math|func|class|data):`~?([^`]*)`", r"\1", text)
-    text, before = re.sub(r"\\[dt]?frac(\d)(\d)", r"\1/\2", text), None
-    while before != text:  # from the inside outwards
-        before = text
-        text = re.sub(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
-        text = re.sub(r"\\(?:text|mathrm|sqrt)\{([^{}]*)\}", r"\1", text)
-    for sign, typed in _SIGNS.items():
-        text = re.sub(re.escape(sign) + r"(?![a-z])", typed, text)
-    return re.sub(r"\\([a-z]+)", r"\1", text)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 [1.0, 1.0, 1.0, 1.0, 1.0, 0.5]
 
 Nothing here remembers anything. The factor now in force is computed from the whole history, so a resumed run needs
-the history and nothing else: ``plan * plateau(history, patience=3)``.
+the history and nothing else: `plan * plateau(history, patience=3)`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Mode: TypeAlias = Literal["min", "max"]
 class FactorOfHistory(Generic[P]):
     """A function of a history of metrics, made from one that yields the factor before the first report and after each.
 
-    Called, it gives the last: the factor now in force. :meth:`trace` gives them all.
+    Called, it gives the last: the factor now in force. `trace` gives them all.
     """
 
     def __init__(self, factors: Callable[P, Iterator[float]]) -> None:
@@ -105,18 +105,21 @@ def plateau(
     smallest_change: Factor = 0.0,
     average: Count = 1,
 ) -> Iterator[float]:
-    r"""The factor on the rate after these reports: it falls each time the metric stops improving.
+    """The factor on the rate after these reports: it falls each time the metric stops improving.
 
-    A report improves on the best so far, :math:`b`, if it is below :math:`b (1 - r) - a` (with ``mode="max"``: above
-    :math:`b (1 + r) + a`). When more than ``patience`` reports in a row do not, the factor is multiplied by
-    ``factor``, and the count begins again.
+    A report improves on the best so far if
+
+        metric < best * (1 - rtol) - atol
+
+    or, with `mode="max"`, if `metric > best * (1 + rtol) + atol`. When more than `patience` reports in a row do not,
+    the factor is multiplied by `factor`, and the count begins again.
 
     Args:
         history: every metric reported so far, the oldest first; kept by the training loop, for instance in its
             checkpoint.
         factor: what is left of the rate each time; > 0 and < 1.
         patience: reports without an improvement that are tolerated; >= 0.
-        mode: ``"min"`` for a loss, ``"max"`` for an accuracy.
+        mode: `"min"` for a loss, `"max"` for an accuracy.
         rtol: improvement that counts, as a part of the best; >= 0.
         atol: the same as a difference; >= 0.
         cooldown: reports after each fall in which none is counted against it; >= 0.
@@ -126,7 +129,7 @@ def plateau(
         average: so many reports are averaged to one; >= 1.
 
     Returns:
-        A number to multiply a schedule with, from 0 to 1 unless ``start`` is larger.
+        A number to multiply a schedule with, from 0 to 1 unless `start` is larger.
 
     Raises:
         ValueError, TypeError: a parameter is outside its range or of the wrong kind; a report is not a number.
@@ -155,7 +158,7 @@ def plateau(
 
 
 def _means(history: Sequence[float], average: int) -> Iterator[float | None]:
-    """For each report the mean of the last ``average`` of them, where such a group is complete, else None."""
+    """For each report the mean of the last `average` of them, where such a group is complete, else None."""
     for last in range(1, len(history) + 1):
         yield sum(history[last - average : last]) / average if last % average == 0 else None
 
@@ -184,7 +187,7 @@ def greedy(
         history: every metric reported so far, the oldest first.
         factor: what is left of the rate after a fall; a rise divides by it; > 0 and < 1.
         patience: a change needs more than so many good or bad reports in a row; >= 0.
-        mode: ``"min"`` for a loss, ``"max"`` for an accuracy.
+        mode: `"min"` for a loss, `"max"` for an accuracy.
         rtol: improvement that counts, as a part of the best; >= 0.
         atol: the same as a difference; >= 0.
         cooldown: reports after a fall in which nothing is counted; >= 0.

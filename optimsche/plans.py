@@ -65,16 +65,16 @@ def _part(share: float, total_steps: float) -> float:
 
 @_plan
 def warmup_cosine(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
-    """Rise to ``peak`` in a straight line, then fall to ``floor`` along half a cosine.
+    """Rise to `peak` in a straight line, then fall to `floor` along half a cosine.
 
     Args:
-        peak: the highest rate, that of update ``warmup_steps``; finite, >= 0.
+        peak: the highest rate, that of update `warmup_steps`; finite, >= 0.
         warmup_steps: length of the rise in updates; >= 0.
         total_steps: length of the run in updates, the rise included.
         floor: the rate of the last update; finite, >= 0.
 
     Returns:
-        ``cosine(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)``.
+        `cosine(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)`.
 
     Raises:
         ValueError: the rise leaves nothing of the total.
@@ -89,16 +89,16 @@ def warmup_cosine(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor
 
 @_plan
 def warmup_linear(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
-    """Rise to ``peak`` in a straight line, then fall to ``floor`` in another.
+    """Rise to `peak` in a straight line, then fall to `floor` in another.
 
     Args:
-        peak: the highest rate, that of update ``warmup_steps``; finite, >= 0.
+        peak: the highest rate, that of update `warmup_steps`; finite, >= 0.
         warmup_steps: length of the rise in updates; >= 0.
         total_steps: length of the run in updates, the rise included.
         floor: the rate of the last update; finite, >= 0.
 
     Returns:
-        ``linear(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)``.
+        `linear(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)`.
 
     Raises:
         ValueError: the rise leaves nothing of the total.
@@ -112,15 +112,15 @@ def warmup_linear(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor
 
 @_plan
 def warmup_constant(*, peak: Rate, warmup_steps: Length, total_steps: Steps | None = None) -> Schedule:
-    """Rise to ``peak`` in a straight line, then stay there: the trunk that cooldowns branch off.
+    """Rise to `peak` in a straight line, then stay there: the trunk that cooldowns branch off.
 
     Args:
-        peak: the rate from update ``warmup_steps`` on; finite, >= 0.
+        peak: the rate from update `warmup_steps` on; finite, >= 0.
         warmup_steps: length of the rise in updates; >= 0.
         total_steps: length of the run in updates, the rise included, or None for a run without an end.
 
     Returns:
-        ``constant(value=peak).warmup(warmup_steps)``.
+        `constant(value=peak).warmup(warmup_steps)`.
 
     Raises:
         ValueError: the rise leaves nothing of the total.
@@ -135,7 +135,7 @@ def warmup_constant(*, peak: Rate, warmup_steps: Length, total_steps: Steps | No
 
 @_plan
 def wsd(*, peak: Rate, warmup_steps: Length, decay_steps: Steps, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
-    """Rise to ``peak``, hold it (warm-up, stable, decay), and fall to ``floor`` in a straight line at the end.
+    """Rise to `peak`, hold it (warm-up, stable, decay), and fall to `floor` in a straight line at the end.
 
     Args:
         peak: the rate that is held; finite, >= 0.
@@ -145,7 +145,7 @@ def wsd(*, peak: Rate, warmup_steps: Length, decay_steps: Steps, total_steps: St
         floor: the rate of the last update; finite, >= 0.
 
     Returns:
-        ``(constant(value=peak, steps=...) >> linear(start=peak, end=floor, steps=decay_steps)).warmup(warmup_steps)``;
+        `(constant(value=peak, steps=...) >> linear(start=peak, end=floor, steps=decay_steps)).warmup(warmup_steps)`;
         without the hold where rise and fall are the whole run.
 
     Raises:
@@ -173,17 +173,17 @@ def one_cycle(
     start: Rate | None = None,
     floor: Rate | None = None,
 ) -> Schedule:
-    """Rise to ``peak`` and fall to almost nothing, both along half a cosine.
+    """Rise to `peak` and fall to almost nothing, both along half a cosine.
 
     Args:
-        peak: the highest rate, that of update ``warmup_steps``; finite, >= 0.
+        peak: the highest rate, that of update `warmup_steps`; finite, >= 0.
         total_steps: length of the run in updates.
         warmup_steps: length of the rise in updates; by default 3/10 of the total, to the nearest update.
-        start: rate at step 0; by default ``peak / 25``.
-        floor: the rate of the last update; by default ``peak / 250_000``.
+        start: rate at update 0; by default `peak / 25`.
+        floor: the rate of the last update; by default `peak / 250_000`.
 
     Returns:
-        ``cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)``.
+        `cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)`.
 
     Raises:
         ValueError: the rise leaves nothing of the total.
@@ -204,22 +204,20 @@ def one_cycle(
 
 @_plan
 def noam(*, warmup_steps: Steps, d_model: ModelSize | None = None, peak: Rate | None = None) -> Schedule:
-    r"""Rise in a straight line, then fall with the inverse square root of the update: the Transformer's schedule.
+    """Rise in a straight line, then fall with the inverse square root of the update: the Transformer's schedule.
 
-    .. math:: \eta(t) = k \min(t^{-1/2},\, t W^{-3/2}), \quad k = d^{-1/2} \text{ or } p \sqrt W
-
-    with :math:`t` real step, :math:`W` warmup_steps, :math:`d` d_model, :math:`p` peak. It is 0 at step 0.
+        peak * t / warmup_steps if t <= warmup_steps else peak * sqrt(warmup_steps / t)
 
     Args:
         warmup_steps: length of the rise in updates; > 0.
-        d_model: width of the model; the highest rate is then ``(d_model * warmup_steps) ** -0.5``.
-        peak: the highest rate, that of update ``warmup_steps``, instead of ``d_model``.
+        d_model: width of the model; the highest rate is then `(d_model * warmup_steps) ** -0.5`.
+        peak: the highest rate, that of update `warmup_steps`, instead of `d_model`.
 
     Returns:
-        ``inverse_sqrt(start=peak, timescale=warmup_steps).warmup(warmup_steps)``: the same curve in two pieces.
+        `inverse_sqrt(start=peak, timescale=warmup_steps).warmup(warmup_steps)`: the same curve in two pieces.
 
     Raises:
-        TypeError: neither or both of ``d_model`` and ``peak`` are given.
+        TypeError: neither or both of `d_model` and `peak` are given.
 
     Source: Vaswani et al., Attention Is All You Need (2017), section 5.3, arXiv:1706.03762.
 
@@ -244,7 +242,7 @@ def _waves(
     scale: float,
     stretch: float = 1.0,
 ) -> Schedule:
-    """Repeat the cycle between a floor and a peak; ``scale`` lowers its height above the floor, which stays."""
+    """Repeat the cycle between a floor and a peak; `scale` lowers its height above the floor, which stays."""
     if scale == 1 or floor == 0:
         return repeat(cycle(floor, peak), cycles, stretch=stretch, scale=scale)
     return add(constant(value=floor), repeat(cycle(0.0, peak - floor), cycles, stretch=stretch, scale=scale))
@@ -261,7 +259,7 @@ def cosine_restarts(
     stretch: Growth = 1.0,
     scale: Fraction = 1.0,
 ) -> Schedule:
-    """Fall from ``peak`` to ``floor`` along half a cosine, again and again.
+    """Fall from `peak` to `floor` along half a cosine, again and again.
 
     Args:
         peak: the rate at the beginning of the first cycle; finite, >= 0.
@@ -270,15 +268,15 @@ def cosine_restarts(
         warmup_steps: length of a rise before the first cycle, in updates; >= 0.
         floor: the rate at the end of each cycle; finite, >= 0.
         stretch: how many times as long each cycle is as the last; 1 to 100.
-        scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
+        scale: what is left of the height above `floor` with each cycle; > 0 and <= 1.
 
     Returns:
-        ``cosine(start=peak, end=floor, steps=cycle_steps).repeat(...).warmup(warmup_steps)``; with a ``floor`` above 0
-        and a ``scale`` below 1, the cycles go from ``peak - floor`` to 0 and stand on the floor:
-        ``(constant(value=floor) + cosine(start=peak - floor, ...).repeat(...)).warmup(warmup_steps)``.
+        `cosine(start=peak, end=floor, steps=cycle_steps).repeat(...).warmup(warmup_steps)`; with a `floor` above 0
+        and a `scale` below 1, the cycles go from `peak - floor` to 0 and stand on the floor:
+        `(constant(value=floor) + cosine(start=peak - floor, ...).repeat(...)).warmup(warmup_steps)`.
 
     Raises:
-        ValueError: ``floor`` is above ``peak`` while ``scale`` is below 1.
+        ValueError: `floor` is above `peak` while `scale` is below 1.
 
     Source: Loshchilov & Hutter, SGDR (2017), arXiv:1608.03983.
 
@@ -304,22 +302,22 @@ def triangular(
     cycles: Cycles | None = None,
     scale: Fraction = 1.0,
 ) -> Schedule:
-    """Rise from ``floor`` to ``peak`` and fall back, both in straight lines, again and again.
+    """Rise from `floor` to `peak` and fall back, both in straight lines, again and again.
 
     Args:
         floor: the rate at both ends of each cycle; finite, >= 0.
-        peak: the rate in the middle of the first cycle; finite, >= ``floor``.
+        peak: the rate in the middle of the first cycle; finite, >= `floor`.
         cycle_steps: length of a cycle in updates, rise and fall together; > 0.
         cycles: how many; 1 to 10,000, or None for no end.
-        scale: what is left of the height above ``floor`` with each cycle; > 0 and <= 1.
+        scale: what is left of the height above `floor` with each cycle; > 0 and <= 1.
 
     Returns:
-        ``(linear(start=floor, end=peak, steps=...) >> linear(start=peak, end=floor, steps=...)).repeat(...)``; with a
-        ``floor`` above 0 and a ``scale`` below 1, the cycles go from 0 to ``peak - floor`` and stand on the floor:
-        ``constant(value=floor) + (linear(start=0.0, end=peak - floor, ...) >> ...).repeat(...)``.
+        `(linear(start=floor, end=peak, steps=...) >> linear(start=peak, end=floor, steps=...)).repeat(...)`; with a
+        `floor` above 0 and a `scale` below 1, the cycles go from 0 to `peak - floor` and stand on the floor:
+        `constant(value=floor) + (linear(start=0.0, end=peak - floor, ...) >> ...).repeat(...)`.
 
     Raises:
-        ValueError: ``peak`` is below ``floor``.
+        ValueError: `peak` is below `floor`.
 
     Source: Smith, Cyclical Learning Rates for Training Neural Networks (2015), arXiv:1506.01186.
 

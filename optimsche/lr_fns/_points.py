@@ -1,4 +1,4 @@
-"""What lr functions with a list of updates have in common: the checks at construction, and the joints."""
+"""What lr functions with a list of updates have in common: the checks at construction, and the boundaries."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def one_value_more(values: Sequence[float], at: Sequence[float]) -> dict[str, An
 
 
 def all_but_zero(at: Sequence[float], **_: Any) -> Sequence[float]:
-    """The joints: every listed update, but not the instant before training."""
+    """The boundaries: every listed update, but not the instant before training."""
     return [point for point in at if point > 0]

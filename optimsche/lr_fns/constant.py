@@ -8,16 +8,14 @@ from optimsche.schedule import lr_fn
 
 @lr_fn
 def constant(real_step: float, epoch: float, *, value: Rate = 1.0, steps: Steps | None = None) -> float:
-    r"""Hold ``value``.
+    """Hold `value`.
 
-    .. math:: \eta(t) = v
-
-    with :math:`v` value.
+        value
 
     Args:
         value: the rate; finite, >= 0.
         steps: length in updates, > 0, or None for a rate without an end. It changes no value: it tells a combinator
-            such as :func:`~optimsche.then` where the next piece begins.
+            such as `then` where the next piece begins.
 
     Returns:
         A schedule with this one value.

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import math
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from optimsche import backends, ops
-from optimsche.domains import Meaning, did_you_mean, syntax_tree
+from optimsche.domains import Meaning
+from optimsche.lr_fns._formula import compiled, normal_form
 from optimsche.schedule import lr_fn
 
 Formula = Annotated[str, Meaning("a formula in t, the real step")]
 
 
 def _normalised(text: str) -> dict[str, Any]:
-    try:
-        normal = ast.unparse(_read(text))
-    except RecursionError:
-        raise ValueError("the text is nested too deeply to be a formula") from None
-    _compiled[normal]  # now, because torch.compile can follow the functions but not Python's parser
-    return {"text": normal}
+    return {"text": normal_form(text)}
 
 
 @lr_fn(resolve=_normalised)
 def expression(real_step: float, epoch: float, *, text: Formula) -> float:
-    r"""Compute a formula that is written as text.
+    """Compute a formula that is written as text.
 
-    .. math:: \eta(t) = \text{the text's value}
-
-    with :math:`t` real step. The text is arithmetic in ``t``: numbers, ``+ - * / // % **``, comparisons and
-    ``and``, ``or``, ``not`` of them, ``a if condition else b``, and the functions and constants of :mod:`math` that
-    formulas use (``min max abs float int floor ceil round sqrt exp log cos sin tanh pi e``, with or without
-    ``math.``). It may also be a whole lambda of one argument. Nothing else is understood, so text from a file can do no
-    harm. A function of your own under :func:`~optimsche.lr_fn` reads better where you can write one.
+    The text is arithmetic in `t`, the real step: numbers, `+ - * / // % **`, comparisons and `and`, `or`, `not` of
+    them, `a if condition else b`, and the functions and constants of `math` that formulas use (`min max abs float int
+    floor ceil round sqrt exp log cos sin tanh pow pi e`, with or without `math.`). It may also be a whole lambda of one
+    argument. Nothing else is understood, so text from a file can do no harm. A function of your own under `lr_fn`
+    reads better where you can write one.
 
     Args:
         text: the formula.
@@ -52,7 +43,7 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     >>> [expression(text="lambda step: 0.1 * 0.5 ** (step // 10)")(t) for t in (0, 10, 20)]
     [0.1, 0.05, 0.025]
     """
-    for_numbers, for_arrays = _compiled[text]
+    for_numbers, for_arrays = compiled[text]
     if not ops.is_number(real_step):
         return backends.silently(for_arrays, real_step)
     try:
@@ -62,206 +53,3 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     if not math.isfinite(value):
         raise ValueError(f"expression(text={text!r}) is {value} at t={real_step:g}")
     return value
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Reading: only what is on a list, so that nothing but arithmetic can be compiled
-# ---------------------------------------------------------------------------------------------------------------------
-
-_LONGEST, _DEEPEST = 10_000, 60
-_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
-_COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
-_CONSTANTS = {"pi": math.pi, "e": math.e}
-
-
-def _read(text: str) -> ast.expr:
-    """The syntax tree of the text's formula, with ``t`` as its variable."""
-    if len(text) > _LONGEST:
-        raise ValueError(f"the text has {len(text)} characters; at most {_LONGEST} are read")
-    try:
-        tree = syntax_tree(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{text!r:.80} is not a formula: {getattr(error, 'msg', '') or 'nested too deeply'}") from None
-    variable = "t"
-    if isinstance(tree, ast.Lambda):
-        taken = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
-        if len(taken) != 1 or tree.args.vararg or tree.args.kwarg or tree.args.kwonlyargs or tree.args.defaults:
-            raise ValueError(f"a lambda of one argument is read, got {text!r:.80}")
-        (variable,), tree = taken, tree.body
-    return _admitted(tree, variable, depth=0)
-
-
-def _admitted(node: ast.expr, variable: str, depth: int, *, asked: bool = False) -> ast.expr:
-    """The node in the one form that is compiled; refused unless it is on the list. Of one ``asked``, only its truth."""
-    if depth > _DEEPEST:
-        raise ValueError(f"the formula is nested more than {_DEEPEST} deep")
-    inner = functools.partial(_admitted, variable=variable, depth=depth + 1)
-    match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            if not abs(value) <= ops.LARGEST_CLOCK:
-                raise ValueError(f"{backends.shown(value)} is too large a number")
-            return ast.Constant(value)
-        case ast.Name(id=name) if name == variable:
-            return ast.Name("t", ast.Load())
-        case ast.UnaryOp(op=ast.Not() as sign, operand=operand):
-            return ast.UnaryOp(sign, _truth(inner(operand, asked=True)))
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
-            return ast.UnaryOp(sign, inner(operand))
-        case ast.BinOp(left=left, op=sign, right=right) if isinstance(sign, _OPERATORS):
-            return ast.BinOp(inner(left), sign, inner(right))
-        case ast.BoolOp(op=sign, values=values):
-            parts = [inner(value, asked=asked) for value in values]
-            if not asked and not all(map(_is_truth, parts)):
-                raise ValueError(
-                    f"{ast.unparse(node)!r:.60} takes one of two numbers by 'and' and 'or', which join conditions; "
-                    "write: a if condition else b"
-                )
-            return ast.BoolOp(sign, [_truth(part) for part in parts])
-        case ast.Compare(left=left, ops=[sign], comparators=[right]) if isinstance(sign, _COMPARISONS):
-            return ast.Compare(inner(left), [sign], [inner(right)])
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            return ast.IfExp(_truth(inner(test, asked=True)), inner(body), inner(orelse))
-        case ast.Call(func=ast.Name() | ast.Attribute() as function, args=args, keywords=[]) if args:
-            return ast.Call(
-                ast.Name(_function(function, len(args)), ast.Load()), [inner(argument) for argument in args], []
-            )
-        case ast.Name() | ast.Attribute() if _bare(node) in _CONSTANTS:
-            return ast.Name(_bare(node), ast.Load())
-    known = f"numbers, {variable}, arithmetic, comparisons, a if b else c, {', '.join((*_ARITY, *_CONSTANTS))}"
-    hint = did_you_mean(node.id, [variable, *_ARITY, *_CONSTANTS]) if isinstance(node, ast.Name) else ""
-    if isinstance(node, ast.Name) and not hint:
-        hint = f"; the counter is called {variable}"
-    raise ValueError(f"{ast.unparse(node)!r:.60} has no place in a formula{hint}; known are {known}")
-
-
-def _truth(node: ast.expr) -> ast.expr:
-    """A condition; a number that stands for one is written as a comparison with 0."""
-    return node if _is_truth(node) else ast.Compare(node, [ast.NotEq()], [ast.Constant(0)])
-
-
-def _is_truth(node: ast.expr) -> bool:
-    return isinstance(node, ast.Compare | ast.BoolOp) or (
-        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    )
-
-
-def _bare(node: ast.expr) -> str:
-    """``cos`` for ``cos`` and for ``math.cos``; an empty text for anything else."""
-    match node:
-        case ast.Name(id=name):
-            return name
-        case ast.Attribute(value=ast.Name(id="math" | "np" | "numpy" | "torch" | "jnp"), attr=name):
-            return name
-    return ""
-
-
-def _function(node: ast.expr, given: int) -> str:
-    name = _bare(node)
-    if name not in _ARITY:
-        raise ValueError(f"unknown function {ast.unparse(node)!r:.60}{did_you_mean(name, _ARITY)}")
-    least, most = _ARITY[name]
-    if not least <= given <= most:
-        raise ValueError(f"{name} takes {least if least == most else f'at least {least}'}, got {given} arguments")
-    return name
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Computing: the same tree for numbers and for arrays, with other functions behind the names
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-class _Compiled(dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]):
-    """The functions of each text, for numbers and for arrays, made when they are first asked for."""
-
-    def __missing__(self, text: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-        if len(self) >= _MOST_KEPT:
-            self.clear()
-        tree = _RealNumbers().visit(_read(text))
-        for_numbers = _function_of_t(tree, _FOR_NUMBERS)
-        self[text] = made = for_numbers, _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
-        return made
-
-
-_MOST_KEPT = 1_000
-_compiled = _Compiled()
-
-
-def _function_of_t(tree: ast.expr, functions: dict[str, Any]) -> Callable[[Any], Any]:
-    arguments = ast.arguments(posonlyargs=[], args=[ast.arg("t")], kwonlyargs=[], kw_defaults=[], defaults=[])
-    whole = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
-    return eval(compile(whole, "<formula>", "eval"), {"__builtins__": {"__import__": __import__}, **functions})
-
-
-class _RealNumbers(ast.NodeTransformer):
-    """Whole numbers as floats, whose powers take no time and whose overflow is an error."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return ast.Constant(float(node.value))  # type: ignore[arg-type]  # numbers only, by `_admitted`
-
-
-class _WithoutBranches(ast.NodeTransformer):
-    """Choices as functions, for arrays that have both sides; a condition that is used as a number as 1.0 or 0.0."""
-
-    def number(self, node: ast.expr) -> ast.expr:
-        found: ast.expr = self.visit(node)
-        return _where(found, ast.Constant(1.0), ast.Constant(0.0)) if _is_truth(node) else found
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        return _where(self.visit(node.test), self.number(node.body), self.number(node.orelse))
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        return ast.BinOp(self.number(node.left), node.op, self.number(node.right))
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        return ast.Call(node.func, [self.number(argument) for argument in node.args], [])
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        return ast.Compare(self.number(node.left), node.ops, [self.number(node.comparators[0])])
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        sign = ast.BitAnd() if isinstance(node.op, ast.And) else ast.BitOr()
-        return functools.reduce(lambda a, b: ast.BinOp(a, sign, b), [self.visit(value) for value in node.values])
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        if isinstance(node.op, ast.Not):
-            return ast.Compare(self.visit(node.operand), [ast.Eq()], [ast.Constant(False)])
-        return ast.UnaryOp(node.op, self.number(node.operand))
-
-
-def _where(condition: ast.expr, when: ast.expr, otherwise: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name("where", ast.Load()), [condition, when, otherwise], [])
-
-
-def _fold(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    return lambda *values: functools.reduce(function, values)
-
-
-def _as_floats(function: Callable[[Any], Any]) -> Callable[[Any], float]:
-    return lambda x: float(function(x))
-
-
-_ARITY = {
-    **dict.fromkeys(("min", "max"), (2, 100)),
-    **dict.fromkeys(
-        ("abs", "float", "int", "floor", "ceil", "round", "sqrt", "exp", "log", "cos", "sin", "tanh"), (1, 1)
-    ),
-    "pow": (2, 2),
-}
-_FOR_NUMBERS: dict[str, Any] = {
-    **_CONSTANTS,
-    **{name: getattr(math, name) for name in ("sqrt", "exp", "log", "cos", "sin", "tanh", "pow")},
-    **{function.__name__: _as_floats(function) for function in (int, math.floor, math.ceil, round)},
-    **{"min": min, "max": max, "abs": abs, "float": float},
-}
-_FOR_ARRAYS: dict[str, Any] = {
-    **_CONSTANTS,
-    **{name: getattr(ops, name) for name in ("floor", "sqrt", "exp", "log", "cos", "sin", "tanh", "where")},
-    "ceil": lambda x: -ops.floor(-x),
-    "round": ops.nearest,
-    "int": lambda x: ops.where(x < 0, -ops.floor(-x), ops.floor(x)),
-    "min": _fold(ops.minimum),
-    "max": _fold(ops.maximum),
-    "abs": lambda x: ops.maximum(x, -x),
-    "float": lambda x: x,
-    "pow": lambda x, y: x**y,
-}

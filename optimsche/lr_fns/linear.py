@@ -9,19 +9,17 @@ from optimsche.schedule import lr_fn
 
 @lr_fn
 def linear(real_step: float, epoch: float, *, start: Rate = 1.0, end: Rate = 0.0, steps: Steps) -> float:
-    r"""Go from ``start`` to ``end`` in a straight line, then hold ``end``.
+    """Go from `start` to `end` in a straight line, then hold `end`.
 
-    .. math:: \eta(t) = s + (e - s) \min(t/T, 1)
-
-    with :math:`t` real step, :math:`s` start, :math:`e` end, :math:`T` steps.
+        start + (end - start) * min(t / steps, 1)
 
     Args:
-        start: rate at step 0; finite, >= 0.
-        end: rate from ``steps`` on; finite, >= 0. Above ``start`` the line rises.
+        start: rate at update 0; finite, >= 0.
+        end: rate from update `steps` on; finite, >= 0. Above `start` the line rises.
         steps: length in updates; > 0.
 
     Returns:
-        A schedule with values between ``start`` and ``end``, both met exactly.
+        A schedule with values between `start` and `end`, both met exactly.
 
     Raises:
         ValueError, TypeError: a parameter is outside its range or of the wrong kind.

@@ -34,21 +34,20 @@ def tanh(
     lower: Bound = -7.0,
     upper: Bound = 3.0,
 ) -> float:
-    r"""Go from ``start`` to ``end`` along a stretch of the hyperbolic tangent, then hold ``end``.
+    """Go from `start` to `end` along a stretch of the hyperbolic tangent, then hold `end`.
 
-    .. math:: \eta(t) = s + (e - s)\,\frac{\tanh(l + (h - l) u) - \tanh l}{\tanh h - \tanh l}, \quad u = \min(t/T, 1)
-
-    with :math:`t` real step, :math:`s` start, :math:`e` end, :math:`T` steps, :math:`l` lower, :math:`h` upper.
+        x = lower + (upper - lower) * min(t / steps, 1)
+        start + (end - start) * (tanh(x) - tanh(lower)) / (tanh(upper) - tanh(lower))
 
     Args:
-        start: rate at step 0; finite, >= 0.
-        end: rate from ``steps`` on; finite, >= 0.
+        start: rate at update 0; finite, >= 0.
+        end: rate from update `steps` on; finite, >= 0.
         steps: length in updates; > 0.
-        lower: where on the axis of tanh the stretch begins. Further below 0, the rate stays longer at ``start``.
-        upper: where it ends; above ``lower``. Further above 0, the rate is longer nearly ``end``.
+        lower: where on the axis of tanh the stretch begins. Further below 0, the rate stays longer at `start`.
+        upper: where it ends; above `lower`. Further above 0, the rate is longer nearly `end`.
 
     Returns:
-        A schedule with values between ``start`` and ``end``, both met exactly (tanh alone comes near them only).
+        A schedule with values between `start` and `end`, both met exactly (tanh alone comes near them only).
 
     Raises:
         ValueError, TypeError: a parameter is outside its range or of the wrong kind.
@@ -64,5 +63,5 @@ def tanh(
 
 
 def _climb(lower: float, way: float) -> float:
-    """``tanh(lower + way) - tanh(lower)``, exactly 0 for no way."""
+    """`tanh(lower + way) - tanh(lower)`, exactly 0 for no way."""
     return ops.tanh(way) * (1.0 - ops.tanh(lower + way) * ops.tanh(lower))

@@ -12,7 +12,7 @@ case $changed in
     *text.py) judge tests/unit/test_text.py ;;
     *counting.py) judge tests/unit/test_counting.py ;;
     *combinators/*) judge tests/unit/test_combinators.py ;;
-    *expression.py) judge tests/unit/test_expression.py -k "not tensor" ;;
+    *expression.py | *_formula.py) judge tests/unit/test_expression.py -k "not tensor" ;;
     *lr_fns/*) judge tests/unit/test_shapes.py tests/parity/test_curves.py ;;
 esac
 judge tests/unit/test_{ops,shapes,schedule,combinators,counting,text,own_lr_fn,json_schema,wrong_calls,expression}.py \
