@@ -3,10 +3,11 @@
 A schedule is a pure function of the number of an update. It is built from a few shapes and a few combinators, and
 nothing here imports PyTorch or JAX until it is needed:
 
-- shapes: constant, linear, cosine, polynomial, one_minus_power, geometric, exponential, tanh, rex, hyperbolic,
+- shapes: constant, linear, cosine, polynomial, one_minus_power, geometric, exponential, growth, tanh, rex, hyperbolic,
   inverse_sqrt, power_law, step_decay, milestones, piecewise_constant, piecewise_linear, expression
-- combinators, also as methods: then (>>), warmup, cooldown, scale (* and /), add (+), clamp, shift, stretch, over,
-  warp, staircase, repeat, by_epoch, jitter, running_product; many pieces at once: sequence
+- combinators, also as methods: then (>>), warmup, cooldown, scale (* and /), add (+), subtract (-), minimum,
+  maximum, clamp, shift, stretch, over,
+  warp, staircase, repeat, by_epoch, by_tokens, jitter, running_product; many pieces at once: sequence
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
@@ -28,9 +29,12 @@ from optimsche import ops
 from optimsche.combinators import (
     add,
     by_epoch,
+    by_tokens,
     clamp,
     cooldown,
     jitter,
+    maximum,
+    minimum,
     over,
     repeat,
     running_product,
@@ -39,38 +43,20 @@ from optimsche.combinators import (
     shift,
     staircase,
     stretch,
+    subtract,
     then,
     warmup,
     warp,
 )
 from optimsche.counting import next_window, resume_step, total_updates
-from optimsche.domains import (
-    Closed,
-    Count,
-    Cycles,
-    Factor,
-    Fraction,
-    Growth,
-    Length,
-    Meaning,
-    Milestones,
-    Offset,
-    Points,
-    PositiveFactor,
-    Power,
-    Rate,
-    Rates,
-    Ratio,
-    Seed,
-    Share,
-    Steps,
-)
+from optimsche.lr_fn import lr_fn
 from optimsche.lr_fns import (
     constant,
     cosine,
     exponential,
     expression,
     geometric,
+    growth,
     hyperbolic,
     inverse_sqrt,
     linear,
@@ -95,7 +81,28 @@ from optimsche.plans import (
     warmup_linear,
     wsd,
 )
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.ranges import (
+    Closed,
+    Count,
+    Cycles,
+    Factor,
+    Fraction,
+    Growth,
+    Length,
+    Meaning,
+    Milestones,
+    Offset,
+    Points,
+    PositiveFactor,
+    Power,
+    Rate,
+    Rates,
+    Ratio,
+    Seed,
+    Share,
+    Steps,
+)
+from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
     from optimsche.curve import plot, table
@@ -188,6 +195,7 @@ __all__ = [
     "Steps",
     "add",
     "by_epoch",
+    "by_tokens",
     "clamp",
     "constant",
     "cooldown",
@@ -197,13 +205,16 @@ __all__ = [
     "expression",
     "from_dict",
     "geometric",
+    "growth",
     "greedy",
     "hyperbolic",
     "inverse_sqrt",
     "jitter",
     "linear",
     "lr_fn",
+    "maximum",
     "milestones",
+    "minimum",
     "next_window",
     "noam",
     "one_cycle",
@@ -227,6 +238,7 @@ __all__ = [
     "staircase",
     "step_decay",
     "stretch",
+    "subtract",
     "table",
     "tanh",
     "then",
@@ -272,7 +284,7 @@ def _training(name: str) -> Any:
 
 def _say_where(name: str) -> None:
     """Answer to another system's name, or to one that is nearly right."""
-    from optimsche.domains import did_you_mean
+    from optimsche.call_errors import did_you_mean
 
     system = import_module("optimsche.peers").system_of(name)
     if system:  # the words of an AttributeError would be lost in `from optimsche import ...`

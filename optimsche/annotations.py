@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from optimsche.ranges import Meaning
@@ -12,6 +13,7 @@ from optimsche.ranges import Meaning
 def meaning_of(annotation: Any) -> str:
     """The words that an annotation carries about its parameter, or an empty text.
 
+    >>> from optimsche import Steps
     >>> meaning_of(Steps)
     'a length, in updates'
     """
@@ -23,6 +25,7 @@ def meaning_of(annotation: Any) -> str:
 def is_storable(annotation: Any) -> bool:
     """Whether a schedule can hold the values that an annotation declares: they print, compare and are written to JSON.
 
+    >>> from optimsche import Steps
     >>> is_storable(Steps | None), is_storable(dict[str, float])
     (True, False)
     """
@@ -45,6 +48,7 @@ def _is_schedule(annotation: Any) -> bool:
 def is_real(annotation: Any) -> bool:
     """Whether an annotation declares a real number (or a row of them), so that a formula may rely on floats.
 
+    >>> from optimsche import Count, Milestones, Steps
     >>> is_real(Steps | None), is_real(Milestones), is_real(Count)
     (True, True, False)
     """
@@ -59,9 +63,16 @@ def takes_schedule(annotation: Any) -> bool:
 def takes_text(annotation: Any) -> bool:
     """Whether text is a value that a parameter may have, and not a number that was read as text.
 
+    >>> from optimsche import Steps
     >>> takes_text(Steps), takes_text(Literal["up", "down"])
     (False, True)
     """
     if annotation is Any or annotation is str or typing.get_origin(annotation) is Literal:
         return True
     return any(takes_text(item) for item in typing.get_args(annotation))
+
+
+def annotations_of(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """The annotations of an lr function or a plan, by parameter."""
+    own = getattr(function, "annotations", None)
+    return own if own is not None else typing.get_type_hints(function, include_extras=True)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import functools
 import inspect
-import typing
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from optimsche import libraries
-from optimsche.annotations import meaning_of
+from optimsche.annotations import meaning_of, takes_schedule
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 KindT = TypeVar("KindT")
 
 
+def shown(value: Any) -> str:
+    """`value` in an error message: shortened, and never an error itself."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python refuses to write out whole numbers of thousands of digits
+        return f"a number of {value.bit_length()} bits"
+
+
 def explained(function: Callable[P, ResultT]) -> Callable[P, ResultT]:
-    """``function``, that answers a call with wrong names in the words of an lr function. A right one goes straight on.
+    """`function`, that answers a call with wrong names in the words of an lr function. A right one goes straight on.
 
     >>> @explained
     ... def train(*, grad_clip: float) -> None: ...
@@ -41,7 +48,7 @@ def explained(function: Callable[P, ResultT]) -> Callable[P, ResultT]:
 
 
 def explained_methods(kind: type[KindT]) -> type[KindT]:
-    """A class whose public methods, and whose construction, are :func:`explained`."""
+    """A class whose public methods, and whose construction, are `explained`."""
     for name, method in list(vars(kind).items()):
         if name.startswith("_") and name != "__init__":
             continue
@@ -53,16 +60,28 @@ def explained_methods(kind: type[KindT]) -> type[KindT]:
 
 
 def _explain(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    try:
-        annotations = typing.get_type_hints(function, include_extras=True)
-    except NameError:  # a name that is there for type checkers only
-        annotations = {}
     signature = inspect.signature(function)
-    parameters = {n: p.replace(annotation=annotations.get(n, p.annotation)) for n, p in signature.parameters.items()}
+    parameters = {n: p.replace(annotation=_read(function, p.annotation)) for n, p in signature.parameters.items()}
     if next(iter(parameters), "") in ("self", "cls"):
         del parameters[next(iter(parameters))]
         args = args[1:]
-    by_name(function.__qualname__.removesuffix(".__init__").removeprefix("Schedule."), parameters, args, kwargs)
+    name = function.__qualname__.removesuffix(".__init__")
+    by_name(name.removeprefix("Schedule.").removeprefix("Methods."), parameters, args, kwargs)
+
+
+class _ASchedule:
+    """Stands for the class in an annotation that only type checkers can read."""
+
+    is_schedule = True
+
+
+def _read(function: Callable[..., Any], annotation: Any) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, {"Schedule": _ASchedule, **function.__globals__})
+    except Exception:  # a name that is there for type checkers only
+        return inspect.Parameter.empty
 
 
 def by_name(
@@ -90,9 +109,13 @@ def by_name(
         given[name] = value
     missing = [p for p in parameters.values() if p.default is p.empty and p.name not in given]
     if missing:
-        words = [f"{p.name}= ({meaning_of(p.annotation) or 'a value'})" for p in missing]
+        words = [f"{p.name}= ({_kind(p.annotation)})" for p in missing]
         raise TypeError(f"{call}() needs {' and '.join(words)}")
     return {name: given.get(name, p.default) for name, p in parameters.items()}
+
+
+def _kind(annotation: Any) -> str:
+    return meaning_of(annotation) or ("a schedule" if takes_schedule(annotation) else "a value")
 
 
 _PICTURE = "plot(...).figure.savefig('curve.png') saves the picture"
@@ -155,13 +178,13 @@ def _called_here(name: str, value: Any, free: Sequence[str]) -> str:
     """What to write for another library's name, of the parameters that are not given yet."""
     part = _PARTS_OF_A_RUN.get(name)
     if part in free:
-        return f"; here that is {part!r}, in updates: {part}=round({libraries.shown(value)} * total_steps)"
+        return f"; here that is {part!r}, in updates: {part}=round({shown(value)} * total_steps)"
     here = next((other for other in _ELSEWHERE.get(name, ()) if other in free), None)
     return f"; here that is {here!r}" if here else f"; {_IN_WORDS[name]}" if name in _IN_WORDS else ""
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """``"; did you mean 'steps'?"`` if one of ``known`` is close to ``name``, otherwise an empty text.
+    """`"; did you mean 'steps'?"` if one of `known` is close to `name`, otherwise an empty text.
 
     >>> did_you_mean("step", ["start", "end", "steps"])
     "; did you mean 'steps'?"
@@ -171,7 +194,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
 
 def closest(name: object, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that looks most like ``name``, if any does.
+    """The one of `known` that looks most like `name`, if any does.
 
     >>> closest("step", ["start", "end", "steps"])
     'steps'

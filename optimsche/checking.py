@@ -17,8 +17,8 @@ import annotated_types as at
 from annotated_types import Ge, Gt, Le, Lt
 
 from optimsche import libraries
-from optimsche.call_errors import by_name, did_you_mean
-from optimsche.ranges import Meaning
+from optimsche.call_errors import by_name, did_you_mean, shown
+from optimsche.ranges import Meaning, ReadAs
 from optimsche.reading import is_numeric_text
 
 P = ParamSpec("P")
@@ -33,7 +33,7 @@ class _Refused(Exception):
 
 
 def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
-    """``value`` as a schedule stores it: a plain number, text, a tuple or a schedule, checked against ``annotation``.
+    """`value` as a schedule stores it: a plain number, text, a tuple or a schedule, checked against `annotation`.
 
     NumPy scalars become Python numbers, lists become tuples, -0.0 becomes 0.0.
 
@@ -41,6 +41,7 @@ def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
         TypeError: the value is of a kind that the parameter does not take.
         ValueError: its kind is right and its size is not.
 
+    >>> from optimsche import Steps
     >>> admit("cosine", "steps", Steps, 100)
     100
     >>> admit("cosine", "steps", Steps, 0)
@@ -51,13 +52,15 @@ def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
     try:
         return _admit(annotation, value, Meaning(""))
     except _Refused as refused:
-        shown, meaning = libraries.shown(value), refused.meaning
-        text = f"{call}({name}={shown}): {name} must be {refused.allowed}"
+        value_text, meaning = shown(value), refused.meaning
+        text = f"{call}({name}={value_text}): {name} must be {refused.allowed}"
         text += f" ({meaning.text})" if meaning.text else ""
-        text += f", got {shown}" + (f" ({type(value).__name__})." if refused.wrong_kind else ".")
+        text += f", got {value_text}" + (f" ({type(value).__name__})." if refused.wrong_kind else ".")
         cure = _cure_for_kind(value, refused.allowed) if refused.wrong_kind else meaning.cure
         text += f"\n    {cure}" if cure else ""
         raise (TypeError if refused.wrong_kind else ValueError)(text) from None
+    except (ValueError, TypeError) as error:  # of a function that reads it
+        raise type(error)(f"{call}({name}={shown(value)}): {error}") from None
 
 
 def _admit(annotation: Any, value: Any, meaning: Meaning) -> Any:
@@ -92,6 +95,9 @@ def _admit(annotation: Any, value: Any, meaning: Meaning) -> Any:
 def _admit_annotated(base: Any, metadata: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
     meaning = next((item for item in metadata if isinstance(item, Meaning)), meaning)
     constraints = list(_constraints(metadata))
+    for item in metadata:
+        if isinstance(item, ReadAs):
+            value = item.read(value)
     value = _admit(base, value, meaning)
     if not all(constraint.holds(value) for constraint in constraints):
         raise _Refused(_in_words(base, constraints), meaning, wrong_kind=False)
@@ -218,8 +224,9 @@ def _in_words(base: Any, constraints: list[_Constraint]) -> str:
 
 
 def checked(call: str, function: Callable[P, ResultT]) -> Callable[P, ResultT]:
-    """``function``, its arguments checked and made plain first as those of an lr function are, in the same words.
+    """`function`, its arguments checked and made plain first as those of an lr function are, in the same words.
 
+    >>> from optimsche import Rate
     >>> def half(*, rate: Rate) -> float:
     ...     return rate / 2
     >>> checked("half", half)(rate=-1)

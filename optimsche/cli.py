@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from optimsche.combinators import __all__ as combinator_names
-from optimsche.schedule import LrFn, known
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
 from optimsche.text import lookup, parse
 
 #: What an exit status means.

@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise, takewhile
 from typing import NamedTuple, SupportsIndex, TypeAlias
 
-from optimsche.domains import explained
+from optimsche.call_errors import explained
 
 __all__ = [
     "AccumGrad",

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 import annotated_types as at
 
-from optimsche import domains
-from optimsche.schedule import LrFn, Schedule, known
+from optimsche.annotations import annotations_of, meaning_of
+from optimsche.names import known
+from optimsche.schedule import Schedule
 
 # from_dict reads a number that is written as text, because YAML reads 3e-4 as text.
 _NUMBER_AS_TEXT = {"type": "string", "pattern": r"^\s*[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?\s*$"}
@@ -59,9 +60,7 @@ def json_schema() -> dict[str, Any]:
 
 def _of_function(function: Callable[..., Schedule]) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters
-    annotations = (
-        function.annotations if isinstance(function, LrFn) else typing.get_type_hints(function, include_extras=True)
-    )
+    annotations = annotations_of(function)
     required = [p.name for p in parameters.values() if p.default is p.empty]
     return {
         "description": (inspect.getdoc(function) or "").partition("\n")[0],
@@ -74,7 +73,7 @@ def _of_function(function: Callable[..., Schedule]) -> dict[str, Any]:
 
 def _of_parameter(annotation: Any, default: Any) -> dict[str, Any]:
     found = {"anyOf": _kinds(annotation, ())}
-    meaning = domains.meaning_of(annotation)
+    meaning = meaning_of(annotation)
     if meaning:
         found["description"] = meaning  # type: ignore[assignment]
     if default is not inspect.Parameter.empty:
@@ -91,7 +90,7 @@ def _kinds(annotation: Any, metadata: Iterable[Any]) -> list[dict[str, Any]]:
         return [kind for item in items for kind in _kinds(item, metadata)]
     if origin is Literal:
         return [{"enum": list(items)}]
-    if origin in (tuple, list) or annotation in (tuple, list):
+    if origin in (tuple, list, Iterable) or annotation in (tuple, list):
         return [_row(items, metadata)]
     if annotation is float or annotation is int:
         return [{"type": "integer" if annotation is int else "number", **_range(metadata)}, _NUMBER_AS_TEXT]

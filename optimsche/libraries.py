@@ -93,7 +93,7 @@ class _ArrayModule:
     def sequence(self, values: Any, like: Any) -> Any:
         return self._module.asarray(values, dtype=float)
 
-    # -- what a clock must be ------------------------------------------------------------------------------------------
+    # -- what a clock must be -----------------------------------------------------------------------------------------
 
     def is_real(self, value: Any) -> bool:
         return bool(self._module.issubdtype(value.dtype, self._module.floating)) or self.is_whole(value)
@@ -133,7 +133,7 @@ class _ArrayModule:
     def taken(self, value: Any, like: Any) -> Any:
         return self._module.asarray(value)
 
-    # -- 32-bit words ---------------------------------------------------------------------------------------------------
+    # -- 32-bit words -------------------------------------------------------------------------------------------------
 
     def word(self, value: Any, like: Any = None) -> Any:
         # JAX has no 64 bits by default, and its 32 wrap; NumPy warns when a single one does.
@@ -188,7 +188,7 @@ class _Torch:
             return torch.tensor(values, dtype=dtype, device=like.device)
         return torch.stack([torch.as_tensor(value, dtype=dtype, device=like.device) for value in values])
 
-    # -- what a clock must be ------------------------------------------------------------------------------------------
+    # -- what a clock must be -----------------------------------------------------------------------------------------
 
     def is_real(self, value: Any) -> bool:
         return not (value.is_complex() or value.dtype is self._torch.bool)
@@ -227,7 +227,7 @@ class _Torch:
     def _widest(self, tensor: Any) -> Any:
         return self._torch.float32 if tensor.device.type == "mps" else self._torch.float64
 
-    # -- 32-bit words ---------------------------------------------------------------------------------------------------
+    # -- 32-bit words -------------------------------------------------------------------------------------------------
 
     def word(self, value: Any, like: Any = None) -> Any:
         return value if like is not None else value.to(self._torch.int64)

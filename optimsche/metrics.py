@@ -21,8 +21,8 @@ from typing import Annotated, Any, Generic, Literal, ParamSpec, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
-from optimsche import backends, domains
-from optimsche.domains import Count, Factor, Meaning
+from optimsche import call_errors, checking
+from optimsche.ranges import Count, Factor, Meaning
 
 __all__ = ["greedy", "plateau"]
 
@@ -54,13 +54,13 @@ class FactorOfHistory(Generic[P]):
 
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> list[float]:
         """The factors before the first report and after each: one more than there are reports."""
-        given = domains.by_name(self._name, self.__signature__.parameters, args, kwargs)
+        given = call_errors.by_name(self._name, self.__signature__.parameters, args, kwargs)
         reports = given.pop("history")
         if isinstance(reports, str | bytes | Mapping) or not hasattr(reports, "__iter__") or _ndim(reports) == 0:
             raise TypeError(f"{self._name}: history must be a list of the metrics reported so far, got {reports!r:.60}")
         history = [self._metric(place, value) for place, value in enumerate(reports, start=1)]
         settings: dict[str, Any] = {
-            name: domains.admit(self._name, name, self._annotations[name], value) for name, value in given.items()
+            name: checking.admit(self._name, name, self._annotations[name], value) for name, value in given.items()
         }
         return list(self._factors(history, **settings))  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ class FactorOfHistory(Generic[P]):
         except OverflowError:
             raise ValueError(
                 f"{self._name}: history must hold metrics that fit a float, "
-                f"got {backends.shown(value)} as report {place}"
+                f"got {call_errors.shown(value)} as report {place}"
             ) from None
         except (TypeError, ValueError):
             raise TypeError(

@@ -28,6 +28,7 @@ __all__ = [
     "count_below",
     "exp",
     "floor",
+    "growth",
     "interpolate",
     "is_number",
     "log",
@@ -122,6 +123,18 @@ def power(base: float, exponent: float) -> float:
         return base**exponent
     positive = base > 0
     return where(positive, where(positive, base, 1.0) ** exponent, 0.0)
+
+
+def growth(start: float, factor: float, times: float) -> float:
+    """`start * factor ** times` for `factor` >= 1, held before it leaves the range of its precision.
+
+    >>> growth(0.5, 2.0, 3.0), growth(1.0, 10.0, 1e9)
+    (4.0, 1e+300)
+    """
+    in_float32 = max(_rounding(start), _rounding(factor), _rounding(times)) > _ROUNDING
+    largest = math.log(1e37 if in_float32 else 1e300)
+    most = (largest - log(maximum(start, 1.0))) / log(maximum(factor, 1.0 + 1e-12))
+    return start * factor ** minimum(times, most)
 
 
 def minimum(x: float, y: float) -> float:
@@ -272,7 +285,7 @@ def _in_parts(
     after: Callable[..., Any],
     along: tuple[Any, ...],
 ) -> Any:
-    """Each side on its own part of a NumPy array, so that a plan of many pieces takes no more work than its elements."""
+    """Each side on its own part of a NumPy array, so that many pieces take no more work than there are elements."""
     import numpy
 
     count = int(numpy.count_nonzero(first))

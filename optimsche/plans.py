@@ -11,12 +11,13 @@ from typing import Annotated, ParamSpec
 
 from annotated_types import Ge
 
-from optimsche import domains
+from optimsche import checking
 from optimsche.combinators.add import add
 from optimsche.combinators.repeat import repeat
-from optimsche.domains import Cycles, Fraction, Growth, Length, Meaning, Rate, Steps
 from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear
-from optimsche.schedule import Schedule, register
+from optimsche.names import register
+from optimsche.ranges import Cycles, Fraction, Growth, Length, Meaning, Rate, Steps
+from optimsche.schedule import Schedule
 
 __all__ = [
     "cosine_restarts",
@@ -35,7 +36,7 @@ ModelSize = Annotated[int, Ge(1), Meaning("the width of the model")]
 
 def _plan(build: Callable[P, Schedule]) -> Callable[P, Schedule]:
     """Check a plan's parameters as those of an lr function, in the plan's own words, and make it known by name."""
-    checked = domains.checked(build.__name__, build)
+    checked = checking.checked(build.__name__, build)
     register(build.__name__, checked)
     return checked
 

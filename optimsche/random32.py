@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from optimsche import backends, ops
+from optimsche import ops
+from optimsche.libraries import is_number, library_of
 
-_WORD = 2.0**32
+_WORD, _MASK = 2.0**32, 2**32 - 1
 _PARITY = 0x1BD11BDA
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -21,21 +22,19 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 def threefry_2x32(key: tuple[int, int], counter: tuple[Any, Any]) -> tuple[Any, Any]:
     """The two random words that belong to a key and a counter, each of two 32-bit words.
 
-    The words of the counter may be Python integers, or arrays as :func:`optimsche.backends.words` makes them.
+    The words of the counter may be Python integers, or arrays as `words` makes them.
 
     >>> [hex(word) for word in threefry_2x32((0, 0), (0, 0))]
     ['0x6b200159', '0x99ba4efe']
     """
     keys = (*key, key[0] ^ key[1] ^ _PARITY)
-    x, y = (
-        backends.wrapped(word + backends.word(constant, word)) for word, constant in zip(counter, keys, strict=False)
-    )
+    x, y = (wrapped(word + word(constant, word)) for word, constant in zip(counter, keys, strict=False))
     for injection in range(1, 6):
         for rotation in _ROTATIONS[(injection - 1) % 2]:
-            x = backends.wrapped(x + y)
-            y = backends.wrapped((y << rotation) | (y >> (32 - rotation))) ^ x
-        x = backends.wrapped(x + backends.word(keys[injection % 3], x))
-        y = backends.wrapped(y + backends.word((keys[(injection + 1) % 3] + injection) % 2**32, y))
+            x = wrapped(x + y)
+            y = wrapped((y << rotation) | (y >> (32 - rotation))) ^ x
+        x = wrapped(x + word(keys[injection % 3], x))
+        y = wrapped(y + word((keys[(injection + 1) % 3] + injection) % 2**32, y))
     return x, y
 
 
@@ -45,10 +44,35 @@ def uniform(seed: int, real_step: float) -> float:
     >>> uniform(0, 1.0) == uniform(0, 1.5) != uniform(0, 2.0)
     True
     """
-    step = ops.floor(backends.wide(real_step))
+    step = ops.floor(real_step)
     high = ops.floor(step / _WORD)
-    counter = backends.words(high % _WORD, step - high * _WORD)
+    counter = words(high % _WORD, step - high * _WORD)
     word, _ = threefry_2x32((0, seed), counter)
-    share: float = (backends.real_like(word, step) + 0.5) / _WORD
-    noise: float = backends.real_like(2.0 * share - 1.0, real_step)
+    share: float = (real_like(word, step) + 0.5) / _WORD
+    noise: float = real_like(2.0 * share - 1.0, real_step)
     return noise
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# 32-bit words: Python's integers, or arrays of a type that holds them
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def words(*values: float) -> tuple[Any, ...]:
+    """Whole floats below 2**32 as words."""
+    return tuple(int(value) if is_number(value) else library_of(value).word(value) for value in values)
+
+
+def word(constant: int, like: Any) -> Any:
+    """A constant word of the kind of another."""
+    return constant if is_number(like) else library_of(like).word(constant, like)
+
+
+def wrapped(value: Any) -> Any:
+    """A sum or shift of words as a word again: modulo 2**32."""
+    return value & _MASK if is_number(value) else library_of(value).wrapped(value)
+
+
+def real_like(value: Any, clock: Any) -> Any:
+    """A word as a real number of the type of a clock."""
+    return float(value) if is_number(value) else library_of(value).real_like(value, clock)

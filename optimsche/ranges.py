@@ -12,11 +12,13 @@ types.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import annotated_types as at
 from annotated_types import Ge, Gt, Le, Lt
 
+__all__ = [
     "Closed",
     "Count",
     "Cycles",
@@ -33,6 +35,7 @@ from annotated_types import Ge, Gt, Le, Lt
     "Rate",
     "Rates",
     "Ratio",
+    "ReadAs",
     "Seed",
     "Share",
     "Steps",
@@ -44,6 +47,12 @@ class Meaning(NamedTuple):
 
     text: str
     cure: str = ""
+
+
+class ReadAs(NamedTuple):
+    """How a parameter is read: a function from what people write to what a schedule stores."""
+
+    read: Callable[[Any], Any]
 
 
 _NO_LENGTH = "Leave a piece of no length out; for no change use constant(value=...)."

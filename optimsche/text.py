@@ -1,9 +1,9 @@
 """Schedules as text and as plain data, in both directions.
 
-``parse`` reads what ``repr`` prints and what a person would type into a shell or a YAML file. It evaluates nothing:
-it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, ``>>``, ``*``, ``/`` and
-``+``.
-``to_dict`` and ``from_dict`` do the same with nested dictionaries, for JSON and YAML.
+`parse` reads what `repr` prints and what a person would type into a shell or a YAML file. It evaluates nothing:
+it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, `>>`, `*`, `/`,
+`+` and `-`.
+`to_dict` and `from_dict` do the same with nested dictionaries, for JSON and YAML.
 """
 
 from __future__ import annotations
@@ -11,37 +11,22 @@ from __future__ import annotations
 import ast
 import inspect
 import io
-import itertools
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from optimsche import combinators, domains
-from optimsche.schedule import LrFn, Schedule, known
+from optimsche import combinators
+from optimsche.annotations import annotations_of, takes_schedule, takes_text
+from optimsche.call_errors import did_you_mean, shown
+from optimsche.names import lookup
+from optimsche.reading import is_numeric_text, numbers_from_text, syntax_tree
+from optimsche.schedule import Schedule
 
 # Far above what a person writes, far below what could exhaust the stack or the memory.
 _LONGEST_TEXT = 1_000_000
 _DEEPEST = 250
-_MOST_PARTS = 10_000
-
-
-def lookup(name: str) -> Callable[..., Schedule]:
-    """The lr function or plan of this name.
-
-    Raises:
-        ValueError: there is none.
-
-    >>> lookup("cosin")
-    Traceback (most recent call last):
-    ValueError: unknown lr function or plan 'cosin'; did you mean 'cosine'?
-    """
-    table = known()
-    if name not in table:
-        hint = domains.did_you_mean(name, table) or (
-            f"; known are {', '.join(sorted(table))}, and functions of your own once they are imported"
-        )
-        raise ValueError(f"unknown lr function or plan {name!r}{hint}")
-    return table[name]
+_MOST_VALUES, _MOST_SCHEDULES = 1_100_000, 50_000
+_METHODS = (*combinators.__all__, "sequence", "replace")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -53,10 +38,10 @@ def parse(text: str) -> Schedule:
     """Read a schedule from text.
 
     Args:
-        text: an expression of lr functions and plans by name, their methods, ``>>``, ``*``, ``/``, ``+`` and numbers.
+        text: an expression of lr functions and plans by name, their methods, `>>`, `*`, `/`, `+`, `-` and numbers.
 
     Returns:
-        The schedule; ``parse(repr(schedule)) == schedule``.
+        The schedule; `parse(repr(schedule)) == schedule`.
 
     Raises:
         ValueError: the text is not such an expression; the message points at the character.
@@ -80,7 +65,7 @@ def parse(text: str) -> Schedule:
         where = f"at character {text.index(chr(0)) + 1} of {_shortened(text)}"
         raise ValueError(f"parse: {where}: this is not an expression: it has a null character")
     try:
-        tree = domains.syntax_tree(text)
+        tree = syntax_tree(text)
     except SyntaxError as error:
         where = f"at character {_character(text, error)} of {_shortened(text)}"
         raise ValueError(f"parse: {where}: this is not an expression: {error.msg}") from None
@@ -101,7 +86,7 @@ def _character(text: str, error: SyntaxError) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines as Python's parser counts them: a form feed, say, ends none, though it does for ``str.splitlines``."""
+    """The lines as Python's parser counts them: a form feed, say, ends none, though it does for `str.splitlines`."""
     return list(io.StringIO(text, newline=""))
 
 
@@ -132,6 +117,10 @@ class _Reader:
                 return value
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 return tuple(self.read(element, depth + 1) for element in elements)
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                return {
+                    self.read(k, depth + 1): self.read(v, depth + 1) for k, v in zip(keys, values, strict=True) if k
+                }
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
                 number = self._number(operand, depth)
                 return -number if isinstance(sign, ast.USub) else number
@@ -151,7 +140,7 @@ class _Reader:
         raise self._error(
             node,
             f"{self._text_from(node)[:40]!r} has no place in a schedule; known are numbers, "
-            "lr functions and plans by name, their methods, >>, *, / and +",
+            "lr functions and plans by name, their methods, >>, *, /, + and -",
         )
 
     def _named(self, node: ast.expr, name: str) -> Callable[..., Schedule]:
@@ -163,8 +152,8 @@ class _Reader:
     def _method(self, node: ast.expr, owner: Any, name: str) -> Callable[..., Schedule]:
         if not isinstance(owner, Schedule):
             raise self._error(node, f"only a schedule has methods, and {owner!r} is none")
-        if name not in combinators.__all__:
-            hint = domains.did_you_mean(name, combinators.__all__)
+        if name not in _METHODS:
+            hint = did_you_mean(name, _METHODS)
             raise self._error(node, f"a schedule has no method {name!r}{hint}")
         return getattr(owner, name)  # type: ignore[no-any-return]
 
@@ -190,9 +179,9 @@ class _Reader:
 
     def _combine(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
         allowed = {
-            (True, True): ast.RShift | ast.Mult | ast.Add,
-            (True, False): ast.Mult | ast.Div,
-            (False, True): ast.Mult,
+            (True, True): ast.RShift | ast.Mult | ast.Add | ast.Sub,
+            (True, False): ast.Mult | ast.Div | ast.Add | ast.Sub,
+            (False, True): ast.Mult | ast.Add | ast.Sub,
         }
         schedules = isinstance(left, Schedule), isinstance(right, Schedule)
         numbers = all(
@@ -200,7 +189,7 @@ class _Reader:
             for value in (left, right)
         )
         if not numbers or not isinstance(sign, allowed.get(schedules, ast.Mult | ast.Add | ast.Sub | ast.Div)):
-            raise self._error(node, "schedules take >> * +, with a number * and /; numbers take + - * /")
+            raise self._error(node, "schedules take >> * + -, with a number * / + -; numbers take + - * /")
         try:
             return _OPERATORS[type(sign)](left, right)
         except (ArithmeticError, TypeError, ValueError) as error:
@@ -241,15 +230,15 @@ def _to_data(value: Any) -> Any:
 
 
 def from_dict(data: Mapping[str, Any]) -> Schedule:
-    """Build a schedule from what :func:`to_dict` gives, or from the same form written by hand.
+    """Build a schedule from what `to_dict` gives, or from the same form written by hand.
 
     Args:
-        data: ``{name: {parameter: value, ...}}`` with the name of an lr function or a plan. A schedule inside it is
-            such a mapping, or text for :func:`parse`. Where a number is declared, one written as text counts as that
-            number, because YAML reads ``3e-4`` as text.
+        data: `{name: {parameter: value, ...}}` with the name of an lr function or a plan. A schedule inside it is
+            such a mapping, or text for `parse`. Where a number is declared, one written as text counts as that
+            number, because YAML reads `3e-4` as text.
 
     Returns:
-        The schedule; ``from_dict(to_dict(schedule)) == schedule``.
+        The schedule; `from_dict(to_dict(schedule)) == schedule`.
 
     Raises:
         ValueError, TypeError: the form is not this one, or a parameter is refused; the message names the path.
@@ -260,17 +249,46 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
     Traceback (most recent call last):
     ValueError: from_dict: at then.second: unknown lr function or plan 'cosin'; did you mean 'cosine'?
     """
-    return _from_data(data, path=(), depth=0, parts=itertools.count(1))
+    if isinstance(data, Mapping):
+        _refuse_too_much(data)
+    return _from_data(data, path=(), depth=0, built={})
 
 
-def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int]) -> Schedule:
-    if next(parts) > _MOST_PARTS:  # aliases in a YAML file can make a short text a huge tree
-        raise ValueError(f"from_dict: more than {_MOST_PARTS} schedules in one")
+def _refuse_too_much(data: Any) -> None:
+    """Count every element before anything is built: aliases in a YAML file make a short text a huge tree."""
+    values, schedules = _size(data, {}, depth=0)
+    if values > _MOST_VALUES or schedules > _MOST_SCHEDULES:
+        raise ValueError(f"from_dict: more than {_MOST_VALUES:,} values, or {_MOST_SCHEDULES:,} schedules, in one")
+
+
+def _size(data: Any, known: dict[int, tuple[int, float]], depth: int) -> tuple[int, float]:
+    """How many values there are inside, and how many mappings; what is there twice is counted twice, and read once."""
+    if id(data) not in known:
+        if depth > 2 * _DEEPEST:
+            raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
+        inside = data.values() if isinstance(data, Mapping) else data
+        sizes = [
+            _size(x, known, depth + 1)
+            for x in inside
+            if type(x) not in _ATOMS and isinstance(x, Mapping | list | tuple)
+        ]
+        values, mappings = (sum(each) for each in zip(*sizes, strict=True)) if sizes else (0, 0)
+        # A schedule is two mappings: its name, and its parameters.
+        known[id(data)] = len(data) + values, mappings + isinstance(data, Mapping) / 2
+    return known[id(data)]
+
+
+_ATOMS = frozenset({int, float, str, bool, type(None)})
+
+
+def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, Schedule]) -> Schedule:
+    if id(data) in built:  # an alias
+        return built[id(data)]
     if depth > _DEEPEST:
         raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
     if not isinstance(data, Mapping) or len(data) != 1:
         form = "a schedule is one name with its parameters, {name: {...}}"
-        raise _at(path, TypeError(f"{form}, got {_shortened(repr(data))}{_instead_of(data)}"))
+        raise _at(path, TypeError(f"{form}, got {shown(data)}{_instead_of(data)}"))
     ((name, parameters),) = data.items()
     try:
         build = lookup(name)
@@ -279,14 +297,17 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, parts: Iterator[int
     path = (*path, str(name))
     parameters = {} if parameters is None else parameters
     if not isinstance(parameters, Mapping):
-        raise _at(path, TypeError(f"parameters are given by name, {{name: value}}, got {parameters!r:.80}"))
+        raise _at(path, TypeError(f"parameters are given by name, {{name: value}}, got {shown(parameters)}"))
+    annotations = annotations_of(build)
     values = {
-        str(key): _value(build, str(key), value, (*path, str(key)), depth, parts) for key, value in parameters.items()
+        str(key): _value(annotations.get(str(key)), value, (*path, str(key)), depth, built)
+        for key, value in parameters.items()
     }
     try:
-        return build(**values)
+        built[id(data)] = made = build(**values)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
+    return made
 
 
 def _instead_of(data: object) -> str:
@@ -295,24 +316,24 @@ def _instead_of(data: object) -> str:
         return "; text is read by parse"
     if isinstance(data, Mapping) and isinstance(data.get("name"), str):
         others = {key: value for key, value in data.items() if key != "name"}
-        return f". Write { ({data['name']: others})!r:.80}"
+        return f". Write {shown({data['name']: others})}"
     return ""
 
 
-def _value(
-    build: Callable[..., Schedule], name: str, value: Any, path: tuple[str, ...], depth: int, parts: Iterator[int]
-) -> Any:
-    if isinstance(value, Mapping):
-        return _from_data(value, path, depth + 1, parts)
-    if isinstance(build, LrFn) and domains.takes_text(build.annotations.get(name)):
+def _value(annotation: Any, value: Any, path: tuple[str, ...], depth: int, built: dict[int, Schedule]) -> Any:
+    may_be_schedule = takes_schedule(annotation)
+    if isinstance(value, Mapping) and (may_be_schedule or annotation is None):
+        return _from_data(value, path, depth + 1, built)
+    if isinstance(value, list | tuple) and may_be_schedule:
+        return [_value(annotation, each, (*path, str(place)), depth, built) for place, each in enumerate(value)]
+    if takes_text(annotation):
         return value
-    takes_schedule = isinstance(build, LrFn) and domains.takes_schedule(build.annotations.get(name))
-    if isinstance(value, str) and takes_schedule and not domains.is_numeric_text(value):
+    if isinstance(value, str) and may_be_schedule and not is_numeric_text(value):
         try:
             return parse(value)
         except (ValueError, TypeError) as error:
             raise _at(path, error) from None
-    return domains.numbers_from_text(value)
+    return numbers_from_text(value)
 
 
 def _at(path: tuple[str, ...], error: Exception) -> Exception:

@@ -1,17 +1,17 @@
 """Schedules made of schedules: lr functions whose first parameters are schedules, given by position.
 
-Each is also a method of `Schedule`. They move `real_step` and leave `epoch` alone, except `by_epoch`. None hands on a
-clock below 0. In the formulas `t` is `real_step` and `e` is `epoch`.
-
-A file has the name of its combinator. So `optimsche.combinators.then` is the function, and its module is imported as
-`from optimsche.combinators.then import then`.
+Each is also a method of a schedule. They move `real_step` and leave `epoch` alone, except `by_epoch`; none hands on a
+clock below 0.
 """
 
 from optimsche.combinators.add import add
 from optimsche.combinators.by_epoch import by_epoch
+from optimsche.combinators.by_tokens import by_tokens
 from optimsche.combinators.clamp import clamp
 from optimsche.combinators.cooldown import cooldown
 from optimsche.combinators.jitter import jitter
+from optimsche.combinators.maximum import maximum
+from optimsche.combinators.minimum import minimum
 from optimsche.combinators.over import over
 from optimsche.combinators.repeat import repeat
 from optimsche.combinators.running_product import running_product
@@ -20,6 +20,7 @@ from optimsche.combinators.sequence import sequence as sequence
 from optimsche.combinators.shift import shift
 from optimsche.combinators.staircase import staircase
 from optimsche.combinators.stretch import stretch
+from optimsche.combinators.subtract import subtract
 from optimsche.combinators.then import then
 from optimsche.combinators.warmup import warmup
 from optimsche.combinators.warp import warp
@@ -28,9 +29,12 @@ from optimsche.combinators.warp import warp
 __all__ = [
     "add",
     "by_epoch",
+    "by_tokens",
     "clamp",
     "cooldown",
     "jitter",
+    "maximum",
+    "minimum",
     "over",
     "repeat",
     "running_product",
@@ -38,6 +42,7 @@ __all__ = [
     "shift",
     "staircase",
     "stretch",
+    "subtract",
     "then",
     "warmup",
     "warp",

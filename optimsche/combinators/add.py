@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from optimsche.combinators import facts
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Rate
+from optimsche.schedule import Schedule
 
 
-@lr_fn(length=facts.longer, joints=facts.joints_of_both)
-def add(real_step: float, epoch: float, first: Schedule, second: Schedule) -> float:
-    """Add two schedules, update by update; also written `+`.
+@lr_fn(
+    length=lambda first, second: facts.longest(first, second),
+    boundaries=lambda first, second: facts.boundaries_of_all(first, second),
+    rests_with=("first", "second"),
+)
+def add(real_step: float, epoch: float, first: Schedule, second: Rate | Schedule) -> float:
+    """Add a number or another schedule, update by update; also written `+`.
 
         first(t) + second(t)
 
     Args:
         first: a schedule.
-        second: another.
+        second: a schedule, or a number, finite and >= 0, which is the same at every update.
 
     Returns:
         A schedule that ends where the later of the two ends.
 
     Raises:
-        TypeError: one of them is not a schedule.
+        ValueError, TypeError: a parameter is outside its range or of the wrong kind.
 
     >>> from optimsche import constant, linear
-    >>> (constant(value=0.25) + linear(start=0.5, steps=10))(5)
+    >>> (constant(0.25) + linear(start=0.5, steps=10))(5)
     0.5
+    >>> linear(start=0.5, steps=10) + 0.25
+    add(linear(start=0.5, end=0.0, steps=10), second=0.25)
     """
-    return first(real_step, epoch) + second(real_step, epoch)
+    one, other = facts.value_of(first, real_step, epoch), facts.value_of(second, real_step, epoch)
+    return one + other

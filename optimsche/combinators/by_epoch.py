@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from optimsche import ops
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.schedule import Schedule
 
 
 @lr_fn(
     counts_epochs=True,
     length=lambda schedule: math.inf,
-    joints=lambda schedule: (),
+    boundaries=lambda schedule: (),
 )
 def by_epoch(real_step: float, epoch: float, schedule: Schedule) -> float:
     """Count finished epochs where the schedule counts updates.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from optimsche import threefry
+from optimsche import random32
 from optimsche.combinators import facts
-from optimsche.domains import Seed, Share
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Seed, Share
+from optimsche.schedule import Schedule
 
 
-@lr_fn(length=facts.length_inside, joints=facts.joints_inside)
+@lr_fn(length=facts.length_inside, boundaries=facts.boundaries_inside)
 def jitter(real_step: float, epoch: float, schedule: Schedule, amount: Share, *, seed: Seed = 0) -> float:
     """Move each update's value up or down at random, by at most a share of it.
 
@@ -36,4 +37,4 @@ def jitter(real_step: float, epoch: float, schedule: Schedule, amount: Share, *,
     >>> [round(plan(t), 3) for t in (1, 2, 3, 1)]
     [0.909, 0.945, 0.913, 0.909]
     """
-    return schedule(real_step, epoch) * (1.0 + amount * threefry.uniform(seed, real_step))
+    return schedule(real_step, epoch) * (1.0 + amount * random32.uniform(seed, real_step))

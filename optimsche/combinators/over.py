@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 from optimsche import ops
-from optimsche.domains import Steps
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.evaluation.node import Node
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Steps
+from optimsche.schedule import Schedule
 
 
 def _has_an_end_and_room(schedule: Schedule, steps: float) -> dict[str, Any]:
@@ -16,7 +18,7 @@ def _has_an_end_and_room(schedule: Schedule, steps: float) -> dict[str, Any]:
     if schedule.length == 0:
         raise ValueError("the schedule has length 0, so it cannot be stretched")
     before = 0.0
-    for inner, outer in zip(schedule.joints, _fitted_joints(schedule, steps), strict=True):
+    for inner, outer in zip(schedule.boundaries(), _fitted(schedule, steps), strict=True):
         if outer <= before:
             raise ValueError(
                 f"over {steps} updates the piece that ends at {inner} has less than one update; "
@@ -26,26 +28,23 @@ def _has_an_end_and_room(schedule: Schedule, steps: float) -> dict[str, Any]:
     return {}
 
 
-def _fitted_joints(schedule: Schedule, steps: float) -> list[float]:
+def _fitted(schedule: Schedule | Node, steps: float) -> list[float]:
     """The boundaries of a schedule, stretched to `steps` and moved to the nearest whole update; the last is its end."""
     ratio = steps / schedule.length
-    return [*(ops.floor(joint * ratio + 0.5) for joint in schedule.joints[:-1]), steps]
+    return [*(ops.floor(boundary * ratio + 0.5) for boundary in schedule.boundaries()[:-1]), steps]
 
 
-def _knots(schedule: Any, steps: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Where the boundaries are in updates, and on the schedule's own clock: computed once for a schedule in use."""
-    if not ops.is_number(steps):
-        return (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
-    if steps not in schedule.memo:
-        schedule.memo[steps] = (0.0, *_fitted_joints(schedule, steps)), (0.0, *schedule.joints)
-    knots: tuple[tuple[float, ...], tuple[float, ...]] = schedule.memo[steps]
-    return knots
+def _knots(schedule: Node, steps: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where the boundaries are in updates, and on the schedule's own clock."""
+    if not ops.is_number(schedule.length):
+        raise TypeError("apply: inside over, what a length is made of must be numbers: build a plan for each of them")
+    return (0.0, *_fitted(schedule, steps)), (0.0, *schedule.boundaries())
 
 
 @lr_fn(
     resolve=_has_an_end_and_room,
     length=lambda schedule, steps: steps,
-    joints=_fitted_joints,
+    boundaries=_fitted,
 )
 def over(real_step: float, epoch: float, schedule: Schedule, steps: Steps) -> float:
     """Fit the schedule to `steps` updates, whatever its own length, with its boundaries on whole updates.
@@ -69,8 +68,11 @@ def over(real_step: float, epoch: float, schedule: Schedule, steps: Steps) -> fl
 
     >>> from optimsche import constant, linear
     >>> plan = (constant(steps=0.8) >> linear(steps=0.2)).over(1_000).warmup(100)
-    >>> plan.joints, plan(900), plan(1_100)
+    >>> plan.boundaries(), plan(900), plan(1_100)
     ((100.0, 900.0, 1100.0), 1.0, 0.0)
     """
-    outer, inner = _knots(schedule, steps)
+    if ops.is_number(steps):
+        outer, inner = schedule.derived(("knots", steps), lambda: _knots(schedule, steps))  # type: ignore[attr-defined]
+    else:
+        outer, inner = _knots(schedule, steps)  # type: ignore[arg-type]  # a node
     return schedule(ops.interpolate(real_step, outer, inner), epoch)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from optimsche import ops
 from optimsche.combinators import facts
-from optimsche.domains import Closed, Cycles, Fraction, Growth, Steps
-from optimsche.schedule import Schedule, lr_fn
-
-# Boundaries of a repetition without an end are listed for so many cycles, or fewer if there are many in each.
-_CYCLES_LISTED, _MOST_JOINTS = 100, 10_000
+from optimsche.evaluation.clocks import LARGEST_CLOCK
+from optimsche.evaluation.node import Node
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Closed, Cycles, Fraction, Growth, Steps
+from optimsche.schedule import Schedule
 
 
 def _one_cycle(schedule: Schedule, times: int | None, every: float | None, stretch: float, **_: Any) -> dict[str, Any]:
@@ -24,10 +26,6 @@ def _one_cycle(schedule: Schedule, times: int | None, every: float | None, stret
         _begin(times or 0, every, stretch)
     except OverflowError:
         raise ValueError(f"{times} cycles, each {stretch} times as long as the last, never end; take fewer") from None
-    if times is not None and times * len(schedule.joints) > max(_MOST_JOINTS, len(schedule.joints)):
-        raise ValueError(
-            f"{times} cycles of {len(schedule.joints)} pieces are more than {_MOST_JOINTS} pieces; take fewer"
-        )
     return {"every": every}
 
 
@@ -39,16 +37,26 @@ def _begin(cycle: float, every: float, stretch: float) -> float:
     return every * ops.where(stretch == 1, cycle, (growing**cycle - 1.0) / (growing - 1.0))
 
 
-def _joints_of_repeat(schedule: Schedule, times: int | None, every: float, stretch: float, **_: Any) -> list[float]:
-    inside = [*facts.joints_before(schedule, every), every]
-    cycles = range(min(_CYCLES_LISTED, max(_MOST_JOINTS // len(inside), 1)) if times is None else times)
-    return [_begin(cycle, every, stretch) + joint * stretch**cycle for cycle in cycles for joint in inside]
+def _boundaries(schedule: Node, times: int | None, every: float, stretch: float, **_: Any) -> Iterator[float]:
+    inside = [*facts.boundaries_before(schedule, every), every]
+    for cycle in itertools.count() if times is None else range(times):
+        begin = _begin(cycle, every, stretch)
+        if begin > LARGEST_CLOCK:
+            return
+        yield from (begin + boundary * stretch**cycle for boundary in inside)
+
+
+def _six_boundaries(**params: Any) -> float:
+    """A repetition without an end is drawn to its sixth boundary."""
+    *_, sixth = itertools.islice(_boundaries(**params), 6)
+    return sixth
 
 
 @lr_fn(
     resolve=_one_cycle,
     length=lambda schedule, times, every, stretch, **_: math.inf if times is None else _begin(times, every, stretch),
-    joints=_joints_of_repeat,
+    boundaries=_boundaries,
+    reach=_six_boundaries,
 )
 def repeat(
     real_step: float,
@@ -91,7 +99,7 @@ def repeat(
     >>> plan = linear(start=1.0, steps=10).repeat(3, stretch=2, scale=0.5)
     >>> [plan(t) for t in (0, 5, 10, 20, 30, 50, 70)]
     [1.0, 0.5, 0.0, 0.25, 0.0, 0.125, 0.0]
-    >>> plan.joints
+    >>> plan.boundaries()
     (10.0, 30.0, 70.0)
     """
     cycle, place = _cycle(real_step, times, every, stretch, closed)  # type: ignore[arg-type]  # `every` is resolved
@@ -133,4 +141,4 @@ def _growing_cycle(
 def _begun(real_step: float, cycle: float, every: float, stretch: float, closed: str) -> bool:
     """Whether a cycle has begun; a clock that misses the boundary by a rounding error is on it."""
     begin = _begin(cycle, every, stretch)
-    return real_step > begin + ops.slack(begin) if closed == "right" else real_step >= begin - ops.slack(begin)
+    return real_step > begin + ops.tolerance(begin) if closed == "right" else real_step >= begin - ops.tolerance(begin)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from optimsche.combinators import facts
-from optimsche.domains import Factor
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Factor
+from optimsche.schedule import Schedule
 
 
 @lr_fn(
-    length=lambda schedule, factor: facts.longer(schedule, factor),
-    joints=lambda schedule, factor: facts.joints_of_both(schedule, factor),
+    length=lambda schedule, factor: facts.longest(schedule, factor),
+    boundaries=lambda schedule, factor: facts.boundaries_of_all(schedule, factor),
+    rests_with=("schedule", "factor"),
 )
 def scale(real_step: float, epoch: float, schedule: Schedule, factor: Factor | Schedule) -> float:
     """Multiply by a number or by another schedule; also written `*`, or `/` by a number.
@@ -36,6 +38,4 @@ def scale(real_step: float, epoch: float, schedule: Schedule, factor: Factor | S
     >>> cosine(steps=9_000) / 2
     scale(cosine(start=1.0, end=0.0, steps=9000), factor=0.5)
     """
-    if callable(factor):
-        return schedule(real_step, epoch) * factor(real_step, epoch)
-    return schedule(real_step, epoch) * factor
+    return schedule(real_step, epoch) * facts.value_of(factor, real_step, epoch)

@@ -6,10 +6,11 @@ import itertools
 import math
 from collections.abc import Iterable
 
-from optimsche import backends
+from optimsche.call_errors import explained, shown
+from optimsche.checking import admit
 from optimsche.combinators import facts
 from optimsche.combinators.then import then
-from optimsche.domains import admit, explained
+from optimsche.names import register
 from optimsche.schedule import Schedule
 
 
@@ -32,13 +33,11 @@ def sequence(schedules: Iterable[Schedule], at: Iterable[float] | None = None) -
         TypeError: one of them is not a schedule.
 
     >>> from optimsche import constant, linear
-    >>> sequence([constant(value=0.1), linear(start=0.1, steps=50), constant(value=0.0)], at=(20, 70)).joints
+    >>> sequence([constant(value=0.1), linear(start=0.1, steps=50), constant(value=0.0)], at=(20, 70)).boundaries()
     (20.0, 70.0)
     """
     if isinstance(schedules, Schedule) or not isinstance(schedules, Iterable):
-        raise TypeError(
-            f"sequence takes a list of schedules, got {backends.shown(schedules)}: write sequence([a, b, c])"
-        )
+        raise TypeError(f"sequence takes a list of schedules, got {shown(schedules)}: write sequence([a, b, c])")
     pieces = tuple(schedules)
     for piece in pieces:
         if not isinstance(piece, Schedule):
@@ -70,3 +69,6 @@ def _joined(pieces: tuple[Schedule, ...], begins: tuple[float, ...]) -> Schedule
     middle = len(pieces) // 2
     first, second = _joined(pieces[:middle], begins[:middle]), _joined(pieces[middle:], begins[middle:])
     return then(first, second, at=facts.whole_if_it_is(float(begins[middle] - begins[0])))
+
+
+register("sequence", sequence)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from optimsche import ops
-from optimsche.domains import Offset
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.evaluation.node import Node
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Offset
+from optimsche.schedule import Schedule
 
 
-def _moved(joint: float, by: float) -> float:
+def _moved(boundary: float, by: float) -> float:
     """Where a boundary is after the shift; one that misses 0 by a rounding error is at 0."""
-    return ops.where(joint + by > ops.slack(joint), joint + by, 0.0)
+    return ops.where(boundary + by > ops.tolerance(boundary), boundary + by, 0.0)
 
 
-def _joints_of_shift(schedule: Schedule, by: float) -> list[float]:
-    moved = [_moved(joint, by) for joint in schedule.joints]
-    if not all(ops.is_number(joint) for joint in moved):
-        return moved
-    moved = [joint for joint in moved if joint > 0]
-    # A schedule that was shifted away to length 0 has no boundary that could move back.
-    return moved if moved or schedule.length != 0 or by <= 0 else [by]
+def _boundaries(schedule: Node, by: float) -> Iterator[float]:
+    if schedule.length == 0 and by > 0:  # one that was shifted away to nothing has no boundary that could move back
+        yield by
+    yield from (moved for boundary in schedule.each_boundary() if (moved := _moved(boundary, by)) > 0)
 
 
-@lr_fn(length=lambda schedule, by: _moved(schedule.length, by), joints=_joints_of_shift)
+@lr_fn(
+    length=lambda schedule, by: _moved(schedule.length, by),
+    boundaries=_boundaries,
+    rests_with=("schedule",),
+)
 def shift(real_step: float, epoch: float, schedule: Schedule, by: Offset) -> float:
     """Evaluate the schedule `by` updates later.
 

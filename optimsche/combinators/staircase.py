@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from optimsche import ops
 from optimsche.combinators import facts
-from optimsche.domains import Closed, Steps
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Closed, Steps
+from optimsche.schedule import Schedule
 
 
-@lr_fn(length=facts.length_inside, joints=facts.joints_inside)
+@lr_fn(length=facts.length_inside, boundaries=facts.boundaries_inside, rests_with=("schedule",))
 def staircase(real_step: float, epoch: float, schedule: Schedule, every: Steps, *, closed: Closed = "right") -> float:
     """Hold the value for `every` updates at a time.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from optimsche.domains import Ratio
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Ratio
+from optimsche.schedule import Schedule
 
 
 @lr_fn(
     length=lambda schedule, by: schedule.length * by,
-    joints=lambda schedule, by: [joint * by for joint in schedule.joints],
+    boundaries=lambda schedule, by: (boundary * by for boundary in schedule.each_boundary()),
+    rests_with=("schedule",),
 )
 def stretch(real_step: float, epoch: float, schedule: Schedule, by: Ratio) -> float:
     """Make the schedule `by` times as long.

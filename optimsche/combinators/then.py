@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from optimsche import ops
 from optimsche.combinators import facts
-from optimsche.domains import Steps
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.evaluation.node import Node
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Length
+from optimsche.schedule import Schedule
 
 
 def _at_the_end_of_the_first(first: Schedule, second: Schedule, at: float | None) -> dict[str, Any]:
@@ -22,16 +25,20 @@ def _at_the_end_of_the_first(first: Schedule, second: Schedule, at: float | None
     return {"at": facts.whole_if_it_is(first.length)}
 
 
-def _joints_of_then(first: Schedule, second: Schedule, at: float) -> list[float]:
-    return [*facts.joints_before(first, at), at, *(at + joint for joint in second.joints)]
+def _boundaries(first: Node, second: Node, at: float) -> Iterator[float]:
+    yield from facts.boundaries_before(first, at)
+    if at > 0:
+        yield at
+    yield from (at + boundary for boundary in second.each_boundary())
 
 
 @lr_fn(
     resolve=_at_the_end_of_the_first,
     length=lambda first, second, at: at + second.length,
-    joints=_joints_of_then,
+    boundaries=_boundaries,
+    rests_with=("second",),
 )
-def then(real_step: float, epoch: float, first: Schedule, second: Schedule, *, at: Steps | None = None) -> float:
+def then(real_step: float, epoch: float, first: Schedule, second: Schedule, *, at: Length | None = None) -> float:
     """Evaluate `first` up to and including update `at`, then `second` from its own 0; also written `>>`.
 
         first(t)  if t <= at else  second(t - at)
@@ -39,7 +46,8 @@ def then(real_step: float, epoch: float, first: Schedule, second: Schedule, *, a
     Args:
         first: the schedule evaluated first.
         second: the schedule that follows; its update 1 is number `at + 1`.
-        at: the last update of `first`; > 0. By default its length, as it is when the two are joined.
+        at: the last update of `first`; >= 0, where 0 means none. By default its length when the two are
+            joined.
 
     Returns:
         A schedule as long as `at` and `second` together.
@@ -55,6 +63,7 @@ def then(real_step: float, epoch: float, first: Schedule, second: Schedule, *, a
     return ops.switch(
         real_step,
         at,  # type: ignore[arg-type]  # resolved when the schedule was built
-        before=lambda t: first(t, epoch),
-        after=lambda t: second(t, epoch),
+        before=first,
+        after=second,
+        along=(epoch,),
     )

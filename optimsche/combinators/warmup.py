@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from optimsche import ops
-from optimsche.domains import Length, Rate
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.evaluation.node import Node
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Length, Rate
+from optimsche.schedule import Schedule
 
 
-def _joints_of_warmup(schedule: Schedule, steps: float) -> list[float]:
-    after = [steps + joint for joint in schedule.joints]
-    return after if ops.is_number(steps) and steps == 0 else [steps, *after]
+def _boundaries(schedule: Node, steps: float, start: float) -> Iterator[float]:
+    if steps > 0:
+        yield steps
+    yield from (steps + boundary for boundary in schedule.each_boundary())
 
 
 @lr_fn(
     length=lambda schedule, steps, start: steps + schedule.length,
-    joints=lambda schedule, steps, start: _joints_of_warmup(schedule, steps),
+    boundaries=_boundaries,
+    rests_with=("schedule",),
 )
 def warmup(real_step: float, epoch: float, schedule: Schedule, steps: Length, *, start: Rate = 0.0) -> float:
     """Rise from `start` to the schedule's own value at 0 in a straight line, then evaluate the schedule.

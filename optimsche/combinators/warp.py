@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from optimsche import ops
-from optimsche.schedule import Schedule, lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.schedule import Schedule
 
 
-@lr_fn(length=lambda schedule, clock: clock.length, joints=lambda schedule, clock: clock.joints)
+@lr_fn(
+    length=lambda schedule, clock: clock.length,
+    boundaries=lambda schedule, clock: clock.each_boundary(),
+)
 def warp(real_step: float, epoch: float, schedule: Schedule, clock: Schedule) -> float:
     """Evaluate the schedule on the clock that another schedule gives.
 

@@ -1,6 +1,6 @@
 """Pictures of schedules.
 
-A picture takes about two thousand values of a schedule, however long the schedule is, and both sides of its joints
+A picture takes about two thousand values of a schedule, however long the schedule is, and both sides of its boundaries
 and of its epochs are among them, so that an edge is drawn as one.
 """
 
@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from optimsche import domains
+from optimsche import call_errors, checking
 from optimsche.curve import ranges
 from optimsche.schedule import Schedule
 
@@ -26,7 +26,7 @@ _EXPRESSION = {"family": "monospace", "size": "small"}
 _EXPRESSION_WIDTH = 80
 
 
-@domains.explained
+@call_errors.explained
 def plot(
     schedules: Schedule | Mapping[str, Schedule] | Sequence[Schedule],
     *,
@@ -43,21 +43,21 @@ def plot(
         schedules: a schedule; or several, as a mapping of names to schedules, or as a list, whose legend shows the
             expressions.
         steps: how far to draw, in updates; > 0. By default a little past the end of the longest schedule. One without
-            an end goes on past its last joint for twice its longest piece; if a part of it is repeated without an end
-            (``repeat()``, ``step_decay``), to the sixth joint of that part; and if it has no joints, until it has
+            an end goes on past its last boundary for twice its longest piece; if a part of it is repeated without an end
+            (`repeat()`, `step_decay`), to the sixth boundary of that part; and if it has no boundaries, until it has
             fallen to a quarter of its highest rate.
         steps_per_epoch: micro-batches in an epoch; >= 1. Needed where rates depend on the epoch.
         accum_grad: micro-batches in one update; >= 1. The last update of an epoch may have fewer.
-        unit: what the horizontal axis counts. In ``"epochs"``, the first epoch lies between 0 and 1.
+        unit: what the horizontal axis counts. In `"epochs"`, the first epoch lies between 0 and 1.
         log: whether the vertical axis is logarithmic; a rate of 0 then lies below the picture.
         ax: Matplotlib axes to draw into; by default those of a new figure.
 
     Returns:
-        The axes, for a title, limits, or ``plot(...).figure.savefig("curve.png")``.
+        The axes, for a title, limits, or `plot(...).figure.savefig("curve.png")`.
 
     Raises:
         ModuleNotFoundError: Matplotlib is not installed.
-        ValueError: an argument is outside its range, or ``steps_per_epoch`` is needed and not given.
+        ValueError: an argument is outside its range, or `steps_per_epoch` is needed and not given.
         TypeError: an argument is of the wrong kind.
 
     >>> from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ def plot(
     """
     named = _by_name(schedules)
     per_epoch = ranges.updates_per_epoch("plot", steps_per_epoch, accum_grad)
-    unit = domains.admit("plot", "unit", _Unit, unit)
+    unit = checking.admit("plot", "unit", _Unit, unit)
     if unit == "epochs" and per_epoch is None:
         raise ranges.epochs_needed("plot", "unit='epochs' counts epochs")
     for _, schedule in named:
@@ -76,7 +76,7 @@ def plot(
     if steps is None:
         last = ranges.common_reach([schedule for _, schedule in named], per_epoch)
     else:
-        last = float(domains.admit("plot", "steps", ranges.Reach, steps))
+        last = float(checking.admit("plot", "steps", ranges.Reach, steps))
     curves = [ranges.sample(schedule, last, per_epoch) for _, schedule in named]
 
     axes = _axes(ax)

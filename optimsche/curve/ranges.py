@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Lt
 
-from optimsche import domains, ops
-from optimsche.combinators import repeat, then, warp
-from optimsche.domains import Meaning
-from optimsche.lr_fns import step_decay
+from optimsche import checking, ops
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -25,14 +23,14 @@ _PerUpdate = Annotated[int, Ge(1), Meaning("micro-batches in one update")]
 
 # More than twice the columns of pixels that a picture usually has.
 _POINTS = 2_000
-# Of more joints or epochs than this, only the first and the last get points or rows of their own.
+# Of more boundaries or epochs than this, only the first and the last get points or rows of their own.
 _MOST_EDGES = 200
-# Of a part that is repeated without an end, so many joints are shown.
-_JOINTS_OF_CYCLES = 6
+# Of boundaries without an end, so many are shown.
+_BOUNDARIES_SHOWN = 6
 
 
 def sample(schedule: Schedule, last: float, per_epoch: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clocks from 0 to ``last`` and the rates there."""
+    """Clocks from 0 to `last` and the rates there."""
     import numpy as np
 
     clocks = _clocks(last, _edges(schedule, last, per_epoch))
@@ -41,7 +39,7 @@ def sample(schedule: Schedule, last: float, per_epoch: int | None) -> tuple[NDAr
 
 
 def _clocks(last: float, edges: Sequence[float]) -> NDArray[np.float64]:
-    """About ``_POINTS`` clocks from 0 to ``last``, with both sides of every edge among them.
+    """About `_POINTS` clocks from 0 to `last`, with both sides of every edge among them.
 
     A long range is looked at in whole updates, as training does. A short one is looked at between them too: the plan
     of a run in fractions has no other clocks.
@@ -57,14 +55,14 @@ def _clocks(last: float, edges: Sequence[float]) -> NDArray[np.float64]:
         beyond = [edge + 1.0 for edge in edges]
     else:
         spread = np.concatenate([cells * (last / _POINTS), np.arange(math.floor(last) + 1.0)])
-        beyond = [edge + 2.0 * ops.slack(edge) for edge in edges]
+        beyond = [edge + 2.0 * ops.tolerance(edge) for edge in edges]
     clocks = np.unique(np.concatenate([[0.0, last], spread, edges, beyond]))
     return clocks[clocks <= last]
 
 
 def _edges(schedule: Schedule, last: float, per_epoch: int | None) -> list[float]:
-    """Where the curve may have a corner or jump: joints, and ends of epochs if these matter."""
-    edges = few([joint for joint in schedule.joints if joint < last])
+    """Where the curve may have a corner or jump: boundaries, and ends of epochs if these matter."""
+    edges = few([boundary for boundary in schedule.boundaries(last) if boundary < last])
     if per_epoch is not None and depends_on_epoch(schedule):
         epochs = range(1, math.ceil(last / per_epoch))
         edges += [float(epoch * per_epoch) for epoch in few(epochs)]
@@ -88,20 +86,23 @@ def common_reach(schedules: Sequence[Schedule], per_epoch: int | None) -> float:
 
 
 def reach_of(schedule: Schedule, per_epoch: int | None) -> float:
-    """How far a schedule is worth looking at: to its end, or as far as :func:`plot` says of one without an end."""
+    """How far a schedule is worth looking at: to its end, or as far as `plot` says of one without an end."""
     end = end_of(schedule, per_epoch)
     if end != math.inf:
         return end
-    joints = list(schedule.joints)
+    reaches = [schedule.reach]
     if per_epoch is not None:
-        joints = sorted({*joints, *joints_in_epochs(schedule, per_epoch)})
-    before = _joints_before_cycles(schedule)
-    if before is not None and len(joints) >= before + _JOINTS_OF_CYCLES:
-        return joints[before + _JOINTS_OF_CYCLES - 1]
-    if joints:
-        pieces = [right - left for left, right in itertools.pairwise([0.0, *joints])]
-        return joints[-1] + 2.0 * max(pieces)
-    highest = schedule(0.0)
+        reaches += [inner.reach * per_epoch + 1.0 for inner in _evaluated_by_epoch(schedule)]
+    known = [reach for reach in reaches if reach != math.inf]
+    if known:
+        return max(known)
+    boundaries = schedule.boundaries(most=_BOUNDARIES_SHOWN)
+    if len(boundaries) == _BOUNDARIES_SHOWN:
+        return boundaries[-1]
+    if boundaries:
+        pieces = [right - left for left, right in itertools.pairwise([0.0, *boundaries])]
+        return boundaries[-1] + 2.0 * max(pieces)
+    highest = schedule(0, 1)
     for update in (digit * 10.0**exponent for exponent in range(13) for digit in (1, 2, 5)):
         rate = schedule(update, 1.0 if per_epoch is None else epoch_of(update, per_epoch))
         highest = max(highest, rate)
@@ -110,24 +111,11 @@ def reach_of(schedule: Schedule, per_epoch: int | None) -> float:
     return 10.0 * per_epoch if per_epoch is not None and depends_on_epoch(schedule) else 1_000.0
 
 
-def _joints_before_cycles(schedule: Schedule) -> int | None:
-    """How many joints come before the part that is repeated without an end; None where no such part is played on."""
-    if schedule.lr_fn == step_decay or (schedule.lr_fn == repeat and schedule.arguments["times"] is None):
-        return 0
-    # What is left for good has no cycles at the end, and joints are not those of what is played on another clock.
-    parts = schedule.inner[1:] if schedule.lr_fn in (then, warp) else schedule.inner
-    for part in parts:
-        before = _joints_before_cycles(part)
-        if before is not None:
-            return before + max(len(schedule.joints) - len(part.joints), 0)
-    return None
-
-
 def end_of(schedule: Schedule, per_epoch: int | None) -> float:
-    """The last update at which anything changes, also what is counted in epochs; ``math.inf`` if there is none."""
+    """The last update at which anything changes, also what is counted in epochs; `math.inf` if there is none."""
     ends = [schedule.length]
     if per_epoch is not None:
-        ends += [inner.length * per_epoch + 1.0 for inner in _played_by_epoch(schedule)]
+        ends += [inner.length * per_epoch + 1.0 for inner in _evaluated_by_epoch(schedule)]
     return max((end for end in ends if 0.0 < end < math.inf), default=math.inf)
 
 
@@ -138,10 +126,10 @@ def end_of(schedule: Schedule, per_epoch: int | None) -> float:
 
 def updates_per_epoch(call: str, steps_per_epoch: int | None, accum_grad: int) -> int | None:
     """Updates in an epoch; None if that is not known."""
-    accum_grad = domains.admit(call, "accum_grad", _PerUpdate, accum_grad)
+    accum_grad = checking.admit(call, "accum_grad", _PerUpdate, accum_grad)
     if steps_per_epoch is None:
         return None
-    in_epoch: int = domains.admit(call, "steps_per_epoch", _PerEpoch, steps_per_epoch)
+    in_epoch: int = checking.admit(call, "steps_per_epoch", _PerEpoch, steps_per_epoch)
     return -(-in_epoch // accum_grad)  # Rounded up: the last window of an epoch is cut short.
 
 
@@ -150,17 +138,18 @@ def epoch_of(update: float, per_epoch: int) -> float:
     return max(float(math.ceil(update / per_epoch)), 1.0)
 
 
-def _played_by_epoch(schedule: Schedule) -> Iterator[Schedule]:
+def _evaluated_by_epoch(schedule: Schedule) -> Iterator[Schedule]:
     """Every schedule inside this one whose clock is the number of finished epochs."""
     for inner in schedule.inner:
         if schedule.lr_fn.counts_epochs:
             yield inner
-        yield from _played_by_epoch(inner)
+        yield from _evaluated_by_epoch(inner)
 
 
-def joints_in_epochs(schedule: Schedule, per_epoch: int) -> list[float]:
-    """The joints of what counts finished epochs, each as the first update after so many epochs."""
-    return sorted({joint * per_epoch + 1.0 for inner in _played_by_epoch(schedule) for joint in inner.joints})
+def boundaries_in_epochs(schedule: Schedule, per_epoch: int, last: float) -> list[float]:
+    """The boundaries of what counts finished epochs, each as the first update after so many epochs, up to the last."""
+    inner = _evaluated_by_epoch(schedule)
+    return sorted({each * per_epoch + 1.0 for schedule in inner for each in schedule.boundaries(last / per_epoch)})
 
 
 def depends_on_epoch(schedule: Schedule) -> bool:
@@ -170,7 +159,7 @@ def depends_on_epoch(schedule: Schedule) -> bool:
     import numpy as np
 
     reach = reach_of(schedule, None)
-    clocks = np.concatenate([few(schedule.joints), np.floor(np.linspace(0.0, reach, num=20))])
+    clocks = np.concatenate([few(schedule.boundaries(reach)), np.floor(np.linspace(0.0, reach, num=20))])
     first = schedule(clocks, 1.0)
     try:
         return any(bool((schedule(clocks, epoch) != first).any()) for epoch in (2.0, 3.0, 10.0, 30.0, 100.0, 1_000.0))

@@ -1,4 +1,4 @@
-"""Tables of rates: the joints of a schedule, and round numbers between them."""
+"""Tables of rates: the boundaries of a schedule, and round numbers between them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Annotated, NamedTuple
 
 from annotated_types import Ge
 
-from optimsche import domains
+from optimsche import call_errors, checking
 from optimsche.curve import ranges
-from optimsche.domains import Meaning
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 _Rows = Annotated[int, Ge(1), Meaning("how many rows at most")]
 
 
 class Row(NamedTuple):
-    """One line of a :class:`Table`."""
+    """One line of a `Table`."""
 
     update: float
-    """Number of the update, a whole number wherever the schedule's joints are."""
+    """Number of the update, a whole number wherever the schedule's boundaries are."""
     epoch: int | None
-    """The epoch it lies in, from 1; None where ``steps_per_epoch`` was not given."""
+    """The epoch it lies in, from 1; None where `steps_per_epoch` was not given."""
     rate: float
     """The schedule's value, to the last digit."""
     mark: str
-    """``"joint"`` where a piece ends, ``"end"`` where the last one does, ``"jump"`` right after a jump, else empty."""
+    """`"boundary"` where a piece ends, `"end"` where the last one does, `"jump"` right after a jump, else empty."""
 
 
 class Table(tuple[Row, ...]):
@@ -61,7 +61,7 @@ def _shown(update: float) -> str:
     return str(update) if isinstance(update, int) else f"{update:.6g}"
 
 
-@domains.explained
+@call_errors.explained
 def table(
     schedule: Schedule,
     *,
@@ -70,20 +70,20 @@ def table(
     accum_grad: int = 1,
     rows: int = 12,
 ) -> Table:
-    """The rates at the joints of a schedule and at round numbers between them.
+    """The rates at the boundaries of a schedule and at round numbers between them.
 
     Args:
         schedule: the schedule.
-        steps: the last update to list; > 0. By default the end; for a schedule without one, as far as :func:`plot`.
+        steps: the last update to list; > 0. By default the end; for a schedule without one, as far as `plot`.
         steps_per_epoch: micro-batches in an epoch; >= 1. Adds a column, and is needed where rates depend on the epoch.
         accum_grad: micro-batches in one update; >= 1. The last update of an epoch may have fewer.
-        rows: how many rows at most; >= 1. First and last update, joints and jumps are listed in any case.
+        rows: how many rows at most; >= 1. First and last update, boundaries and jumps are listed in any case.
 
     Returns:
-        The rows, each with ``update``, ``epoch``, ``rate`` and ``mark``.
+        The rows, each with `update`, `epoch`, `rate` and `mark`.
 
     Raises:
-        ValueError: an argument is outside its range, or ``steps_per_epoch`` is needed and not given.
+        ValueError: an argument is outside its range, or `steps_per_epoch` is needed and not given.
         TypeError: an argument is of the wrong kind.
 
     >>> from optimsche import wsd
@@ -91,9 +91,9 @@ def table(
     >>> rates
     update  rate
          1  0.005
-        20  0.1    joint
+        20  0.1    boundary
         40  0.1
-        60  0.1    joint
+        60  0.1    boundary
         80  0.05
        100  0      end
     >>> rates[-1]
@@ -106,8 +106,8 @@ def table(
     if steps is None:
         last = ranges.reach_of(schedule, per_epoch)
     else:
-        last = float(domains.admit("table", "steps", ranges.Reach, steps))
-    rows = domains.admit("table", "rows", _Rows, rows)
+        last = float(checking.admit("table", "steps", ranges.Reach, steps))
+    rows = checking.admit("table", "rows", _Rows, rows)
 
     def rate(update: float) -> float:
         return schedule(update, 1.0 if per_epoch is None else ranges.epoch_of(update, per_epoch))
@@ -127,16 +127,16 @@ def table(
 
 
 def _marks(schedule: Schedule, rate: Callable[[float], float], last: float, per_epoch: int | None) -> dict[float, str]:
-    """What happens at which update: joints, the end, and the update after a joint where the rate jumps."""
+    """What happens at which update: boundaries, the end, and the update after a boundary where the rate jumps."""
     end = ranges.end_of(schedule, per_epoch)
-    steps_to_next = dict.fromkeys(schedule.joints, 1.0)
+    steps_to_next = dict.fromkeys(schedule.boundaries(last), 1.0)
     if per_epoch is not None:
-        steps_to_next |= dict.fromkeys(ranges.joints_in_epochs(schedule, per_epoch), float(per_epoch))
+        steps_to_next |= dict.fromkeys(ranges.boundaries_in_epochs(schedule, per_epoch, last), float(per_epoch))
     marks: dict[float, str] = {}
-    for joint in ranges.few([joint for joint in sorted(steps_to_next) if joint <= last]):
-        step = steps_to_next[joint]
-        marks[joint] = "joint"
-        after = math.floor(joint) + step
+    for boundary in ranges.few([boundary for boundary in sorted(steps_to_next) if boundary <= last]):
+        step = steps_to_next[boundary]
+        marks[boundary] = "boundary"
+        after = math.floor(boundary) + step
         if after <= last and _jumps([rate(max(after + k * step, 0.0)) for k in (-2, -1, 0, 1)]):
             marks.setdefault(after, "jump")
     if end <= last:
@@ -151,9 +151,9 @@ def _jumps(rates: Sequence[float]) -> bool:
 
 
 def _round_numbers(last: float, listed: Set[float], rows: int, per_epoch: int | None) -> list[float]:
-    """Round numbers below ``last``, evenly spread, as many as make no more than ``rows`` together with ``listed``.
+    """Round numbers below `last`, evenly spread, as many as make no more than `rows` together with `listed`.
 
-    They count updates, or with ``per_epoch`` the epochs whose first updates are returned.
+    They count updates, or with `per_epoch` the epochs whose first updates are returned.
     """
     whole = last if per_epoch is None else ranges.epoch_of(last, per_epoch)
     exponent = math.floor(math.log10(whole / rows))

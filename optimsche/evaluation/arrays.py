@@ -7,7 +7,6 @@ or calls `math`, is evaluated number by number.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from optimsche.evaluation import clocks

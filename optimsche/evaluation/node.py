@@ -66,7 +66,7 @@ class Node:
             return self._traced(real_step, epoch)
         return self._formula(real_step, epoch)
 
-    # -- numbers: the formula, and flat code once it is worth it --------------------------------------------------------
+    # -- numbers: the formula, and flat code once it is worth it ------------------------------------------------------
 
     def number(self, real_step: float, epoch: Any) -> float:
         """The value for numbers, as a float."""
@@ -93,7 +93,12 @@ class Node:
                 traced = trace(self._traced, "t", "e")
                 is_itself = is_symbol(traced) and traced.operation == "call" and traced.arguments[0] == self._one
                 self.code = None if is_itself else scalar_code(traced)
-            except (Untraceable, SyntaxError, RecursionError, MemoryError):  # or nested deeper than Python's parser goes
+            except (
+                Untraceable,
+                SyntaxError,
+                RecursionError,
+                MemoryError,
+            ):  # or nested too deep for Python
                 return None
         return self.code
 
@@ -135,8 +140,12 @@ class Node:
             return self.derived("boundaries", lambda: self._listed(upto))  # type: ignore[no-any-return]
         return self._listed(upto)
 
+    def first_boundaries(self, most: int, upto: float = math.inf) -> tuple[float, ...]:
+        """The first so many of them."""
+        return tuple(itertools.islice(self.each_boundary(upto), most))
+
     def _listed(self, upto: float) -> tuple[float, ...]:
-        found = tuple(itertools.islice(self.each_boundary(upto), _MOST_BOUNDARIES + 1))
+        found = self.first_boundaries(_MOST_BOUNDARIES + 1, upto)
         if len(found) > _MOST_BOUNDARIES:
             raise ValueError(
                 f"{self.lr_fn.name} has more than {_MOST_BOUNDARIES:,} boundaries up to {upto:g}; "
@@ -192,7 +201,7 @@ class Node:
         drawn = {name: _Drawn(value) if isinstance(value, Node) else value for name, value in self.params.items()}
         return float(length(**drawn))
 
-    # -- other parameters -----------------------------------------------------------------------------------------------
+    # -- other parameters ---------------------------------------------------------------------------------------------
 
     def with_params(self, given: Mapping[str, Any]) -> Node:
         """The same formula with other parameters: their kinds are checked, their ranges are not.

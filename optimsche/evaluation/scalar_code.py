@@ -56,7 +56,7 @@ def scalar_code(expression: Expression) -> ScalarCode:
     body = "\n".join(writer.lines(expression, {}))
     loop = "\n".join(writer.lines(expression, {}, end=("append(", "); continue")))
     source = f"def one(t, e):\n{_indented(body, 1)}\n"
-    source += f"def many(steps, epochs):\n values = []; append = values.append\n for t, e in zip(steps, epochs):\n"
+    source += "def many(steps, epochs):\n values = []; append = values.append\n for t, e in zip(steps, epochs):\n"
     source += f"{_indented(loop, 2)}\n return values"
     exec(compile(source, "<schedule>", "exec"), writer.names)
     return ScalarCode(writer.names["one"], writer.names["many"])

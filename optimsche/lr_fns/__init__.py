@@ -5,6 +5,7 @@ from optimsche.lr_fns.cosine import cosine
 from optimsche.lr_fns.exponential import exponential
 from optimsche.lr_fns.expression import expression
 from optimsche.lr_fns.geometric import geometric
+from optimsche.lr_fns.growth import growth
 from optimsche.lr_fns.hyperbolic import hyperbolic
 from optimsche.lr_fns.inverse_sqrt import inverse_sqrt
 from optimsche.lr_fns.linear import linear
@@ -24,6 +25,7 @@ __all__ = [
     "exponential",
     "expression",
     "geometric",
+    "growth",
     "hyperbolic",
     "inverse_sqrt",
     "linear",

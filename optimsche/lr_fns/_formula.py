@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from optimsche import backends, ops
-from optimsche.domains import did_you_mean, syntax_tree
+from optimsche import ops
+from optimsche.call_errors import did_you_mean, shown
+from optimsche.evaluation.clocks import LARGEST_CLOCK
+from optimsche.reading import syntax_tree
 
 
 def normal_form(text: str) -> str:
@@ -56,8 +58,8 @@ def _admitted(node: ast.expr, variable: str, depth: int, *, asked: bool = False)
     inner = functools.partial(_admitted, variable=variable, depth=depth + 1)
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            if not abs(value) <= ops.LARGEST_CLOCK:
-                raise ValueError(f"{backends.shown(value)} is too large a number")
+            if not abs(value) <= LARGEST_CLOCK:
+                raise ValueError(f"{shown(value)} is too large a number")
             return ast.Constant(value)
         case ast.Name(id=name) if name == variable:
             return ast.Name("t", ast.Load())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from optimsche.domains import Rate, Steps
-from optimsche.schedule import lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Rate, Steps
 
 
-@lr_fn
-def constant(real_step: float, epoch: float, *, value: Rate = 1.0, steps: Steps | None = None) -> float:
+@lr_fn(changes_at_boundaries=True)
+def constant(real_step: float, epoch: float, value: Rate = 1.0, *, steps: Steps | None = None) -> float:
     """Hold `value`.
 
         value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from optimsche import ops
-from optimsche.domains import Rate, Steps
-from optimsche.schedule import lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Rate, Steps
 
 
 @lr_fn

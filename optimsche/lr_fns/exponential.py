@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from optimsche.domains import Fraction, Rate, Steps
-from optimsche.schedule import lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Fraction, Rate, Steps
 
 
 @lr_fn

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from optimsche import backends, ops
-from optimsche.domains import Meaning
+from optimsche import libraries, ops
+from optimsche.lr_fn import lr_fn
 from optimsche.lr_fns._formula import compiled, normal_form
-from optimsche.schedule import lr_fn
+from optimsche.ranges import Meaning
 
 Formula = Annotated[str, Meaning("a formula in t, the real step")]
 
@@ -18,7 +19,7 @@ def _normalised(text: str) -> dict[str, Any]:
 
 
 @lr_fn(resolve=_normalised)
-def expression(real_step: float, epoch: float, *, text: Formula) -> float:
+def expression(real_step: float, epoch: float, text: Formula) -> float:
     """Compute a formula that is written as text.
 
     The text is arithmetic in `t`, the real step: numbers, `+ - * / // % **`, comparisons and `and`, `or`, `not` of
@@ -45,7 +46,7 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     """
     for_numbers, for_arrays = compiled[text]
     if not ops.is_number(real_step):
-        return backends.silently(for_arrays, real_step)
+        return _silently(for_arrays, real_step)
     try:
         value = float(for_numbers(real_step))
     except (ArithmeticError, ValueError, TypeError) as error:  # TypeError: a root of a negative number is complex
@@ -53,3 +54,13 @@ def expression(real_step: float, epoch: float, *, text: Formula) -> float:
     if not math.isfinite(value):
         raise ValueError(f"expression(text={text!r}) is {value} at t={real_step:g}")
     return value
+
+
+def _silently(function: Callable[[Any], Any], array: Any) -> Any:
+    """Without NumPy's warnings: for values that a later choice drops."""
+    if not libraries.is_numpy(array):
+        return function(array)
+    import numpy
+
+    with numpy.errstate(all="ignore"):
+        return function(array)

@@ -8,8 +8,8 @@ from typing import Annotated
 from annotated_types import Gt, Lt
 
 from optimsche import ops
-from optimsche.domains import Meaning, Steps
-from optimsche.schedule import lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Meaning, Steps
 
 PositiveRate = Annotated[
     float, Gt(0), Lt(math.inf), Meaning("a learning rate", "A ratio never reaches 0: use linear or cosine for that.")

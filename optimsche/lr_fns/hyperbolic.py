@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optimsche import ops
-from optimsche.domains import Rate, Steps
-from optimsche.schedule import lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Rate, Steps
 
 
 def _bounded(steps: float, upper_bound: float, **_: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from optimsche import ops
-from optimsche.domains import Milestones, PositiveFactor, Rate
+from optimsche.lr_fn import lr_fn
 from optimsche.lr_fns import _points
-from optimsche.schedule import lr_fn
+from optimsche.ranges import Milestones, PositiveFactor, Rate
 
 
 def _without_overflow(start: float, factor: float, at: tuple[float, ...]) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def _without_overflow(start: float, factor: float, at: tuple[float, ...]) -> dic
     return _points.increasing(at)
 
 
-@lr_fn(resolve=_without_overflow, joints=_points.all_but_zero)
+@lr_fn(resolve=_without_overflow, boundaries=_points.all_but_zero, changes_at_boundaries=True)
 def milestones(
     real_step: float, epoch: float, *, start: Rate = 1.0, factor: PositiveFactor = 0.1, at: Milestones
 ) -> float:

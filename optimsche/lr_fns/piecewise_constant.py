@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from optimsche import ops
-from optimsche.domains import Milestones, Rates
+from optimsche.lr_fn import lr_fn
 from optimsche.lr_fns import _points
-from optimsche.schedule import lr_fn
+from optimsche.ranges import Milestones, Rates
 
 
-@lr_fn(resolve=_points.one_value_more, joints=_points.all_but_zero)
+@lr_fn(resolve=_points.one_value_more, boundaries=_points.all_but_zero, changes_at_boundaries=True)
 def piecewise_constant(real_step: float, epoch: float, *, values: Rates, at: Milestones) -> float:
     """Hold each of `values` in turn, changing after each of the updates in `at`.
 

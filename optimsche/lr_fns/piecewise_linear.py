@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from optimsche import ops
-from optimsche.domains import Points, Rates
+from optimsche.lr_fn import lr_fn
 from optimsche.lr_fns import _points
-from optimsche.schedule import lr_fn
+from optimsche.ranges import Points, Rates
 
 
-@lr_fn(resolve=_points.one_value_each, joints=_points.all_but_zero, length=lambda values, at: at[-1])
+@lr_fn(resolve=_points.one_value_each, boundaries=_points.all_but_zero, length=lambda values, at: at[-1])
 def piecewise_linear(real_step: float, epoch: float, *, values: Rates, at: Points) -> float:
     """Straight lines through the points `(at[i], values[i])`, flat before the first and after the last.
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from annotated_types import Gt, Lt
 
 from optimsche import ops
-from optimsche.domains import Meaning, Rate, Steps
-from optimsche.schedule import lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Meaning, Rate, Steps
 
 Beta = Annotated[float, Gt(-math.inf), Lt(1), Meaning("how far the curve is bent; 0 is a straight line")]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 from optimsche import ops
-from optimsche.domains import Fraction, Rate, Steps
-from optimsche.schedule import lr_fn
-
-# The steps have no end: so many of their boundaries are listed.
-_BOUNDARIES_LISTED = 100
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Fraction, Rate, Steps
 
 
-@lr_fn(joints=lambda start, factor, every: [every * number for number in range(1, _BOUNDARIES_LISTED + 1)])
+@lr_fn(
+    boundaries=lambda start, factor, every: (every * number for number in itertools.count(1)),
+    reach=lambda start, factor, every: 6 * every,
+)
 def step_decay(real_step: float, epoch: float, *, start: Rate = 1.0, factor: Fraction, every: Steps) -> float:
     """Multiply by `factor` after each `every` updates.
 

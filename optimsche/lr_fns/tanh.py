@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from annotated_types import Gt, Lt
 
 from optimsche import ops
-from optimsche.domains import Meaning, Rate, Steps
-from optimsche.schedule import lr_fn
+from optimsche.lr_fn import lr_fn
+from optimsche.ranges import Meaning, Rate, Steps
 
 Bound = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("an end of the stretch of tanh that is played")]
 

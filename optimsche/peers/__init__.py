@@ -14,7 +14,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from optimsche.domains import did_you_mean
+from optimsche.call_errors import did_you_mean
 from optimsche.peers import (
     axlearn,
     composer,

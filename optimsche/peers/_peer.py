@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeAlias, Type
 import annotated_types as at
 from annotated_types import Ge, Gt, Le, Lt
 
-from optimsche import domains
-from optimsche.domains import Meaning
+from optimsche import checking
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 P = ParamSpec("P")
@@ -46,7 +46,7 @@ def peer(system: str) -> Callable[[Callable[P, ScheduleT]], Callable[P, Schedule
 
     def checked(function: Callable[P, ScheduleT]) -> Callable[P, ScheduleT]:
         call = f"{system}.{function.__name__}"
-        inner = domains.checked(call, function)
+        inner = checking.checked(call, function)
         parameters = inspect.signature(function).parameters
 
         @functools.wraps(function)

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from optimsche.combinators import sequence
-from optimsche.domains import Closed
 from optimsche.lr_fns import constant, cosine, exponential, geometric, linear, piecewise_constant, piecewise_linear
+from optimsche.ranges import Closed
 from optimsche.schedule import Schedule
 
 # No run is longer, and whole numbers are exact up to here.

@@ -10,10 +10,10 @@ from typing import Annotated, Any, TypeAlias
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, expression, geometric, linear, one_minus_power, power_law
 from optimsche.peers._peer import Exponent, Gamma, Lr, SomeSteps, Steps, Value, peer
 from optimsche.peers._pieces import from_one, from_zero, segment
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Step: TypeAlias = Annotated[int, Meaning("a step")]

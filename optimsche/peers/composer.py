@@ -16,10 +16,10 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, linear, polynomial
 from optimsche.peers._peer import Exponent, Gamma, Lr, SomeSteps, Steps, peer
 from optimsche.peers._pieces import HORIZON, entered, from_zero, powers, segment, stairs
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Time: TypeAlias = Annotated[str, Meaning("a time such as '10ep', '500ba' or '0.1dur'")] | Steps

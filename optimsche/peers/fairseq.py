@@ -14,11 +14,11 @@ from typing import Annotated, TypeAlias
 from annotated_types import Ge, Gt, Lt, MinLen
 
 from optimsche import lr_fns
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, geometric, linear
 from optimsche.metrics import plateau
 from optimsche.peers._peer import Exponent, Gamma, Lr, Metrics, PositiveGamma, SomeSteps, Steps, UnitFactor, peer
 from optimsche.peers._pieces import HORIZON, from_zero, powers, stairs, up_to
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Rates: TypeAlias = Lr | Annotated[tuple[Lr, ...], MinLen(1), Meaning("learning rates")]

@@ -15,7 +15,6 @@ from typing import Annotated, Literal, TypeAlias
 from annotated_types import Ge, MinLen
 
 from optimsche.combinators import sequence
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, linear, piecewise_constant, polynomial
 from optimsche.peers._peer import (
     Exponent,
@@ -29,6 +28,7 @@ from optimsche.peers._peer import (
     peer,
 )
 from optimsche.peers._pieces import powers
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Values: TypeAlias = Annotated[tuple[Value, ...], MinLen(1), Meaning("values")]

@@ -13,12 +13,12 @@ from typing import Annotated, Literal, TypeAlias
 from annotated_types import Ge, Gt, Lt, MinLen
 
 from optimsche.combinators import sequence
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, linear
 from optimsche.peers import torch as pytorch
 from optimsche.peers._functions import as_schedule
 from optimsche.peers._peer import Gamma, Metrics, PositiveLr, RealSteps, Schedules, SomeSteps, Steps, Value, peer
 from optimsche.peers._pieces import HORIZON, from_zero, polyline, powers, stairs
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 CycleSize: TypeAlias = Annotated[int, Ge(2), Meaning("the length of a cycle")]

@@ -9,10 +9,12 @@ from typing import Annotated, Any, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
+from optimsche.call_errors import did_you_mean
+from optimsche.checking import checked
 from optimsche.combinators import sequence
-from optimsche.domains import Meaning, checked, did_you_mean
 from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear, polynomial, power_law, rex
 from optimsche.peers._peer import Gamma, Lr, PositiveGamma, SomeSteps, Steps, peer
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Part: TypeAlias = Annotated[

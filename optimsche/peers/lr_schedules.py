@@ -7,9 +7,9 @@ from typing import Annotated, TypeAlias
 
 from annotated_types import Gt, Lt, MinLen
 
-from optimsche.domains import Meaning
 from optimsche.peers._peer import SomeRealSteps, Value, peer
 from optimsche.peers._pieces import polyline
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Moment: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf)]

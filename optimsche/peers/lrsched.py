@@ -9,9 +9,9 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from optimsche import lr_fns
 from optimsche.combinators import sequence
-from optimsche.domains import Meaning
 from optimsche.peers._peer import Exponent, Gamma, Lr, PositiveGamma, PositiveLr, SomeSteps, Steps, peer
 from optimsche.peers._pieces import from_zero, mixed, powers, segment, stairs, up_to
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Phases: TypeAlias = Annotated[

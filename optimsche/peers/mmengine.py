@@ -14,9 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from annotated_types import Ge, Lt, MinLen
 
-from optimsche import domains
+from optimsche import call_errors, checking
 from optimsche.combinators import sequence
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, linear, polynomial
 from optimsche.metrics import plateau
 from optimsche.peers._peer import (
@@ -36,6 +35,7 @@ from optimsche.peers._peer import (
 )
 from optimsche.peers._pieces import from_zero, powers, stairs, wave
 from optimsche.peers.torch import Divisor, Drop, eased
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 INF = 10**9
@@ -460,7 +460,7 @@ def param_scheduler(
     if (base_lr is None) == (base_momentum is None):
         raise ValueError("mmengine.param_scheduler: give base_lr for the learning rate, or base_momentum")
     suffix, first = ("LR", base_lr) if base_lr is not None else ("Momentum", base_momentum)
-    base = base_value = domains.admit("mmengine.param_scheduler", "the value of the optimizer", Lr, first)
+    base = base_value = checking.admit("mmengine.param_scheduler", "the value of the optimizer", Lr, first)
     by_update: list[_Window] = []
     by_epoch: list[_Window] = []
     for config in [param_scheduler] if isinstance(param_scheduler, Mapping) else param_scheduler:
@@ -687,14 +687,14 @@ def _read(config: Any, epoch_length: int | None) -> tuple[str, dict[str, Any]]:
     given = {name: value for name, value in config.items() if name != "type"}
     kind = config["type"]
     if kind not in _SIGNATURES:
-        hint = domains.did_you_mean(kind, _SIGNATURES) or f"; known are {', '.join(_SIGNATURES)}"
+        hint = call_errors.did_you_mean(kind, _SIGNATURES) or f"; known are {', '.join(_SIGNATURES)}"
         hint = "; its value follows metrics: multiply by it by hand" if kind.startswith("ReduceOnPlateau") else hint
         raise ValueError(f"mmengine.param_scheduler: type {kind!r} cannot be played{hint}")
     converts = given.pop("convert_to_iter_based", False)
     signature = _SIGNATURES[kind]
-    filled = domains.by_name(f"mmengine.{kind}", signature, (), given)
+    filled = call_errors.by_name(f"mmengine.{kind}", signature, (), given)
     checked = {
-        name: domains.admit(f"mmengine.{kind}", name, signature[name].annotation, value)
+        name: checking.admit(f"mmengine.{kind}", name, signature[name].annotation, value)
         for name, value in filled.items()
     }
     if converts and checked["by_epoch"]:

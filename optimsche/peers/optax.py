@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Lt
 
 from optimsche.combinators import sequence
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, linear, polynomial
 from optimsche.metrics import plateau
 from optimsche.peers._peer import (
@@ -26,6 +25,7 @@ from optimsche.peers._peer import (
     peer,
 )
 from optimsche.peers._pieces import from_zero, powers, segment, stairs
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 AnySteps = Annotated[int, Meaning("a number of steps")]

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, Lt
 
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, linear, one_minus_power, rex
 from optimsche.peers._peer import Cycles, Gamma, Lr, SomeSteps, Steps, Value, peer
 from optimsche.peers._pieces import HORIZON, from_zero, segment, stairs, up_to, warm_restarts, wave
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Order = Annotated[float, Gt(0), Lt(math.inf), Meaning("an exponent")]

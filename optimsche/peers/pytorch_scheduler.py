@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from optimsche.domains import Meaning
 from optimsche.lr_fns import (
     constant,
     cosine,
@@ -24,6 +23,7 @@ from optimsche.lr_fns import (
 )
 from optimsche.peers._peer import Lr, PositiveGamma, PositiveLr, Schedules, SomeSteps, Steps, peer
 from optimsche.peers._pieces import from_zero, segment, up_to, warm_restarts
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Power = Annotated[float, Gt(0), Lt(math.inf), Meaning("an exponent")]

@@ -11,9 +11,9 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, exponential, expression, linear
 from optimsche.peers._peer import Lr, SomeSteps, peer
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Periods = Annotated[tuple[SomeSteps, ...], MinLen(1), Meaning("a number of steps for each parameter group")]

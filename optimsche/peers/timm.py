@@ -19,7 +19,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Gt, Lt
 
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, geometric, linear, one_minus_power, piecewise_constant, polynomial
 from optimsche.lr_fns import power_law as falling
 from optimsche.lr_fns import tanh as tanh_curve
@@ -40,6 +39,7 @@ from optimsche.peers._peer import (
     peer,
 )
 from optimsche.peers._pieces import HORIZON, entered, from_zero, mixed, powers, segment, stairs, up_to
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Count: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a count of epochs or updates")]

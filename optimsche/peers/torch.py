@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 from optimsche.combinators import add, sequence
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, expression, linear, piecewise_constant, polynomial
 from optimsche.metrics import plateau
 from optimsche.peers._functions import as_schedule
@@ -29,6 +28,7 @@ from optimsche.peers._peer import (
     peer,
 )
 from optimsche.peers._pieces import mixed, powers, segment, stairs, wave
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 StartFactor = Annotated[float, Gt(0), Le(1), Meaning("a factor on the rate")]

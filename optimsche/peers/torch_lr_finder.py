@@ -9,9 +9,9 @@ from typing import Annotated, TypeAlias
 
 from annotated_types import Gt
 
-from optimsche.domains import Meaning
 from optimsche.peers._peer import Lr, PositiveLr, peer
 from optimsche.peers._pieces import line, powers
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Iterations: TypeAlias = Annotated[int, Gt(1), Meaning("a number of iterations")]

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt
 
-from optimsche.domains import Meaning
 from optimsche.lr_fns import constant, cosine, linear, one_minus_power
 from optimsche.peers._peer import Lr, Share, SomeSteps, Steps, peer
 from optimsche.peers._pieces import from_one, segment
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Ratio = Annotated[float, Ge(0), Lt(float("inf")), Meaning("a part of the run")]

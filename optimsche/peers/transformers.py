@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Lt
 
-from optimsche.domains import Meaning, did_you_mean
+from optimsche.call_errors import did_you_mean
 from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear, one_minus_power, polynomial
 from optimsche.metrics import greedy
 from optimsche.peers import torch
@@ -28,6 +28,7 @@ from optimsche.peers._peer import (
     peer,
 )
 from optimsche.peers._pieces import from_zero, segment, stairs, up_to, wave
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Drop = Annotated[float, Gt(0), Lt(1), Meaning("a factor on the rate")]

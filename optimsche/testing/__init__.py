@@ -5,7 +5,7 @@ Needs hypothesis: ``pip install 'optimsche[testing]'``.
 - strategies: schedules, params, real_steps, epochs; which of them were drawn: coverage
 - all laws that apply to an lr function: check_laws
 - laws of a schedule: assert_pure, assert_finite, assert_not_negative, assert_bounded, assert_monotone,
-  assert_continuous, assert_same_on_every_backend, assert_apply, assert_round_trips, assert_length_and_joints
+  assert_continuous, assert_same_on_every_backend, assert_apply, assert_round_trips, assert_length_and_boundaries
 - laws of segments: assert_exact_ends, assert_inside, assert_one_way
 - laws of combinations: assert_then_associates, assert_then_plays_both, assert_scale_distributes,
   assert_scale_composes, assert_shift_adds, assert_stretch_multiplies, assert_warmup_meets, assert_repeats,
@@ -50,7 +50,7 @@ from optimsche.testing.laws import (
     assert_bounded,
     assert_continuous,
     assert_finite,
-    assert_length_and_joints,
+    assert_length_and_boundaries,
     assert_monotone,
     assert_not_negative,
     assert_pure,
@@ -71,7 +71,7 @@ __all__ = [
     "assert_exact_ends",
     "assert_finite",
     "assert_inside",
-    "assert_length_and_joints",
+    "assert_length_and_boundaries",
     "assert_monotone",
     "assert_not_negative",
     "assert_one_way",

@@ -188,7 +188,7 @@ def assert_clamps(schedule: Schedule, floor: float, ceiling: float, epoch: float
 
 
 def assert_over_fits(schedule: Schedule, steps: int, epoch: float = 1.0) -> None:
-    """``s.over(n)`` starts and ends as ``s`` does, exactly, at 0 and at ``n``, and its joints are whole.
+    """``s.over(n)`` starts and ends as ``s`` does, exactly, at 0 and at ``n``, and its boundaries are whole.
 
     Raises:
         ValueError: the schedule has no end, or no room in so many updates.
@@ -202,5 +202,7 @@ def assert_over_fits(schedule: Schedule, steps: int, epoch: float = 1.0) -> None
         if value != expected:
             how = f"at real_step={t}, epoch={epoch} it is {value!r}, not {expected!r}"
             raise broken("assert_over_fits", fitted, how)
-    if any(joint != int(joint) for joint in fitted.joints) or fitted.length != steps:
-        raise broken("assert_over_fits", fitted, f"its joints must be whole and end at {steps}, got {fitted.joints}")
+    if any(boundary != int(boundary) for boundary in fitted.boundaries()) or fitted.length != steps:
+        raise broken(
+            "assert_over_fits", fitted, f"its boundaries must be whole and end at {steps}, got {fitted.boundaries()}"
+        )

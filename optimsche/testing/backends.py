@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from optimsche import backends
+from optimsche.evaluation import clocks as door
 from optimsche.schedule import Schedule
 from optimsche.testing.laws import broken, clocks, largest_value
 
@@ -107,7 +107,7 @@ def _numpy_formula(schedule: Schedule, steps: list[int], epoch: float) -> list[f
     import numpy as np
 
     clock = np.array(steps, dtype=float)
-    values: list[float] = backends.spread(schedule._node(clock, float(epoch)), clock, float(epoch)).tolist()
+    values: list[float] = door.spread(schedule._node(clock, float(epoch)), clock, float(epoch)).tolist()
     return values
 
 

@@ -10,7 +10,8 @@ from hypothesis import Phase, errors
 from hypothesis import strategies as st
 
 from optimsche.combinators import then
-from optimsche.schedule import LrFn, Schedule
+from optimsche.lr_fn import LrFn
+from optimsche.schedule import Schedule
 from optimsche.testing import algebra, backends, laws, segments
 from optimsche.testing.numbers import epochs, real_steps
 from optimsche.testing.strategies import EVERY_HEALTH_CHECK, params
@@ -157,7 +158,7 @@ _FOR_ALL: dict[str, _Law] = {
     "assert_finite": _clocks(laws.assert_finite),
     "assert_pure": _clocks(laws.assert_pure),
     "assert_not_negative": _clocks(laws.assert_not_negative),
-    "assert_length_and_joints": lambda case: laws.assert_length_and_joints(case.schedule),
+    "assert_length_and_boundaries": lambda case: laws.assert_length_and_boundaries(case.schedule),
     "assert_same_on_every_backend": lambda case: backends.assert_same_on_every_backend(
         case.schedule, case.steps, case.epoch, **case.options
     ),

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import hypothesis
 from hypothesis import Phase
 
-from optimsche.schedule import LrFn, Schedule, known
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
+from optimsche.schedule import Schedule
 from optimsche.testing.strategies import EVERY_HEALTH_CHECK, needs_schedule, schedules
 
 

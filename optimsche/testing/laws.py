@@ -1,7 +1,7 @@
 """What every schedule keeps: each law takes a schedule and raises ``AssertionError`` with what breaks it.
 
 The clocks that a law looks at are those that it is given, or else :func:`clocks`: small numbers, both sides of every
-joint, and far beyond the end. Counter-examples are reported for the smallest clock that has one.
+boundary, and far beyond the end. Counter-examples are reported for the smallest clock that has one.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from optimsche.schedule import LrFn, Schedule, known
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
+from optimsche.schedule import Schedule
 from optimsche.testing.purity import impurities
 from optimsche.text import from_dict, parse, to_dict
 
-_MOST_JOINTS, _FIRST_FEW = 8, 12
+_MOST_BOUNDARIES, _FIRST_FEW = 8, 12
 
 
 def clocks(schedule: Schedule) -> list[int]:
-    """Whole clocks at which a schedule may break: the first, both sides of its joints, between them, past its end.
+    """Whole clocks at which a schedule may break: the first, both sides of its boundaries, between them, past its end.
 
     >>> from optimsche import cosine
     >>> clocks(cosine(steps=40))[-8:]
     [20, 39, 40, 41, 80, 100, 10000, 1000000]
     """
-    joints = [0, *(int(min(joint, 1e15)) for joint in schedule.joints[:_MOST_JOINTS])]
-    around = {max(joint + by, 0) for joint in joints for by in (-1, 0, 1)}
-    between = {(left + right) // 2 for left, right in itertools.pairwise(joints)}
-    return sorted({*range(_FIRST_FEW), *around, *between, 2 * joints[-1], 100, 10_000, 1_000_000})
+    boundaries = [0, *(int(min(boundary, 1e15)) for boundary in schedule.boundaries(most=_MOST_BOUNDARIES))]
+    around = {max(boundary + by, 0) for boundary in boundaries for by in (-1, 0, 1)}
+    between = {(left + right) // 2 for left, right in itertools.pairwise(boundaries)}
+    return sorted({*range(_FIRST_FEW), *around, *between, 2 * boundaries[-1], 100, 10_000, 1_000_000})
 
 
 def broken(law: str, schedule: Schedule, how: str) -> AssertionError:
@@ -249,23 +251,25 @@ def _is_found_by_pickle(lr_fn: LrFn[...]) -> bool:
     return found is lr_fn.formula
 
 
-def assert_length_and_joints(schedule: Schedule) -> None:
+def assert_length_and_boundaries(schedule: Schedule) -> None:
     """Joints are above 0 and increase, and the last is the schedule's length, if it has one.
 
     >>> from optimsche import cosine
-    >>> assert_length_and_joints(cosine(steps=100).warmup(10))
+    >>> assert_length_and_boundaries(cosine(steps=100).warmup(10))
     """
-    joints, length = schedule.joints, schedule.length
-    if not all(joint > 0 for joint in joints) or any(a >= b for a, b in itertools.pairwise(joints)):
-        raise broken("assert_length_and_joints", schedule, f"joints must increase from above 0, got {joints}")
+    boundaries, length = schedule.boundaries(most=1_000), schedule.length
+    if not all(boundary > 0 for boundary in boundaries) or any(a >= b for a, b in itertools.pairwise(boundaries)):
+        raise broken(
+            "assert_length_and_boundaries", schedule, f"boundaries must increase from above 0, got {boundaries}"
+        )
     if not length >= 0:
-        raise broken("assert_length_and_joints", schedule, f"length must be >= 0, got {length}")
-    if 0 < length < math.inf and (not joints or joints[-1] != length):
-        how = f"the last joint must be the length, {length}, got joints {joints}"
-        raise broken("assert_length_and_joints", schedule, how)
+        raise broken("assert_length_and_boundaries", schedule, f"length must be >= 0, got {length}")
+    if 0 < length < math.inf and (not boundaries or boundaries[-1] != length):
+        how = f"the last boundary must be the length, {length}, got boundaries {boundaries}"
+        raise broken("assert_length_and_boundaries", schedule, how)
 
 
 def largest_value(schedule: Schedule, real_steps: Iterable[float], epoch: float) -> float:
-    """The largest value at the given clocks, at 0 and at the first joints: what rounding errors are measured by."""
-    steps: list[Any] = [0, *real_steps, *schedule.joints[:20]]
+    """The largest value at the given clocks, at 0 and at the first boundaries: what rounding errors are measured by."""
+    steps: list[Any] = [0, *real_steps, *schedule.boundaries(most=20)]
     return float(max(abs(schedule(t, epoch)) for t in steps))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import annotated_types as at
 from hypothesis import strategies as st
 
-from optimsche import domains
+from optimsche import ranges
 from optimsche.lr_fns.expression import Formula
 
 # Rates of real runs are 0 or in here: far from where a double's own range ends, as the laws have it.
@@ -36,18 +36,18 @@ _FORMULAS = st.builds(
 
 # A name says more than its range: lengths are whole numbers, a cycle is not a thousand times as long as the last.
 _BY_NAME: list[tuple[Any, st.SearchStrategy[Any]]] = [
-    (domains.Rate, _RATES),
-    (domains.Steps, _UPDATES),
-    (domains.Length, st.just(0) | _UPDATES),
-    (domains.Offset, st.integers(-1_000, 1_000)),
-    (domains.Ratio, st.integers(1, 100)),
-    (domains.Growth, st.sampled_from([1.0, 2.0, 3, 1.5])),
-    (domains.Factor, st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(1e-6, 100.0))),
-    (domains.PositiveFactor, st.one_of(st.sampled_from([1.0, 0.1]), st.floats(1e-6, 2.0))),
-    (domains.Fraction, st.one_of(st.sampled_from([1.0, 0.5]), st.floats(1e-6, 1.0))),
-    (domains.Power, st.one_of(st.sampled_from([1.0, 0.5, 2.0, 3]), st.floats(0.01, 50.0))),
-    (domains.Cycles, st.integers(1, 6)),
-    (domains.Count, st.integers(1, 6)),
+    (ranges.Rate, _RATES),
+    (ranges.Steps, _UPDATES),
+    (ranges.Length, st.just(0) | _UPDATES),
+    (ranges.Offset, st.integers(-1_000, 1_000)),
+    (ranges.Ratio, st.integers(1, 100)),
+    (ranges.Growth, st.sampled_from([1.0, 2.0, 3, 1.5])),
+    (ranges.Factor, st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(1e-6, 100.0))),
+    (ranges.PositiveFactor, st.one_of(st.sampled_from([1.0, 0.1]), st.floats(1e-6, 2.0))),
+    (ranges.Fraction, st.one_of(st.sampled_from([1.0, 0.5]), st.floats(1e-6, 1.0))),
+    (ranges.Power, st.one_of(st.sampled_from([1.0, 0.5, 2.0, 3]), st.floats(0.01, 50.0))),
+    (ranges.Cycles, st.integers(1, 6)),
+    (ranges.Count, st.integers(1, 6)),
     (Formula, _FORMULAS),
 ]
 
@@ -65,15 +65,15 @@ def real_steps() -> st.SearchStrategy[int]:
 
 
 def epochs() -> st.SearchStrategy[float]:
-    """Passes over the data: whole and fractional, from the instant before training.
+    """Passes over the data: whole and fractional, from the first.
 
     >>> from hypothesis import given
     >>> @given(epochs())
     ... def test_a_clock(epoch):
-    ...     assert epoch >= 0
+    ...     assert epoch >= 1
     >>> test_a_clock()
     """
-    return st.one_of(st.integers(1, 1_000), st.floats(0.0, 1e6))
+    return st.one_of(st.integers(1, 1_000), st.floats(1.0, 1e6))
 
 
 def named(annotation: Any) -> st.SearchStrategy[Any] | None:
@@ -111,7 +111,7 @@ def shortest(metadata: Iterable[Any]) -> int:
 
 def increases(metadata: Iterable[Any]) -> bool:
     """Whether a tuple's annotation says that its elements increase."""
-    return any(isinstance(item, domains.Meaning) and "increasing" in item.text for item in metadata)
+    return any(isinstance(item, ranges.Meaning) and "increasing" in item.text for item in metadata)
 
 
 def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from numbers import Number
 from typing import Any
 
-from optimsche.schedule import LrFn, Schedule
+from optimsche.lr_fn import LrFn
+from optimsche.schedule import Schedule
 
 # Modules whose functions answer differently from call to call.
 _CHANGING_MODULES = frozenset({"random", "secrets", "time", "uuid", "datetime", "os", "socket", "_random", "posix"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optimsche.schedule import LrFn, Schedule
+from optimsche.lr_fn import LrFn
+from optimsche.schedule import Schedule
 from optimsche.testing.laws import broken, clocks, never_turns, stays_inside
 
 

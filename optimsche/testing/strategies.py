@@ -10,8 +10,11 @@ from typing import Any, Literal
 from hypothesis import HealthCheck, reject
 from hypothesis import strategies as st
 
-from optimsche import domains
-from optimsche.schedule import LrFn, Schedule, known
+from optimsche import call_errors, checking
+from optimsche.annotations import is_real, takes_schedule
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
+from optimsche.schedule import Schedule
 from optimsche.testing import numbers
 
 # Parameters that must fit each other are drawn again until `resolve` takes them, but not for ever.
@@ -54,7 +57,7 @@ def params(lr_fn: LrFn[...], **given: st.SearchStrategy[Any]) -> st.SearchStrate
     _check_lr_fn(lr_fn, "params")
     for name, strategy in given.items():
         if name not in lr_fn.__signature__.parameters:
-            hint = domains.did_you_mean(name, lr_fn.__signature__.parameters)
+            hint = call_errors.did_you_mean(name, lr_fn.__signature__.parameters)
             raise TypeError(f"params: {lr_fn.name} has no parameter {name!r}{hint}")
         if not isinstance(strategy, st.SearchStrategy):
             raise TypeError(
@@ -134,13 +137,13 @@ def needs_schedule(lr_fn: LrFn[...]) -> bool:
     """Whether a schedule of this function cannot be without another inside it."""
     parameters = lr_fn.__signature__.parameters.values()
     return any(
-        p.default is p.empty and domains.takes_schedule(lr_fn.annotations[p.name]) and not _has_number(lr_fn, p.name)
+        p.default is p.empty and takes_schedule(lr_fn.annotations[p.name]) and not _has_number(lr_fn, p.name)
         for p in parameters
     )
 
 
 def _has_number(lr_fn: LrFn[...], name: str) -> bool:
-    return domains.is_real(lr_fn.annotations[name])
+    return is_real(lr_fn.annotations[name])
 
 
 def _check_lr_fn(value: Any, call: str) -> None:
@@ -225,7 +228,7 @@ class _Drawing:
 
 def _is_admitted(annotation: Any, value: Any) -> bool:
     try:
-        domains.admit("", "", annotation, value)
+        checking.admit("", "", annotation, value)
     except (ValueError, TypeError):
         return False
     return True

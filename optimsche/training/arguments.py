@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from optimsche.call_errors import closest
+from optimsche.checking import admit
 from optimsche.counting import AccumGrad, stages_of
-from optimsche.domains import Meaning, admit, closest
+from optimsche.ranges import Meaning
 
 _EPOCH_LENGTH: Any = Annotated[int, Ge(1), Meaning("micro-batches in one epoch")]
 _NORM: Any = Annotated[float, Gt(0), Meaning("the largest norm of the gradients", "For no clipping: None.")]

@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeAlias
 import torch
 from annotated_types import Gt, Lt
 
-from optimsche.domains import Meaning, admit
+from optimsche.checking import admit
+from optimsche.ranges import Meaning
 from optimsche.training.arguments import admitted
 from optimsche.training.norms import total_norm
 

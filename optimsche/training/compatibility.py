@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from optimsche.schedule import LrFn, Schedule
+from optimsche.lr_fn import LrFn
+from optimsche.schedule import Schedule
 from optimsche.training import norms
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.parameters import owned

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from optimsche.domains import admit
+from optimsche.checking import admit
 from optimsche.schedule import Schedule
 from optimsche.training.rates import Group, admitted_scale
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from optimsche import backends
-from optimsche.domains import Factor, admit, did_you_mean
+from optimsche import libraries
+from optimsche.call_errors import did_you_mean
+from optimsche.checking import admit
+from optimsche.ranges import Factor
 from optimsche.schedule import Schedule
 from optimsche.training import compatibility, parameters
 from optimsche.training.clipping import Clip, admitted_clip
@@ -348,7 +350,7 @@ def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> _Rule:
             continue
         if isinstance(value, Schedule):
             schedules.append((entry(name), compatibility.check_schedule(value, epochs_known=epochs_known)))
-        elif backends.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        elif libraries.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
             number = admit(where, name, float, value)
             numbers.append((entry(name), admitted_number(entry(name), number)))
         else:

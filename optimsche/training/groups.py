@@ -9,7 +9,9 @@ from typing import Annotated, Any, TypeAlias
 import torch
 from annotated_types import Gt, Le
 
-from optimsche.domains import Meaning, admit, did_you_mean
+from optimsche.call_errors import did_you_mean
+from optimsche.checking import admit
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 Pattern: TypeAlias = str | Callable[[str, torch.Tensor], bool]

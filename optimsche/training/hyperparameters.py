@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from optimsche.domains import did_you_mean
+from optimsche.call_errors import did_you_mean
 
 _ENTRY = re.compile(r"(\w+)(?:\[(\d+)\])?")
 _NOT_SCHEDULED = {"params", "param_names", "initial_lr", "lr_scale"}

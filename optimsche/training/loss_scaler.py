@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import torch
 from annotated_types import Ge, Gt, Le, Lt
 
-from optimsche.domains import Meaning, admit
+from optimsche.checking import admit
+from optimsche.ranges import Meaning
 
 KEYS = ("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker")
 

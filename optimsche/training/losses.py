@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import torch
 
-from optimsche.domains import did_you_mean
+from optimsche.call_errors import did_you_mean
 from optimsche.training.loss_scaler import LossScaler
 
 # What torch says where one optimizer was stepped, or its graph freed, before the next one's backward pass.

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from optimsche import counting
+from optimsche.call_errors import explained_methods
 from optimsche.counting import AccumGrad
-from optimsche.domains import explained_methods
 from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
 from optimsche.training import checkpoints, compatibility, parameters

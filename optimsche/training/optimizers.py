@@ -8,7 +8,8 @@ from typing import Any, TypeGuard
 
 import torch
 
-from optimsche.domains import did_you_mean, numbers_from_text
+from optimsche.call_errors import did_you_mean
+from optimsche.reading import numbers_from_text
 
 OptimType = str | type[torch.optim.Optimizer]
 

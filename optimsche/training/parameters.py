@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from optimsche.domains import did_you_mean
+from optimsche.call_errors import did_you_mean
 
 # What torch.compile, FSDP and activation checkpointing put before a name. DDP's and DataParallel's "module" is not
 # among them: a part of a model may be called so.

@@ -11,8 +11,9 @@ import torch
 from annotated_types import Gt, Lt
 from torch import nn
 
-from optimsche.domains import Meaning, admit
+from optimsche.checking import admit
 from optimsche.lr_fns import geometric
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 from optimsche.training.arguments import admitted
 from optimsche.training.compatibility import check_optimizer

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from optimsche.domains import Factor, admit
+from optimsche.checking import admit
+from optimsche.ranges import Factor
 
 Group = dict[str, Any]
 

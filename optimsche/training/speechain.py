@@ -9,9 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from optimsche.domains import did_you_mean, is_numeric_text, numbers_from_text
+from optimsche.call_errors import did_you_mean
 from optimsche.lr_fns import exponential
 from optimsche.plans import noam
+from optimsche.reading import is_numeric_text, numbers_from_text
 from optimsche.schedule import Schedule
 from optimsche.text import from_dict, lookup, parse
 from optimsche.training import parameters, yaml_tags

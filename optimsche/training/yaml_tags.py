@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from optimsche.domains import did_you_mean, numbers_from_text
+from optimsche.call_errors import did_you_mean
+from optimsche.reading import numbers_from_text
 
 _REFERENCE = re.compile(r"<([^<>]+)>")
 

@@ -5,7 +5,7 @@ import json
 from hypothesis import strategies as st
 
 from optimsche import from_dict, parse
-from optimsche.schedule import known
+from optimsche.names import known
 from optimsche.testing import schedules
 from tests.property.strategies import built_in
 

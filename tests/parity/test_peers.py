@@ -12,7 +12,8 @@ import torch
 
 import optimsche as o
 from optimsche import lr_fns, peers
-from optimsche.schedule import LrFn, known
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
 from tests.parity.replay import build
 from tests.parity.test_curves import CASES
 

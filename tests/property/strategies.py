@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import Fraction, Rate, Steps, testing
-from optimsche.schedule import LrFn, known
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
 from optimsche.testing.numbers import named
 from optimsche.testing.segments import is_segment
 

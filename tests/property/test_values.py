@@ -1,11 +1,9 @@
 """Laws of a schedule as a value that optimsche.testing does not state: the same in arrays and in another process."""
 
-import inspect
 import itertools
 import math
 import pickle
 import random
-import re
 import subprocess
 import sys
 
@@ -16,7 +14,8 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import ops, testing
-from optimsche.schedule import LrFn, known
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
 from tests.property.strategies import (
     any_schedule,
     built_in,

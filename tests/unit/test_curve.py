@@ -34,7 +34,8 @@ from optimsche import (
     wsd,
 )
 from optimsche.curve import Row
-from optimsche.schedule import LrFn, known
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
 from optimsche.testing import schedules
 
 RUN = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000)

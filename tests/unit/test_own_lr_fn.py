@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn
-from optimsche.schedule import LrFn
+from optimsche.lr_fn import LrFn
 
 
 @lr_fn

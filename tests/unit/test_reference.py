@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import optimsche
-from optimsche import cli, combinators, counting, domains, lr_fns, metrics, ops, peers, plans, testing
+from optimsche import checking, cli, combinators, counting, lr_fns, metrics, ops, peers, plans, ranges, testing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
 SECTIONS = dict(re.findall(r"^##+ (.*)\n((?:(?!^##).*\n?)*)", PAGE, re.M))
@@ -42,7 +42,7 @@ NAMES = {
     "Combinators": {*combinators.__all__, "sequence"},
     "Factors that follow a metric": set(metrics.__all__),
     "Text, data and pictures": TEXT_AND_PICTURES,
-    "Ranges": set(domains.__all__) - {"Meaning"},
+    "Ranges": set(ranges.__all__) - {"Meaning"},
     "Formulas": {name for name in OPS if not name.startswith("_")} - OPS_FOR_THE_CORE,
     "Counting": set(counting.__all__),
     "Training": set(optimsche._TRAINING),
@@ -91,7 +91,7 @@ def test_a_range_admits_what_its_errors_say(name):
     annotation = getattr(domains, name)
     outside = {"Offset": float("inf"), "Milestones": (), "Points": (), "Rates": ()}.get(name, -1)
     with pytest.raises((ValueError, TypeError)) as caught:
-        domains.admit("call", "x", annotation, outside)
+        checking.admit("call", "x", annotation, outside)
     allowed = re.search(r"x must be (?:one of )?(.*?)(?: \(|, got)", str(caught.value))[1]
     assert admits.partition(", each as")[0] == allowed
     if "each as" in admits:

@@ -1,0 +1,211 @@
+"""What can be done with a schedule, as methods: combinators, pictures, data.
+
+A method finds its combinator in the table of names, and what draws and writes when it is first used. So nothing is
+imported upwards: combinators are made of schedules, and pictures are of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from optimsche.call_errors import explained_methods
+from optimsche.libraries import is_numpy_scalar
+from optimsche.names import lookup
+from optimsche.ranges import Closed, Cycles, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Seed, Share, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+
+    from optimsche.combinators.by_tokens import PerUpdate
+    from optimsche.curve import Table
+    from optimsche.lr_fn import Shape
+    from optimsche.schedule import Schedule
+
+
+def _combined(name: str, *args: Any, **kwargs: Any) -> Schedule:
+    return lookup(name)(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+def _feature(module: str, name: str) -> Any:
+    return getattr(import_module(f"optimsche.{module}"), name)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) or is_numpy_scalar(value)
+
+
+@explained_methods
+class Methods:
+    """The methods and operators of a schedule."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schedule as plain data, for JSON and YAML: see `optimsche.to_dict`."""
+        return _feature("text", "to_dict")(self)  # type: ignore[no-any-return]
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def plot(
+        self,
+        *,
+        steps: float | None = None,
+        steps_per_epoch: int | None = None,
+        accum_grad: int = 1,
+        unit: Literal["updates", "epochs"] = "updates",
+        log: bool = False,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the curve and return its Matplotlib axes: see `optimsche.plot`."""
+        return _feature("curve", "plot")(  # type: ignore[no-any-return]
+            self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, unit=unit, log=log, ax=ax
+        )
+
+    def table(
+        self,
+        *,
+        steps: float | None = None,
+        steps_per_epoch: int | None = None,
+        accum_grad: int = 1,
+        rows: int = 12,
+    ) -> Table:
+        """The rates at the boundaries and at a few updates between: see `optimsche.table`."""
+        return _feature("curve", "table")(  # type: ignore[no-any-return]
+            self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, rows=rows
+        )
+
+    def _repr_html_(self) -> str | None:
+        return _feature("curve", "notebook_html")(self)  # type: ignore[no-any-return]
+
+    # -- combinators: each is the function of the same name in optimsche.combinators ---------------------------------
+
+    def then(self, second: Schedule, *, at: Steps | None = None) -> Schedule:
+        """Evaluate this up to and including update `at` (by default its length), then `second` from its own zero."""
+        return _combined("then", self, second, at=at)
+
+    def sequence(self, schedules: Iterable[Schedule], at: Iterable[float] | None = None) -> Schedule:
+        """Evaluate this and then the others, one after the other: `a.sequence([b, c])` is `a >> b >> c`."""
+        return _combined("sequence", [self, *schedules], at=at)
+
+    def warmup(self, steps: Length, *, start: Rate = 0.0) -> Schedule:
+        """Rise from `start` to this schedule's value at 0 over `steps` updates, then evaluate it."""
+        return _combined("warmup", self, steps, start=start)
+
+    def cooldown(
+        self, *, at: Length, steps: Length, end: Rate = 0.0, along: Schedule | Shape | None = None
+    ) -> Schedule:
+        """Evaluate this up to and including update `at`, then go to `end` over `steps`, straight or along a shape."""
+        return _combined("cooldown", self, at=at, steps=steps, end=end, along=along)
+
+    def scale(self, factor: Factor | Schedule) -> Schedule:
+        """Multiply by a number or by another schedule; also written `*`, or `/` by a number."""
+        return _combined("scale", self, factor)
+
+    def add(self, second: Rate | Schedule) -> Schedule:
+        """Add a number or another schedule, update by update; also written `+`."""
+        return _combined("add", self, second)
+
+    def subtract(self, second: Rate | Schedule) -> Schedule:
+        """Take away a number or another schedule, update by update, down to 0; also written `-`."""
+        return _combined("subtract", self, second)
+
+    def minimum(self, second: Rate | Schedule) -> Schedule:
+        """The smaller of this and a number or another schedule, update by update."""
+        return _combined("minimum", self, second)
+
+    def maximum(self, second: Rate | Schedule) -> Schedule:
+        """The larger of this and a number or another schedule, update by update."""
+        return _combined("maximum", self, second)
+
+    def shift(self, by: Offset) -> Schedule:
+        """Evaluate this `by` updates later; earlier if `by` is negative."""
+        return _combined("shift", self, by)
+
+    def stretch(self, by: Ratio) -> Schedule:
+        """Evaluate this `by` times as long."""
+        return _combined("stretch", self, by)
+
+    def over(self, steps: Steps) -> Schedule:
+        """Evaluate this over `steps` updates, whatever its own length, with its boundaries on whole updates."""
+        return _combined("over", self, steps)
+
+    def repeat(
+        self,
+        times: Cycles | None = None,
+        *,
+        every: Steps | None = None,
+        stretch: Growth = 1.0,
+        scale: Fraction = 1.0,
+        closed: Closed = "right",
+    ) -> Schedule:
+        """Restart this `every` updates, each cycle `stretch` times as long and `scale` times as high."""
+        return _combined("repeat", self, times, every=every, stretch=stretch, scale=scale, closed=closed)
+
+    def clamp(self, *, floor: Rate | Schedule = 0.0, ceiling: Rate | Schedule | None = None) -> Schedule:
+        """Keep the value between `floor` and `ceiling`, each a number or a schedule."""
+        return _combined("clamp", self, floor=floor, ceiling=ceiling)
+
+    def staircase(self, every: Steps, *, closed: Closed = "right") -> Schedule:
+        """Hold the value for `every` updates at a time."""
+        return _combined("staircase", self, every, closed=closed)
+
+    def warp(self, clock: Schedule) -> Schedule:
+        """Evaluate this on the clock that another schedule gives."""
+        return _combined("warp", self, clock)
+
+    def jitter(self, amount: Share, *, seed: Seed = 0) -> Schedule:
+        """Move each update's value up or down at random, by at most `amount` of it: a pure function of the seed."""
+        return _combined("jitter", self, amount, seed=seed)
+
+    def running_product(self) -> Schedule:
+        """Multiply the values that this has at 1, 2, ... up to the update."""
+        return _combined("running_product", self)
+
+    def by_epoch(self) -> Schedule:
+        """Count finished epochs where this counts updates."""
+        return _combined("by_epoch", self)
+
+    def by_tokens(self, per_update: PerUpdate) -> Schedule:
+        """Count tokens where this counts updates; `per_update` says how many an update sees."""
+        return _combined("by_tokens", self, per_update)
+
+    # -- operators: each is a combinator ------------------------------------------------------------------------------
+
+    def __rshift__(self, second: Schedule) -> Schedule:
+        return self.then(second) if isinstance(second, Methods) else NotImplemented
+
+    def __mul__(self, factor: float | Schedule) -> Schedule:
+        if isinstance(factor, Methods) or _is_real(factor):
+            return self.scale(factor)
+        if hasattr(factor, "dtype"):
+            raise TypeError(
+                f"a schedule is multiplied by a number or another schedule, not by an array ({type(factor).__name__}); "
+                "multiply its values: plan(steps) * factors"
+            )
+        return NotImplemented
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Schedule:
+        if not _is_real(divisor):
+            return NotImplemented
+        if divisor == 0:
+            raise ValueError(f"a schedule is divided by a number > 0, got {divisor!r}")
+        return self.scale(1 / divisor)
+
+    def __add__(self, second: float | Schedule) -> Schedule:
+        return self.add(second) if isinstance(second, Methods) or _is_real(second) else NotImplemented
+
+    def __radd__(self, first: float) -> Schedule:
+        if isinstance(first, int) and first == 0:  # where sum() begins
+            return self  # type: ignore[return-value]
+        return self.add(first) if _is_real(first) else NotImplemented
+
+    def __sub__(self, second: float | Schedule) -> Schedule:
+        return self.subtract(second) if isinstance(second, Methods) or _is_real(second) else NotImplemented
+
+    def __rsub__(self, first: float) -> Schedule:
+        return _combined("subtract", first, self) if _is_real(first) else NotImplemented
