@@ -28,13 +28,13 @@ def threefry_2x32(key: tuple[int, int], counter: tuple[Any, Any]) -> tuple[Any, 
     ['0x6b200159', '0x99ba4efe']
     """
     keys = (*key, key[0] ^ key[1] ^ _PARITY)
-    x, y = (wrapped(word + word(constant, word)) for word, constant in zip(counter, keys, strict=False))
+    x, y = (wrapped(word + as_word(constant, word)) for word, constant in zip(counter, keys, strict=False))
     for injection in range(1, 6):
         for rotation in _ROTATIONS[(injection - 1) % 2]:
             x = wrapped(x + y)
             y = wrapped((y << rotation) | (y >> (32 - rotation))) ^ x
-        x = wrapped(x + word(keys[injection % 3], x))
-        y = wrapped(y + word((keys[(injection + 1) % 3] + injection) % 2**32, y))
+        x = wrapped(x + as_word(keys[injection % 3], x))
+        y = wrapped(y + as_word((keys[(injection + 1) % 3] + injection) % 2**32, y))
     return x, y
 
 
@@ -63,7 +63,7 @@ def words(*values: float) -> tuple[Any, ...]:
     return tuple(int(value) if is_number(value) else library_of(value).word(value) for value in values)
 
 
-def word(constant: int, like: Any) -> Any:
+def as_word(constant: int, like: Any) -> Any:
     """A constant word of the kind of another."""
     return constant if is_number(like) else library_of(like).word(constant, like)
 

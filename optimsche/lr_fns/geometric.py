@@ -37,4 +37,4 @@ def geometric(real_step: float, epoch: float, *, start: PositiveRate = 1.0, end:
     [1.0, 0.5, 0.25, 0.125, 0.0625, 0.0625]
     """
     done = ops.progress(real_step, steps)
-    return ops.landing(start * (end / start) ** done, start, end, done)
+    return ops.clip_to_end(start * (end / start) ** done, start, end, done)

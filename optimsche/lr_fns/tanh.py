@@ -59,7 +59,7 @@ def tanh(
     """
     done = ops.progress(real_step, steps)
     weight = _climb(lower, (upper - lower) * done) / _climb(lower, upper - lower)
-    return ops.landing(start + (end - start) * weight, start, end, done)
+    return ops.clip_to_end(start + (end - start) * weight, start, end, done)
 
 
 def _climb(lower: float, way: float) -> float:

@@ -89,7 +89,7 @@ def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must be a Schedule ({_cure(schedule)}), got {type(schedule).__name__}.")
-    ends = [joint for joint in schedule.joints if joint < schedule.length]
+    ends = [end for end in schedule.boundaries(most=1_000) if end < schedule.length]
     if schedule.length < math.inf:
         ends.append(schedule.length)
     for begin, end in pairwise([0.0, *ends]):
@@ -160,7 +160,7 @@ def point_out(schedule: Schedule, optimizer: torch.optim.Optimizer, *, relative:
             ".shift(-1).by_epoch()"
         )
     # The end does not count: to search for a rate, a plan rises to one that is far too high.
-    highest = max(schedule(n, 1.0) for n in (1, *schedule.joints[:2]) if n < schedule.length or n == 1)
+    highest = max(schedule(n, 1.0) for n in (1, *schedule.boundaries(most=2)) if n < schedule.length or n == 1)
     own = [float(group["lr"]) for group in optimizer.param_groups]
     scaled = relative or any("lr_scale" in group for group in optimizer.param_groups)
     if not scaled and highest >= _HIGH and "adam" in type(optimizer).__name__.lower() and max(own) <= 0.1 * highest:
@@ -184,7 +184,7 @@ def compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> No
             updates,
             schedule(schedule.length),
         )
-    first, *_ = (*schedule.joints, 0.0)
+    first, *_ = (*schedule.boundaries(most=1), 0.0)
     end = schedule.length if schedule.length < math.inf else first
     if end > _FAR_TOO_LONG * updates:
         log.warning(

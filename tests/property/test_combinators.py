@@ -132,7 +132,7 @@ def test_a_product_or_sum_has_an_end_unless_a_part_goes_on_changing(held, until)
     falling = o.linear(steps=10)
     for both in (held * falling, falling * held, held + falling, falling + held):
         assert both.length == max(until, 10)
-        assert both.length == math.inf or (both.joints[-1] == both.length and both(10 * both.length) == both(1e9))
+        assert both.length == math.inf or (both.boundaries()[-1] == both.length and both(10 * both.length) == both(1e9))
     assert (held * HELD).length == math.inf
 
 
@@ -168,10 +168,10 @@ def _in_tenths(draw, depth=3):
 class TestOver:
     @given(_in_tenths())
     def test_joints_that_differ_by_rounding_are_one(self, s):
-        assert all(left < right - ops.slack(right) for left, right in itertools.pairwise([0.0, *s.joints]))
-        assert s.joints[-1] == s.length
+        assert all(left < right - ops.tolerance(right) for left, right in itertools.pairwise([0.0, *s.boundaries()]))
+        assert s.boundaries()[-1] == s.length
         fitted = s.over(10**8)
-        assert len(fitted.joints) == len(s.joints)
+        assert len(fitted.boundaries()) == len(s.boundaries())
 
     @pytest.mark.parametrize(
         ("plan", "joints"),
@@ -191,13 +191,13 @@ class TestOver:
         ids=repr,
     )
     def test_takes_plans_with_joints_one_rounding_error_apart(self, plan, joints):
-        assert plan.over(1000).joints == joints
+        assert plan.over(1000).boundaries() == joints
 
     @given(plans().filter(lambda s: math.isfinite(s.length)), st.integers(2_100, 10**6))
     def test_each_piece_is_complete_at_its_joint(self, s, n):
         fitted = _fit(s, n)
         testing.assert_over_fits(s, n)
-        for inner_joint, outer_joint in zip(s.joints[:-1], fitted.joints[:-1], strict=True):
+        for inner_joint, outer_joint in zip(s.boundaries()[:-1], fitted.boundaries()[:-1], strict=True):
             assert fitted(outer_joint) == s(inner_joint)
 
     @given(st.lists(st.tuples(rates, rates, st.integers(1, 400)), min_size=2, max_size=8), st.booleans())
@@ -207,9 +207,9 @@ class TestOver:
         in_updates = [o.linear(start=a, end=b, steps=steps) for a, b, steps in pieces]
         in_fractions = [o.linear(start=a, end=b, steps=steps / n) for a, b, steps in pieces]
         fitted, written = _chain(in_fractions, right_nested).over(n), _chain(in_updates, right_nested)
-        assert fitted.joints == written.joints
+        assert fitted.boundaries() == written.boundaries()
         largest = max(max(a, b) for a, b, _ in pieces)
-        for joint in written.joints:
+        for joint in written.boundaries():
             assert fitted(joint) == written(joint)
             for t in (joint - 1, joint + 1):
                 assert fitted(t) == pytest.approx(written(t), rel=1e-9, abs=1e-9 * largest)
@@ -247,7 +247,7 @@ class TestOver:
     @given(st.sampled_from([0.02, 0.1, 0.25, 0.3, 0.7, 0.9]), st.integers(100, 10**6), rates)
     def test_a_plan_in_fractions_ends_at_zero_with_the_last_update(self, part, n, peak):
         plan = (o.constant(value=peak, steps=part) >> o.linear(start=peak, steps=1 - part)).over(n)
-        joint = plan.joints[0]
+        joint = plan.boundaries()[0]
         assert joint == math.floor(part * n + 0.5)
         assert plan(joint) == peak
         assert plan(n) == 0.0
@@ -264,7 +264,7 @@ def _fit(s, n):
         return s.over(n)
     except ValueError:
         # Refused where a piece would get less than one update, and only there.
-        ends = [math.floor(joint * n / s.length + 0.5) for joint in s.joints[:-1]]
+        ends = [math.floor(joint * n / s.length + 0.5) for joint in s.boundaries()[:-1]]
         assert any(right <= left for left, right in itertools.pairwise([0, *ends, n]))
         assume(False)
 
@@ -289,12 +289,12 @@ class TestRepeat:
     def test_every_cycle_reaches_the_end_exactly_and_the_next_begins_anew(self, s, times, stretch):
         plan = s.repeat(times, stretch=stretch)
         end = s.params["end"]
-        for joint in plan.joints:
+        for joint in plan.boundaries():
             assert plan(joint) == end
-        assert plan.length == plan.joints[-1]
+        assert plan.length == plan.boundaries()[-1]
         assert plan(10 * plan.length) == end
         if times > 1:
-            first = plan.joints[0]
+            first = plan.boundaries()[0]
             assert plan(first + 1) == s(1 / stretch)
 
     @given(any_segment, st.integers(0, 30))

@@ -46,7 +46,7 @@ def test_flat_code_for_arrays_agrees_with_numbers(s, epoch, order):
     if order == "fractions":
         steps = steps / 7
     curve = s(steps, epoch)
-    largest = largest_value(s, [*steps.tolist(), *s.joints[:20]], epoch)
+    largest = largest_value(s, [*steps.tolist(), *s.boundaries(most=20)], epoch)
     bound = 4 * math.ulp(largest) if largest else 0.0
     for t, value in zip(steps.tolist(), curve.tolist(), strict=True):
         assert abs(s(t, epoch) - value) <= bound, t
@@ -56,14 +56,14 @@ def test_flat_code_for_arrays_agrees_with_numbers(s, epoch, order):
 @given(schedules_and_plans)
 def test_a_block_that_goes_both_ways_is_taken_apart_without_a_loss(order, s):
     """Small steps near the first joints, in one block: every choice divides it, in this or in that order."""
-    joints = [joint for joint in s.joints[:8] if joint < 1e6] or [10.0]
+    joints = [joint for joint in s.boundaries(most=8) if joint < 1e6] or [10.0]
     steps = np.concatenate([np.linspace(0, 1.5 * joint + 2, 80) for joint in joints] * 2)
     steps.sort()
     steps = {"rising": steps, "falling": steps[::-1], "shuffled": np.random.default_rng(1).permutation(steps)}[order]
     while steps.size <= 300:
         steps = np.concatenate([steps, steps])
     tree = without_flat_code(s)
-    largest = largest_value(tree, [*steps.tolist(), *s.joints[:20]], 1.0)
+    largest = largest_value(tree, [*steps.tolist(), *s.boundaries(most=20)], 1.0)
     for t, value in zip(steps.tolist(), s(steps).tolist(), strict=True):
         assert abs(tree(t) - value) <= 4 * math.ulp(largest), t
 

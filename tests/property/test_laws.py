@@ -74,7 +74,7 @@ def test_numpy_agrees_with_numbers(s, steps, epoch):
 
 @given(finite)
 def test_joints_increase_and_end_with_the_length(s):
-    testing.assert_length_and_joints(s)
+    testing.assert_length_and_boundaries(s)
 
 
 @given(plans(), clocks, epochs)
@@ -88,7 +88,7 @@ def test_named_plans_keep_what_every_schedule_keeps(s, steps, epoch):
         testing.assert_round_trips,
     ):
         law(s, steps, epoch)
-    testing.assert_length_and_joints(s)
+    testing.assert_length_and_boundaries(s)
 
 
 @given(inner, inner, inner, lengths, lengths, clocks, epochs)

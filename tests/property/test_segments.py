@@ -20,7 +20,7 @@ def _ends(s):
 def test_both_ends_are_exact_and_the_end_is_held(s):
     testing.assert_exact_ends(s)
     assert s(10 * s.length) == s.params["end"]
-    assert s.joints == (s.length,)
+    assert s.boundaries() == (s.length,)
 
 
 @given(any_segment, st.lists(st.floats(0.0, 1.0), max_size=20), st.integers(0, 10**6))

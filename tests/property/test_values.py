@@ -116,7 +116,7 @@ def test_arrays_agree_with_numbers(s, steps, epoch):
     curve = s(np.array(steps), epoch)
     assert curve.dtype == np.float64
     assert curve.shape == (len(steps),)
-    largest = largest_value(s, [*steps, *s.joints[:20]], epoch)
+    largest = largest_value(s, [*steps, *s.boundaries(most=20)], epoch)
     assert all(ulps_apart(a, b, largest) <= 4 for a, b in zip(curve.tolist(), expected, strict=True))
 
 
@@ -124,9 +124,9 @@ def test_arrays_agree_with_numbers(s, steps, epoch):
 def test_long_sorted_arrays_are_cut_at_joints_and_agree(s, epoch):
     steps = np.arange(0, 20_000)
     curve = s(steps, epoch)
-    picked = [0, *(int(min(j + d, 19_999)) for j in s.joints[:20] for d in (0, 1)), 19_999, *range(0, 20_000, 1_999)]
+    picked = [0, *(int(min(j + d, 19_999)) for j in s.boundaries(most=20) for d in (0, 1)), 19_999, *range(0, 20_000, 1_999)]
     expected = [s(t, epoch) for t in picked]
-    largest = largest_value(s, [*picked, *s.joints[:20]], epoch)
+    largest = largest_value(s, [*picked, *s.boundaries(most=20)], epoch)
     assert all(ulps_apart(a, b, largest) <= 4 for a, b in zip(curve[picked].tolist(), expected, strict=True))
     shuffled = steps.copy()
     random.Random(0).shuffle(shuffled)
@@ -135,9 +135,9 @@ def test_long_sorted_arrays_are_cut_at_joints_and_agree(s, epoch):
 
 @given(updates_only)
 def test_joints_increase_and_end_with_the_length(s):
-    assert all(left < right - ops.slack(right) for left, right in itertools.pairwise([0.0, *s.joints]))
+    assert all(left < right - ops.tolerance(right) for left, right in itertools.pairwise([0.0, *s.boundaries()]))
     if math.isfinite(s.length) and s.length > 0:
-        assert s.joints[-1] == s.length
+        assert s.boundaries()[-1] == s.length
 
 
 @given(updates_only, real_steps, epochs, epochs)

@@ -242,7 +242,7 @@ def _beside(rng, depth, size, first):
 
 def _near(rng, drawn, size):
     """An update in the schedule, at one of its joints, or beyond."""
-    joints = drawn.schedule.joints
+    joints = drawn.schedule.boundaries()
     if joints and rng.random() < 0.3:
         return _plain(rng.choice(joints))
     return _length(rng, size)
@@ -385,7 +385,7 @@ _COMBINATORS: dict[str, tuple[int, Callable[..., Drawn]]] = {
 
 def _clocks(rng, schedule):
     """The first updates, joints and what is around them, middles, and a few clocks beyond the end; sorted."""
-    length, joints = schedule.length, [joint for joint in schedule.joints if joint <= LARGEST]
+    length, joints = schedule.length, [joint for joint in schedule.boundaries() if joint <= LARGEST]
     last = rng.choice(joints[-20:]) if joints else 10 ** rng.uniform(1, 5)
     last = length if 0 < length < math.inf else last
     chosen = [0, 1, 2, rng.randint(3, 20), rng.randint(3, 200), 0.5, _digits(rng.uniform(0.01, 40), 3), last, last + 1]
@@ -425,5 +425,5 @@ def _epoch_joints(schedule):
     """Joints that are counted in epochs: those inside a `by_epoch`."""
     inner = schedule.inner
     if schedule.lr_fn.name == "by_epoch":
-        return set(inner[0].joints).union(*map(_epoch_joints, inner))
+        return set(inner[0].boundaries()).union(*map(_epoch_joints, inner))
     return set().union(*map(_epoch_joints, inner))

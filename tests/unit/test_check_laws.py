@@ -179,11 +179,11 @@ def test_constants_and_pure_helpers_are_no_state():
 
 
 def test_a_combinator_of_ones_own_is_tried_over_schedules():
-    @lr_fn(length=lambda schedule, by: schedule.length + by, joints=lambda schedule, by: [by])
+    @lr_fn(length=lambda schedule, by: schedule.length + by, boundaries=lambda schedule, by: [by])
     def delayed(real_step, epoch, schedule: o.Schedule, by: Steps):
         return schedule(ops.maximum(real_step - by, 0.0), epoch)
 
-    with pytest.raises(AssertionError, match=r"assert_length_and_joints: delayed\(.*\n +the last joint must be"):
+    with pytest.raises(AssertionError, match=r"assert_length_and_boundaries: delayed\(.*\n +the last joint must be"):
         check(delayed)
 
 

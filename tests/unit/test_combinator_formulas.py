@@ -82,7 +82,7 @@ def cycle_of(t, times, every, stretch, closed, **_):
 
 
 def inner_clock(_, schedule, steps):
-    inside = schedule.joints[:-1]
+    inside = schedule.boundaries()[:-1]
     length = schedule.length
     outer = [0, *(math.floor(b * steps / length + 0.5) for b in inside), steps]
     points = list(zip(outer, [0, *inside, length], strict=True))

@@ -71,14 +71,14 @@ def _check(schedule, values):
 def test_values_length_and_joints(schedule, values, length, joints):
     _check(schedule, values)
     assert schedule.length == length
-    assert schedule.joints == joints
+    assert schedule.boundaries() == joints
 
 
 def test_epochs_count_from_one_and_finished_ones_are_the_clock():
     plan = DOWN.by_epoch()
     assert [plan(99, epoch) for epoch in (0, 0.5, 1, 1.5, 2, 6, 11, 12)] == [1, 1, 1, 0.95, 0.9, 0.5, 0.0, 0.0]
     assert plan(np.array([7, 7]), np.array([1.0, 6.0])).tolist() == [1.0, 0.5]
-    assert (plan.length, plan.joints, plan.counts_epochs) == (INF, (), True)
+    assert (plan.length, plan.boundaries(), plan.counts_epochs) == (INF, (), True)
     assert plan(3) == 1.0  # without an epoch it is the first
 
 
@@ -169,24 +169,24 @@ def test_cycles_inside_a_fitted_length_may_grow_by_another_number(stretch, expec
 
 
 def test_lengths_and_joints_of_cycles():
-    assert (DOWN.repeat(3).length, DOWN.repeat(3).joints) == (30, (10, 20, 30))
-    assert (DOWN.repeat(3, stretch=2).length, DOWN.repeat(3, stretch=2).joints) == (70, (10, 30, 70))
-    assert DOWN.repeat(2, every=25).joints == (10, 25, 35, 50)
-    assert DOWN.repeat(2, every=5).joints == (5, 10)
+    assert (DOWN.repeat(3).length, DOWN.repeat(3).boundaries()) == (30, (10, 20, 30))
+    assert (DOWN.repeat(3, stretch=2).length, DOWN.repeat(3, stretch=2).boundaries()) == (70, (10, 30, 70))
+    assert DOWN.repeat(2, every=25).boundaries() == (10, 25, 35, 50)
+    assert DOWN.repeat(2, every=5).boundaries() == (5, 10)
     assert DOWN.repeat().length == INF
-    assert DOWN.repeat().joints == tuple(range(10, 1_001, 10))  # the first hundred cycles
+    assert DOWN.repeat().boundaries() == tuple(range(10, 1_001, 10))  # the first hundred cycles
     pieces = o.sequence([DOWN] * 300)
-    assert len(pieces.repeat().joints) == 33 * 300  # no more than ten thousand
-    assert len(o.sequence([DOWN] * 10_001).repeat().joints) == 10_001  # but one whole cycle
-    assert len(pieces.repeat(33).joints) == 9_900
+    assert len(pieces.repeat().boundaries()) == 33 * 300  # no more than ten thousand
+    assert len(o.sequence([DOWN] * 10_001).repeat().boundaries()) == 10_001  # but one whole cycle
+    assert len(pieces.repeat(33).boundaries()) == 9_900
 
 
 def test_more_than_ten_thousand_joints_are_refused():
     pieces = o.sequence([DOWN] * 100)
-    assert len(pieces.repeat(100).joints) == 10_000
+    assert len(pieces.repeat(100).boundaries()) == 10_000
     with pytest.raises(ValueError, match=r"101 cycles of 100 pieces are more than 10000 pieces; take fewer"):
         pieces.repeat(101)
-    assert len(o.sequence([DOWN] * 10_001).repeat(1).joints) == 10_001
+    assert len(o.sequence([DOWN] * 10_001).repeat(1).boundaries()) == 10_001
 
 
 @pytest.mark.parametrize("stretch", [1.0, 2.0, 3.0, 10.0])
@@ -215,7 +215,7 @@ def test_a_sequence_is_its_pieces_one_after_the_other(count):
     for piece in pieces[1:]:
         chain = chain >> piece
     assert [plan(t) for t in range(50)] == [chain(t) for t in range(50)]
-    assert plan.joints == chain.joints
+    assert plan.boundaries() == chain.boundaries()
     edges = [10 * k for k in range(1, count)]
     spaced = o.sequence(pieces, at=edges)
     assert [spaced(t) for t in edges] == [k + 0.5 for k in range(count - 1)]
@@ -258,7 +258,7 @@ def test_over_with_lengths_as_an_array_fits_each():
 def test_over_refuses_a_piece_of_less_than_one_update():
     with pytest.raises(ValueError, match=r"over 4 updates the piece that ends at 0\.1 has less than one update"):
         (o.constant(steps=0.1) >> o.linear(steps=0.9)).over(4)
-    assert (o.constant(steps=0.1) >> o.linear(steps=0.9)).over(5).joints == (1, 5)
+    assert (o.constant(steps=0.1) >> o.linear(steps=0.9)).over(5).boundaries() == (1, 5)
 
 
 def test_jitter_moves_a_value_by_a_share_of_itself():

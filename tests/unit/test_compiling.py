@@ -80,7 +80,7 @@ def test_a_table_of_too_many_ways_is_not_written_out_and_still_plays():
     assert TABLE(steps).tolist() == [TABLE(t) for t in steps.tolist()]
 
 
-@lr_fn(length=lambda: 200.0, joints=lambda: range(1, 201))
+@lr_fn(length=lambda: 200.0, boundaries=lambda: range(1, 201))
 def number_of_the_epoch(real_step, epoch):
     return epoch
 

@@ -105,7 +105,7 @@ def test_every_point_is_a_value_of_the_schedule_and_every_joint_is_a_point(plan,
     assert x[0] == 0.0
     assert (np.diff(x) > 0).all()
     assert 1_000 <= x.size < 5_000
-    inside = {joint for joint in plan.joints if joint <= x[-1]}
+    inside = {joint for joint in plan.boundaries() if joint <= x[-1]}
     assert inside <= set(x)
 
 
@@ -385,7 +385,7 @@ def test_rates_in_a_table_are_those_of_the_schedule(plan):
     assert all(type(row) is Row and row.epoch is None for row in rates)
     updates = [row.update for row in rates]
     assert updates == sorted(set(updates))
-    assert {joint for joint in plan.joints if joint <= updates[-1]} <= set(updates)
+    assert {joint for joint in plan.boundaries() if joint <= updates[-1]} <= set(updates)
     assert 4 <= len(rates) <= 25
 
 

@@ -58,5 +58,5 @@ def test_fractions_and_updates_mix():
     n = 100_000
     plan = (constant(steps=0.8) >> linear(steps=0.2)).over(n - 2_000).warmup(2_000)
     assert plan.length == n
-    assert plan.joints == (2_000.0, 80_400.0, 100_000.0)
+    assert plan.boundaries() == (2_000.0, 80_400.0, 100_000.0)
     assert (plan(2_000), plan(80_400), plan(n)) == (1.0, 1.0, 0.0)

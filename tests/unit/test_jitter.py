@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from optimsche.threefry import threefry_2x32, uniform
+from optimsche.random32 import threefry_2x32, uniform
 
 import optimsche as o
 

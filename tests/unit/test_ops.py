@@ -105,7 +105,7 @@ def test_progress(real_step, steps, expected):
     ("steps", "expected"), [(1.0, 2.0**-32), (2.0**20, 2.0**-12), (2.0**30, 0.25), (2.0**40, 0.25), (0.0, 0.0)]
 )
 def test_slack(steps, expected):
-    _check(ops.slack, [steps], expected)
+    _check(ops.tolerance, [steps], expected)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_segment(start, end, weight, expected):
 )
 def test_landing(value, start, end, weight, expected):
     def landing(value, start, end):  # both come from the clock: a number, or an array like it
-        return ops.landing(value, start, end, 0.0 * value + weight)
+        return ops.clip_to_end(value, start, end, 0.0 * value + weight)
 
     _check(landing, [value, start, end], expected)
 

@@ -31,7 +31,7 @@ def branching(real_step, epoch, *, peak: Rate, until: Steps):
     return 0
 
 
-@lr_fn(length=lambda schedule, by: schedule.length / by, joints=lambda schedule, by: [j / by for j in schedule.joints])
+@lr_fn(length=lambda schedule, by: schedule.length / by, boundaries=lambda schedule, by: [j / by for j in schedule.boundaries()])
 def faster(real_step, epoch, schedule: o.Schedule, by: Steps):
     return schedule(real_step * by, epoch)
 
@@ -83,7 +83,7 @@ def test_an_error_of_its_own_is_not_swallowed():
 def test_a_combinator_of_ones_own():
     s = faster(o.cosine(steps=100).warmup(20), 2)
     assert s.length == 60
-    assert s.joints == (10, 60)
+    assert s.boundaries() == (10, 60)
     assert s(10) == 1.0
     assert (s >> o.constant()).params["at"] == 60
     assert repr(s) == "faster(warmup(cosine(start=1.0, end=0.0, steps=100), steps=20, start=0.0), by=2)"

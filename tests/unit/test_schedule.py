@@ -235,8 +235,8 @@ def test_facts():
     assert plan.lr_fn(**plan.arguments) == plan
     assert plan.params["schedule"]["schedule"] == {"start": 1.0, "end": 0.0, "steps": 10}
     assert [p.counts_epochs for p in (plan, PLAN.by_epoch(), PLAN * PLAN.by_epoch())] == [False, True, True]
-    assert (whole().length, whole().joints) == (math.inf, ())
-    assert (o.constant(steps=5).length, o.constant(steps=5).joints) == (5.0, (5.0,))
+    assert (whole().length, whole().boundaries()) == (math.inf, ())
+    assert (o.constant(steps=5).length, o.constant(steps=5).boundaries()) == (5.0, (5.0,))
     assert repr(o.cosine) == "<lr function cosine(start, end, steps)>"
 
 

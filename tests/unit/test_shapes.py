@@ -66,8 +66,8 @@ def test_values(schedule, values):
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_one_cycle_of_a_few_updates(total):
     plan = o.one_cycle(peak=1.0, total_steps=total)
-    assert plan.joints == ((0.3, 1.0) if total == 1 else (1.0, total))
-    assert plan(plan.joints[0]) == 1.0
+    assert plan.boundaries() == ((0.3, 1.0) if total == 1 else (1.0, total))
+    assert plan(plan.boundaries()[0]) == 1.0
 
 
 @pytest.mark.parametrize("warmup_steps", [1, 10, 4_000, 16_000])
@@ -132,22 +132,22 @@ def test_plans_are_what_their_documentation_says():
 )
 def test_length_and_joints(schedule, length, joints):
     assert schedule.length == length
-    assert schedule.joints == joints
+    assert schedule.boundaries() == joints
 
 
 def test_an_endless_repetition_lists_its_first_cycles():
-    joints = o.cosine(steps=7).repeat().joints
+    joints = o.cosine(steps=7).repeat().boundaries()
     assert joints[:3] == (7.0, 14.0, 21.0)
     assert len(joints) == 100
 
 
 def test_stairs_without_an_end_list_a_hundred_edges():
-    assert o.step_decay(factor=0.5, every=10).joints == tuple(range(10, 1_001, 10))
+    assert o.step_decay(factor=0.5, every=10).boundaries() == tuple(range(10, 1_001, 10))
 
 
 def test_joints_of_tables_are_their_updates_but_not_the_instant_before_the_first():
-    assert o.piecewise_linear(at=(0, 1, 5), values=(0.1, 0.2, 0.3)).joints == (1, 5)
-    assert o.milestones(at=(0.5, 7)).joints == (0.5, 7)
+    assert o.piecewise_linear(at=(0, 1, 5), values=(0.1, 0.2, 0.3)).boundaries() == (1, 5)
+    assert o.milestones(at=(0.5, 7)).boundaries() == (0.5, 7)
 
 
 @pytest.mark.parametrize(("factor", "count"), [(math.e, 700), (10.0, 304)])

@@ -6,7 +6,7 @@ import operator
 import threading
 
 import pytest
-from optimsche.symbols import Choice, Symbol, Untraceable
+from optimsche.evaluation.trace import Choice, Symbol, Untraceable
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn, symbols

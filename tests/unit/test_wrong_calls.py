@@ -58,9 +58,9 @@ WRONG_CALLS = {
     "length of text": (_with(length=lambda q: "a"), TypeError, r"length= of plain must return .*returned 'a'"),
     "length below 0": (_with(length=lambda q: -5), ValueError, r"length= of plain must return .*returned -5"),
     "length of NaN": (_with(length=lambda q: math.nan), ValueError, r"length= of plain must return .*returned nan"),
-    "joints that fall": (_with(joints=lambda q: [5, 3]), ValueError, r"joints= of plain must .*returned \[5, 3\]"),
-    "joints from 0": (_with(joints=lambda q: [0, 3]), ValueError, r"joints= of plain must .*returned \[0, 3\]"),
-    "joints of a number": (_with(joints=lambda q: 5), TypeError, r"joints= of plain must return .*returned 5"),
+    "joints that fall": (_with(boundaries=lambda q: [5, 3]), ValueError, r"boundaries= of plain must .*returned \[5, 3\]"),
+    "joints from 0": (_with(boundaries=lambda q: [0, 3]), ValueError, r"boundaries= of plain must .*returned \[0, 3\]"),
+    "joints of a number": (_with(boundaries=lambda q: 5), TypeError, r"boundaries= of plain must return .*returned 5"),
     # sequence
     "sequence of one": (lambda: o.sequence(PLAN), TypeError, r"sequence takes a list of schedules, got cosine"),
     "sequence of none": (lambda: o.sequence(5), TypeError, r"takes a list of schedules, got 5: write sequence\(\[a, b"),
