@@ -11,7 +11,8 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.harness import Question, Row, compare
-from optimsche import Schedule, cosine, symbols
+from optimsche import Schedule, cosine
+from optimsche.evaluation import node
 
 PEAK, WARMUP_STEPS, DECAY_STEPS = 3e-4, 1_000, 100_000
 PLAN = cosine(start=PEAK, steps=DECAY_STEPS).warmup(WARMUP_STEPS)
@@ -68,7 +69,7 @@ def by_optax() -> Rate:
 
 def without_flat_code(plan: Schedule) -> Schedule:
     """An equal schedule that stays a tree of formulas, as one does whose formula cannot be followed."""
-    with mock.patch.object(symbols, "outcome", side_effect=symbols.Untraceable):
+    with mock.patch.object(node, "trace", side_effect=node.Untraceable):
         tree = plan.lr_fn(**plan.arguments)
         for step in range(100):  # flat code is tried once, for what is called often
             tree(step)

@@ -106,7 +106,7 @@ class _ArrayModule:
         return bool(self._module.iscomplexobj(value))
 
     def wide(self, value: Any) -> Any:
-        return value.astype(float, copy=False) if self._is_numpy else value.astype(float)
+        return value.astype(float)  # a copy, which whoever takes it may write into
 
     def ends(self, value: Any) -> tuple[float, float] | None:
         if value.size == 0 or not self._is_at_hand(value):
@@ -124,8 +124,10 @@ class _ArrayModule:
         return not isinstance(array, Tracer) and all(d.platform == "cpu" for d in array.devices())
 
     def cast(self, value: Any, *clocks: Any) -> Any:
-        kinds = (self.wide(clock).dtype if self.is_whole(clock) else clock.dtype for clock in clocks)
-        return value.astype(functools.reduce(self._module.promote_types, kinds).newbyteorder("="))
+        xp = self._module
+        kinds = (xp.result_type(float) if self.is_whole(clock) else clock.dtype for clock in clocks)
+        kind = functools.reduce(xp.promote_types, kinds).newbyteorder("=")
+        return value if value.dtype == kind else value.astype(kind)
 
     def copied(self, clock: Any) -> Any:
         return clock.copy() if self._is_numpy else clock  # JAX's arrays cannot be changed

@@ -131,12 +131,13 @@ class Schedule(Methods):
             TypeError: a clock that is not a number or an array of numbers.
         """
         # The call of a training loop comes first: a whole number that a float holds, and flat code that is there.
-        code = self._node.code
-        if code is not None and type(real_step) is int and 0 <= real_step <= 2**53:
-            if epoch is None and not self._counts_epochs:
-                return code.one(real_step + 0.0, NO_EPOCH)
-            if type(epoch) is int and 1 <= epoch <= 2**53:
-                return code.one(real_step + 0.0, epoch + 0.0)
+        flat = self._node.flat
+        if flat is not None and type(real_step) is int and 0 <= real_step <= 2**53:
+            if epoch is None:
+                if not self._counts_epochs:
+                    return flat(real_step + 0.0)
+            elif type(epoch) is int and 1 <= epoch <= 2**53:
+                return flat(real_step + 0.0, epoch + 0.0)
         steps = clocks.enter(real_step, "real_step")
         epochs = clocks.enter_epoch(epoch, needed=self._counts_epochs)
         if type(steps) is float and (type(epochs) is float or epochs is NO_EPOCH):

@@ -14,7 +14,7 @@ from optimsche.call_errors import did_you_mean, shown
 from optimsche.checking import admit
 from optimsche.evaluation import clocks
 from optimsche.evaluation.clocks import NO_EPOCH
-from optimsche.evaluation.scalar_code import ScalarCode, scalar_code
+from optimsche.evaluation.scalar_code import scalar_code
 from optimsche.evaluation.trace import Symbol, Untraceable, is_symbol, trace
 from optimsche.libraries import is_array, library_of
 
@@ -46,14 +46,15 @@ class Node:
     `length` and `boundaries`. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("_derived", "_formula", "_values", "code", "lr_fn", "params", "parts", "takes_parts")
+    __slots__ = ("_derived", "_formula", "_values", "_flat_for_many", "flat", "lr_fn", "params", "parts", "takes_parts")
 
     def __init__(self, lr_fn: LrFunction, params: dict[str, Any], *, takes_parts: bool = True) -> None:
         self.lr_fn, self.params = lr_fn, params
         self.parts = tuple(value for value in params.values() if isinstance(value, Node))
         # Whether it can be evaluated on some elements of an array alone: not where a parameter has one for each.
         self.takes_parts = takes_parts and all(part.takes_parts for part in self.parts)
-        self.code: ScalarCode | None = None
+        self.flat: Callable[..., float] | None = None  # flat code for one number, once it is worth it
+        self._flat_for_many: Callable[..., list[float]] | None = None
         self._formula = _bound(lr_fn, params) if lr_fn.is_built_in else _users_formula(lr_fn, params)
         self._values = 0
         self._derived: dict[Any, Any] = {}
@@ -70,37 +71,37 @@ class Node:
 
     def number(self, real_step: float, epoch: Any) -> float:
         """The value for numbers, as a float."""
-        code = self.code or self._code_after(1)
-        return self._one(real_step, epoch) if code is None else code.one(real_step, epoch)
+        if self.flat is None and not self._has_code_after(1):
+            return self._one(real_step, epoch)
+        return self.flat(real_step, epoch)  # type: ignore[misc]  # it has
 
     def many(self, steps: list[float], epochs: list[Any]) -> list[float]:
         """The values for a list of updates and as many epochs."""
-        code = self.code or self._code_after(len(steps))
-        return [*map(self._one, steps, epochs)] if code is None else code.many(steps, epochs)
+        if self.flat is None and not self._has_code_after(len(steps)):
+            return [*map(self._one, steps, epochs)]
+        return self._flat_for_many(steps, epochs)  # type: ignore[misc]  # it has
 
     def _one(self, real_step: float, epoch: Any) -> float:
         value = self._formula(real_step, epoch)
         return value if type(value) is float else _as_float(self.lr_fn.name, value, real_step)
 
-    def _code_after(self, count: int) -> ScalarCode | None:
-        """Flat code, if with `count` more values it is worth it, and if there can be any."""
+    def _has_code_after(self, count: int) -> bool:
+        """Whether there is flat code, which is written where with `count` more values it is worth it."""
         # Where torch.compile follows the call there is nothing to count, and a count would be a guard that fails.
         if _is_compiled_by_torch() or self._values >= _VALUES_BEFORE_CODE:
-            return None
+            return False
         self._values += count
-        if self._values >= _VALUES_BEFORE_CODE and self.lr_fn.is_built_in:
-            try:
-                traced = trace(self._traced, "t", "e")
-                is_itself = is_symbol(traced) and traced.operation == "call" and traced.arguments[0] == self._one
-                self.code = None if is_itself else scalar_code(traced)
-            except (
-                Untraceable,
-                SyntaxError,
-                RecursionError,
-                MemoryError,
-            ):  # or nested too deep for Python
-                return None
-        return self.code
+        if self._values < _VALUES_BEFORE_CODE or not self.lr_fn.is_built_in:
+            return False
+        try:
+            traced = trace(self._traced, "t", "e")
+            if is_symbol(traced) and traced.operation == "call" and traced.arguments[0] == self._one:
+                return False
+            code = scalar_code(traced)
+        except (Untraceable, SyntaxError, RecursionError, MemoryError):  # or nested too deep for Python
+            return False
+        self._flat_for_many, self.flat = code.many, code.one
+        return True
 
     def _traced(self, real_step: Any, epoch: Any) -> Any:
         """The formula on symbols. One that needs to know its numbers, or is a user's, stays a call."""

@@ -7,11 +7,11 @@ calls from piece to piece, parameters looked up, questions whose answer is known
 from __future__ import annotations
 
 import math
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.trace import Choice, Expression, Symbol
 
 _INFIX = ("+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!=")
@@ -47,7 +47,8 @@ class ScalarCode(NamedTuple):
 def scalar_code(expression: Expression) -> ScalarCode:
     """Python functions that compute a traced formula.
 
-    >>> from optimsche.evaluation.trace import trace
+    >>> from optimsche.evaluation.clocks import NO_EPOCH
+from optimsche.evaluation.trace import trace
     >>> code = scalar_code(trace(lambda t, e: t * 2.0 if t < 5.0 else 10.0, "t", "e"))
     >>> code.one(3.0, 1.0), code.many([3.0, 7.0], [1.0, 1.0])
     (6.0, [6.0, 10.0])
@@ -55,7 +56,7 @@ def scalar_code(expression: Expression) -> ScalarCode:
     writer = _Writer(expression)
     body = "\n".join(writer.lines(expression, {}))
     loop = "\n".join(writer.lines(expression, {}, end=("append(", "); continue")))
-    source = f"def one(t, e):\n{_indented(body, 1)}\n"
+    source = f"def one(t, e=no_epoch):\n{_indented(body, 1)}\n"
     source += "def many(steps, epochs):\n values = []; append = values.append\n for t, e in zip(steps, epochs):\n"
     source += f"{_indented(loop, 2)}\n return values"
     exec(compile(source, "<schedule>", "exec"), writer.names)
@@ -63,7 +64,7 @@ def scalar_code(expression: Expression) -> ScalarCode:
 
 
 def _indented(lines: str, depth: int) -> str:
-    return textwrap.indent(lines, " " * depth)
+    return "\n".join(" " * depth + line for line in lines.split("\n"))
 
 
 class _Writer:
@@ -71,7 +72,7 @@ class _Writer:
 
     def __init__(self, expression: Expression) -> None:
         self.names: dict[str, Any] = {name: getattr(math, name) for name in _ELEMENTARY}
-        self.names |= {"floor": _floor, "round": _round, "inf": math.inf, "nan": math.nan}
+        self.names |= {"floor": _floor, "round": _round, "inf": math.inf, "nan": math.nan, "no_epoch": NO_EPOCH}
         self.uses = Counter(_uses(expression, set()))
 
     def lines(
