@@ -37,6 +37,7 @@ __all__ = [
     "nearest",
     "power",
     "progress",
+    "ramp",
     "real",
     "segment",
     "sin",
@@ -218,6 +219,19 @@ def segment(start: float, end: float, weight: float) -> float:
             return end
         return value
     return clip_to_end(start + (end - start) * weight, start, end, weight)
+
+
+def ramp(start: float, end: float, real_step: float, steps: float) -> float:
+    """A straight line from `start` to `end` over `steps`: `segment(start, end, progress(real_step, steps))`.
+
+    >>> ramp(0.1, 0.3, 50.0, 100.0)
+    0.2
+    """
+    done = progress(real_step, steps)
+    if not is_number(done) and is_number(start) and is_number(end) and start + (end - start) == end:
+        # Rounding is monotone, so with no more than 1 done this goes no further than the end.
+        return start + (end - start) * done if start else end * done
+    return segment(start, end, done)
 
 
 def clip_to_end(value: float, start: float, end: float, weight: float) -> float:

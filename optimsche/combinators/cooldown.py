@@ -83,10 +83,9 @@ def cooldown(
     """
 
     def down(t: float, epoch: float) -> float:
-        done = ops.progress(t, steps)
         if along is None:
-            return ops.segment(schedule(at, epoch), end, done)
-        left = along(done * along.length, epoch)
+            return ops.ramp(schedule(at, epoch), end, t, steps)
+        left = along(ops.progress(t, steps) * along.length, epoch)
         return ops.segment(end, schedule(at, epoch), left)  # from the end, where what is left is exactly 0
 
     return ops.switch(real_step, at, before=schedule, after=down, along=(epoch,))

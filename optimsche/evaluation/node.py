@@ -46,7 +46,7 @@ class Node:
     `length` and `boundaries`. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("_derived", "_formula", "_values", "_flat_for_many", "flat", "lr_fn", "params", "parts", "takes_parts")
+    __slots__ = ("_derived", "_flat_for_many", "_formula", "_values", "flat", "lr_fn", "params", "parts", "takes_parts")
 
     def __init__(self, lr_fn: LrFunction, params: dict[str, Any], *, takes_parts: bool = True) -> None:
         self.lr_fn, self.params = lr_fn, params

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from optimsche import symbols
+from optimsche.evaluation import trace
 from optimsche.lr_fns import expression
 from optimsche.schedule import Schedule
 
@@ -24,7 +24,7 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
         call: the function whose argument it is, for errors.
         name: the argument.
         function: a schedule; the text of a formula or of a lambda; or a Python function, read from its source, with
-            numbers from around it filled in, or followed on symbols where there is no source or more than a formula.
+            numbers from around it filled in, or traced where there is no source or more than a formula.
 
     Raises:
         TypeError: it is none of these.
@@ -70,24 +70,24 @@ def _agrees(text: str, function: Callable[..., Any]) -> bool:
 
 
 def _formulas(function: Callable[..., Any]) -> Iterator[str]:
-    """Each formula that the function may be: from its source, then from following it on symbols."""
+    """Each formula that the function may be: from its source, then from tracing it."""
     yield from _from_source(function)
-    yield _as_text(symbols.outcome(function, "t", is_foreign=True))
+    yield _as_text(trace.trace(function, "t", is_foreign=True))
 
 
-def _as_text(outcome: symbols.Outcome) -> str:
-    match outcome:
-        case symbols.Choice(condition, when, otherwise):
+def _as_text(expression: trace.Expression) -> str:
+    match expression:
+        case trace.Choice(condition, when, otherwise):
             return f"({_as_text(when)} if {_as_text(condition)} else {_as_text(otherwise)})"
-        case symbols.Symbol(operation=operation, arguments=()):
+        case trace.Symbol(operation=operation, arguments=()):
             return operation
-        case symbols.Symbol(operation="floor" | "min" | "max" as function, arguments=arguments):
+        case trace.Symbol(operation="floor" | "min" | "max" as function, arguments=arguments):
             return f"{function}({', '.join(map(_as_text, arguments))})"
-        case symbols.Symbol(operation="neg", arguments=(operand,)):
+        case trace.Symbol(operation="neg", arguments=(operand,)):
             return f"(-{_as_text(operand)})"
-        case symbols.Symbol(operation=operation, arguments=(left, right)):
+        case trace.Symbol(operation=operation, arguments=(left, right)):
             return f"({_as_text(left)} {operation} {_as_text(right)})"
-    return repr(outcome if type(outcome) in (int, float) else float(outcome))
+    return repr(expression if type(expression) in (int, float) else float(expression))
 
 
 def _from_source(function: Callable[..., Any]) -> Iterator[str]:

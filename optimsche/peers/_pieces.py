@@ -12,13 +12,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from optimsche.combinators import sequence
-from optimsche.lr_fns import constant, cosine, exponential, geometric, linear, piecewise_constant, piecewise_linear
+from optimsche.lr_fns import constant, cosine, exponential, growth, linear, piecewise_constant, piecewise_linear
 from optimsche.ranges import Closed
 from optimsche.schedule import Schedule
 
 # No run is longer, and whole numbers are exact up to here.
 HORIZON = 2.0**53
-_LARGEST, _LOG_OF_LARGEST = 1e300, 690.0
+_LOG_OF_LARGEST = 690.0
 _MOST_CYCLES = 2_000
 
 
@@ -80,14 +80,14 @@ def wave(start: float, end: float, half_period: float) -> Schedule:
 
 
 def powers(start: float, factor: float, every: float = 1.0) -> Schedule:
-    """``start * factor ** (c / every)`` for any factor; growth ends at 1e300."""
+    """``start * factor ** (c / every)`` for any factor."""
     if factor == 1 or start == 0:
         return constant(value=start)
     if factor == 0:
         return constant(value=start).then(constant(value=0.0), at=2.0**-20)
     if factor < 1:
         return exponential(start=start, factor=factor, every=every)
-    return geometric(start=start, end=_LARGEST, steps=every * math.log(_LARGEST / start) / math.log(factor))
+    return growth(start=start, factor=factor, every=every)
 
 
 def stairs(values: Sequence[float], edges: Iterable[float]) -> Schedule:

@@ -39,7 +39,9 @@ def assert_within_ulps(got, expected, ulps=4, largest=0.0):
 def test_torch_agrees(s, steps, epoch):
     curve = s(torch.tensor(steps), epoch)
     assert curve.dtype == torch.float64
-    assert_within_ulps(curve.tolist(), [s(t, epoch) for t in steps], largest=largest_value(s, s.boundaries(most=20), epoch))
+    assert_within_ulps(
+        curve.tolist(), [s(t, epoch) for t in steps], largest=largest_value(s, s.boundaries(most=20), epoch)
+    )
 
 
 @settings(max_examples=25)

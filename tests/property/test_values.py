@@ -124,7 +124,12 @@ def test_arrays_agree_with_numbers(s, steps, epoch):
 def test_long_sorted_arrays_are_cut_at_joints_and_agree(s, epoch):
     steps = np.arange(0, 20_000)
     curve = s(steps, epoch)
-    picked = [0, *(int(min(j + d, 19_999)) for j in s.boundaries(most=20) for d in (0, 1)), 19_999, *range(0, 20_000, 1_999)]
+    picked = [
+        0,
+        *(int(min(j + d, 19_999)) for j in s.boundaries(most=20) for d in (0, 1)),
+        19_999,
+        *range(0, 20_000, 1_999),
+    ]
     expected = [s(t, epoch) for t in picked]
     largest = largest_value(s, [*picked, *s.boundaries(most=20)], epoch)
     assert all(ulps_apart(a, b, largest) <= 4 for a, b in zip(curve[picked].tolist(), expected, strict=True))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from optimsche.random32 import threefry_2x32, uniform
 
 import optimsche as o
+from optimsche.random32 import threefry_2x32, uniform
 
 # Random123's known answers for Threefry-2x32 with 20 rounds: key, counter, words.
 KNOWN_ANSWERS = [

@@ -31,7 +31,10 @@ def branching(real_step, epoch, *, peak: Rate, until: Steps):
     return 0
 
 
-@lr_fn(length=lambda schedule, by: schedule.length / by, boundaries=lambda schedule, by: [j / by for j in schedule.boundaries()])
+@lr_fn(
+    length=lambda schedule, by: schedule.length / by,
+    boundaries=lambda schedule, by: [j / by for j in schedule.boundaries()],
+)
 def faster(real_step, epoch, schedule: o.Schedule, by: Steps):
     return schedule(real_step * by, epoch)
 

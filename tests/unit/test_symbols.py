@@ -6,10 +6,10 @@ import operator
 import threading
 
 import pytest
-from optimsche.evaluation.trace import Choice, Symbol, Untraceable
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn, symbols
+from optimsche.evaluation.trace import Choice, Symbol, Untraceable
 from optimsche.lr_fn import LrFn
 from tests.property.examples import example
 from tests.property.strategies import built_in

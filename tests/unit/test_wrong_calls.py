@@ -58,7 +58,11 @@ WRONG_CALLS = {
     "length of text": (_with(length=lambda q: "a"), TypeError, r"length= of plain must return .*returned 'a'"),
     "length below 0": (_with(length=lambda q: -5), ValueError, r"length= of plain must return .*returned -5"),
     "length of NaN": (_with(length=lambda q: math.nan), ValueError, r"length= of plain must return .*returned nan"),
-    "joints that fall": (_with(boundaries=lambda q: [5, 3]), ValueError, r"boundaries= of plain must .*returned \[5, 3\]"),
+    "joints that fall": (
+        _with(boundaries=lambda q: [5, 3]),
+        ValueError,
+        r"boundaries= of plain must .*returned \[5, 3\]",
+    ),
     "joints from 0": (_with(boundaries=lambda q: [0, 3]), ValueError, r"boundaries= of plain must .*returned \[0, 3\]"),
     "joints of a number": (_with(boundaries=lambda q: 5), TypeError, r"boundaries= of plain must return .*returned 5"),
     # sequence
