@@ -50,7 +50,7 @@ def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
         Leave a piece of no length out; for no change use constant(value=...).
     """
     try:
-        return _admit(annotation, value, Meaning(""))
+        return _check_of(annotation)(value)
     except _Refused as refused:
         value_text, meaning = shown(value), refused.meaning
         text = f"{call}({name}={value_text}): {name} must be {refused.allowed}"
@@ -63,48 +63,63 @@ def admit(call: str, name: str, annotation: Any, value: Any) -> Any:
         raise type(error)(f"{call}({name}={shown(value)}): {error}") from None
 
 
-def _admit(annotation: Any, value: Any, meaning: Meaning) -> Any:
-    value = _plain(value)
-    if annotation is Any or annotation is None:
-        return _admit_anything(value, meaning)
+# ---------------------------------------------------------------------------------------------------------------------
+# An annotation is read once, and becomes a function that gives back what is stored, or refuses
+# ---------------------------------------------------------------------------------------------------------------------
+
+_Check = Callable[[Any], Any]
+_checks: dict[Any, _Check] = {}
+
+
+def _check_of(annotation: Any) -> _Check:
+    try:
+        known = _checks.get(annotation)
+    except TypeError:  # of somebody's own, with metadata that have no hash
+        return _read(annotation, Meaning(""))
+    if known is None:
+        _checks[annotation] = known = _read(annotation, Meaning(""))
+    return known
+
+
+def _read(annotation: Any, meaning: Meaning) -> _Check:
     origin, items = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any or annotation is None:
+        return partial(_anything, meaning)
     if origin is Annotated:
-        return _admit_annotated(items[0], items[1:], value, meaning)
+        return _annotated(items[0], items[1:], meaning)
     if origin is typing.Union or origin is types.UnionType:
-        return _admit_one_of(items, value, meaning)
+        return partial(_one_of, [_read(item, meaning) for item in items], meaning)
     if origin is Literal:
-        if value not in items:
-            of_their_kind = type(value) in map(type, items)
-            meant = did_you_mean(value, filter(None, map(str, items))).removeprefix("; ")
-            meaning = meaning._replace(cure=meant[:1].upper() + meant[1:])
-            raise _Refused("one of " + ", ".join(map(repr, items)), meaning, wrong_kind=not of_their_kind)
-        return value
+        return partial(_literal, items, meaning)
     if origin in (tuple, list) or annotation in (tuple, list):
-        return _admit_tuple(items, value, meaning)
+        return _row(items, meaning)
     if annotation is type(None):
-        if value is not None:
-            raise _Refused("None", meaning, wrong_kind=True)
-        return None
+        return partial(_nothing, meaning)
     if annotation is float or annotation is int:
-        return _admit_number(annotation, value, meaning)
-    if not isinstance(value, annotation):
-        raise _Refused(f"a {annotation.__name__}", meaning, wrong_kind=True)
-    return value
+        return partial(_number, annotation, meaning)
+    return partial(_instance, annotation, meaning)
 
 
-def _admit_annotated(base: Any, metadata: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
+def _annotated(base: Any, metadata: tuple[Any, ...], meaning: Meaning) -> _Check:
     meaning = next((item for item in metadata if isinstance(item, Meaning)), meaning)
+    reads = [item.read for item in metadata if isinstance(item, ReadAs)]
     constraints = list(_constraints(metadata))
-    for item in metadata:
-        if isinstance(item, ReadAs):
-            value = item.read(value)
-    value = _admit(base, value, meaning)
-    if not all(constraint.holds(value) for constraint in constraints):
-        raise _Refused(_in_words(base, constraints), meaning, wrong_kind=False)
-    return value
+    inside, words = _read(base, meaning), _in_words(base, constraints)
+
+    def check(value: Any) -> Any:
+        for read in reads:
+            value = read(value)
+        value = inside(value)
+        for holds, _ in constraints:
+            if not holds(value):
+                raise _Refused(words, meaning, wrong_kind=False)
+        return value
+
+    return check
 
 
-def _admit_number(kind: type, value: Any, meaning: Meaning) -> Any:
+def _number(kind: type, meaning: Meaning, value: Any) -> Any:
+    value = _plain(value)
     allowed = "a whole number" if kind is int else "a number"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Refused(allowed, meaning, wrong_kind=True)
@@ -119,11 +134,11 @@ def _admit_number(kind: type, value: Any, meaning: Meaning) -> Any:
     return float(value) + 0.0  # -0.0 becomes 0.0; a whole number past 2**53 becomes what arithmetic would make of it
 
 
-def _admit_one_of(options: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
+def _one_of(options: list[_Check], meaning: Meaning, value: Any) -> Any:
     refusals = []
     for option in options:
         try:
-            return _admit(option, value, meaning)
+            return option(value)
         except _Refused as refused:
             refusals.append(refused)
     right_kind = [refused for refused in refusals if not refused.wrong_kind]
@@ -136,27 +151,86 @@ def _admit_one_of(options: tuple[Any, ...], value: Any, meaning: Meaning) -> Any
     )
 
 
-def _admit_tuple(items: tuple[Any, ...], value: Any, meaning: Meaning) -> Any:
+def _row(items: tuple[Any, ...], meaning: Meaning) -> _Check:
+    if not items:
+        return partial(_any_row, meaning)
+    if len(items) == 1 or items[-1] is Ellipsis:  # list[X] or tuple[X, ...]
+        return partial(_uniform_row, items[0], _read(items[0], meaning), meaning)
+    checks = [_read(item, meaning) for item in items]
+
+    def check(value: Any) -> Any:
+        value = _as_row(value, meaning)
+        if len(checks) != len(value):
+            raise _Refused(f"a tuple of {len(checks)}", meaning, wrong_kind=False)
+        return tuple(each(element) for each, element in zip(checks, value, strict=True))
+
+    return check
+
+
+def _as_row(value: Any, meaning: Meaning) -> tuple[Any, ...]:
+    value = _plain(value)
     if not isinstance(value, tuple):
         raise _Refused("a tuple", meaning, wrong_kind=True)
-    if not items:
-        return _admit_anything(value, meaning)
-    if len(items) == 1 or items[-1] is Ellipsis:  # list[X] or tuple[X, ...]
-        items = items[:1] * len(value)
-    if len(items) != len(value):
-        raise _Refused(f"a tuple of {len(items)}", meaning, wrong_kind=False)
-    return tuple(_admit(item, element, meaning) for item, element in zip(items, value, strict=True))
+    return value
 
 
-def _admit_anything(value: Any, meaning: Meaning) -> Any:
+def _any_row(meaning: Meaning, value: Any) -> Any:
+    return _anything(meaning, _as_row(value, meaning))
+
+
+def _uniform_row(item: Any, check: _Check, meaning: Meaning, value: Any) -> Any:
+    value = _as_row(value, meaning)
+    if len(value) > _LONG and _is_a_range_of_floats(item) and {*map(type, value)} <= {int, float}:
+        # A range holds for all if it does for the smallest and the largest.
+        ends = min(value), max(value)
+        no_nan = not any(map(operator.ne, value, value))
+        if no_nan and 0 < ends[0] and ends[1] <= 2**53 and all(check(end) == end for end in ends):
+            return value
+    return tuple(map(check, value))
+
+
+_LONG = 1_000
+
+
+def _is_a_range_of_floats(annotation: Any) -> bool:
+    if typing.get_origin(annotation) is not Annotated:
+        return annotation is float
+    base, *metadata = typing.get_args(annotation)
+    return base is float and all(isinstance(item, Gt | Ge | Lt | Le | Meaning) for item in metadata)
+
+
+def _anything(meaning: Meaning, value: Any) -> Any:
     """For a parameter without an annotation: whatever prints, compares and is written to JSON as itself."""
+    value = _plain(value)
     if value is None or isinstance(value, bool | str) or getattr(value, "is_schedule", False):
         return value
     if isinstance(value, int | float):
-        return _admit_number(float, value, meaning)
+        return _number(float, meaning, value)
     if isinstance(value, tuple) and not any(getattr(element, "is_schedule", False) for element in value):
-        return tuple(_admit_anything(_plain(element), meaning) for element in value)
+        return tuple(_anything(meaning, element) for element in value)
     raise _Refused("a number, text, a tuple of these, or a schedule", meaning, wrong_kind=True)
+
+
+def _literal(items: tuple[Any, ...], meaning: Meaning, value: Any) -> Any:
+    value = _plain(value)
+    if value not in items:
+        of_their_kind = type(value) in map(type, items)
+        meant = did_you_mean(value, filter(None, map(str, items))).removeprefix("; ")
+        meaning = meaning._replace(cure=meant[:1].upper() + meant[1:])
+        raise _Refused("one of " + ", ".join(map(repr, items)), meaning, wrong_kind=not of_their_kind)
+    return value
+
+
+def _nothing(meaning: Meaning, value: Any) -> None:
+    if value is not None:
+        raise _Refused("None", meaning, wrong_kind=True)
+
+
+def _instance(kind: type, meaning: Meaning, value: Any) -> Any:
+    value = _plain(value)
+    if not isinstance(value, kind):
+        raise _Refused(f"a {kind.__name__}", meaning, wrong_kind=True)
+    return value
 
 
 def _plain(value: Any) -> Any:
