@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import reprlib
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,6 +23,14 @@ def shown(value: Any) -> str:
         return reprlib.repr(value)
     except ValueError:  # Python refuses to write out whole numbers of thousands of digits
         return f"a number of {value.bit_length()} bits"
+
+
+def warn(text: str) -> None:
+    """Warn the nearest caller that is not this library."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("optimsche."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 def explained(function: Callable[P, ResultT]) -> Callable[P, ResultT]:

@@ -184,7 +184,7 @@ def _uniform_row(item: Any, check: _Check, meaning: Meaning, value: Any) -> Any:
         # A range holds for all if it does for the smallest and the largest.
         ends = min(value), max(value)
         no_nan = not any(map(operator.ne, value, value))
-        if no_nan and 0 < ends[0] and ends[1] <= 2**53 and all(check(end) == end for end in ends):
+        if no_nan and ends[0] > 0 and ends[1] <= 2**53 and all(check(end) == end for end in ends):
             return value
     return tuple(map(check, value))
 

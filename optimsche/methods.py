@@ -41,7 +41,7 @@ def _is_real(value: object) -> bool:
 class Methods:
     """The methods and operators of a schedule."""
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)  # an empty one, which torch.compile looks for
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as plain data, for JSON and YAML: see `optimsche.to_dict`."""

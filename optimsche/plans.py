@@ -13,6 +13,7 @@ from annotated_types import Ge
 
 from optimsche import checking
 from optimsche.combinators.add import add
+from optimsche.combinators.cooldown import Along
 from optimsche.combinators.repeat import repeat
 from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear
 from optimsche.names import register
@@ -135,19 +136,29 @@ def warmup_constant(*, peak: Rate, warmup_steps: Length, total_steps: Steps | No
 
 
 @_plan
-def wsd(*, peak: Rate, warmup_steps: Length, decay_steps: Steps, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
-    """Rise to `peak`, hold it (warm-up, stable, decay), and fall to `floor` in a straight line at the end.
+def wsd(
+    *,
+    peak: Rate,
+    warmup_steps: Length,
+    decay_steps: Length,
+    total_steps: Steps,
+    floor: Rate = 0.0,
+    along: Along | None = None,
+) -> Schedule:
+    """Rise to `peak`, hold it (warm-up, stable, decay), and fall to `floor` at the end.
 
     Args:
         peak: the rate that is held; finite, >= 0.
         warmup_steps: length of the rise in updates; >= 0.
-        decay_steps: length of the fall in updates; > 0.
+        decay_steps: length of the fall in updates; >= 0.
         total_steps: length of the run in updates, rise and fall included.
         floor: the rate of the last update; finite, >= 0.
+        along: the shape of the fall, from 1 to 0, as for `cooldown`: `along=one_minus_power(power=0.5)`. By default a
+            straight line.
 
     Returns:
         `(constant(value=peak, steps=...) >> linear(start=peak, end=floor, steps=decay_steps)).warmup(warmup_steps)`;
-        without the hold where rise and fall are the whole run.
+        without the hold where rise and fall are the whole run. Along a shape, the fall is a `cooldown` of the hold.
 
     Raises:
         ValueError: rise and fall are longer than the total.
@@ -158,11 +169,14 @@ def wsd(*, peak: Rate, warmup_steps: Length, decay_steps: Steps, total_steps: St
     >>> [plan(t) for t in (5, 10, 80, 90, 100)]
     [0.05, 0.1, 0.1, 0.05, 0.0]
     """
+    no_hold = warmup_steps + decay_steps == total_steps and decay_steps > 0
+    hold = 0 if no_hold else _rest("wsd", total_steps, warmup_steps=warmup_steps, decay_steps=decay_steps)
+    if decay_steps == 0:
+        return constant(value=peak, steps=hold).warmup(warmup_steps)
+    if along is not None:
+        return constant(value=peak).cooldown(at=hold, steps=decay_steps, end=floor, along=along).warmup(warmup_steps)
     fall = linear(start=peak, end=floor, steps=decay_steps)
-    if warmup_steps + decay_steps == total_steps:
-        return fall.warmup(warmup_steps)
-    hold = _rest("wsd", total_steps, warmup_steps=warmup_steps, decay_steps=decay_steps)
-    return constant(value=peak, steps=hold).then(fall).warmup(warmup_steps)
+    return (fall if no_hold else constant(value=peak, steps=hold).then(fall)).warmup(warmup_steps)
 
 
 @_plan
@@ -170,7 +184,7 @@ def one_cycle(
     *,
     peak: Rate,
     total_steps: Steps,
-    warmup_steps: Steps | None = None,
+    warmup_steps: Length | None = None,
     start: Rate | None = None,
     floor: Rate | None = None,
 ) -> Schedule:
@@ -179,12 +193,13 @@ def one_cycle(
     Args:
         peak: the highest rate, that of update `warmup_steps`; finite, >= 0.
         total_steps: length of the run in updates.
-        warmup_steps: length of the rise in updates; by default 3/10 of the total, to the nearest update.
+        warmup_steps: length of the rise in updates; >= 0; by default 3/10 of the total, to the nearest update.
         start: rate at update 0; by default `peak / 25`.
         floor: the rate of the last update; by default `peak / 250_000`.
 
     Returns:
-        `cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)`.
+        `cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)`; the fall alone where
+        there is no rise.
 
     Raises:
         ValueError: the rise leaves nothing of the total.
@@ -200,17 +215,18 @@ def one_cycle(
     fall = _rest("one_cycle", total_steps, warmup_steps=warmup_steps)
     start = peak / 25 if start is None else start
     floor = peak / 250_000 if floor is None else floor
-    return cosine(start=start, end=peak, steps=warmup_steps) >> cosine(start=peak, end=floor, steps=fall)
+    down = cosine(start=peak, end=floor, steps=fall)
+    return down if warmup_steps == 0 else cosine(start=start, end=peak, steps=warmup_steps) >> down
 
 
 @_plan
-def noam(*, warmup_steps: Steps, d_model: ModelSize | None = None, peak: Rate | None = None) -> Schedule:
+def noam(*, warmup_steps: Length, d_model: ModelSize | None = None, peak: Rate | None = None) -> Schedule:
     """Rise in a straight line, then fall with the inverse square root of the update: the Transformer's schedule.
 
         peak * t / warmup_steps if t <= warmup_steps else peak * sqrt(warmup_steps / t)
 
     Args:
-        warmup_steps: length of the rise in updates; > 0.
+        warmup_steps: length of the rise in updates; >= 0. Without one, update 1 has the highest rate.
         d_model: width of the model; the highest rate is then `(d_model * warmup_steps) ** -0.5`.
         peak: the highest rate, that of update `warmup_steps`, instead of `d_model`.
 
@@ -230,8 +246,10 @@ def noam(*, warmup_steps: Steps, d_model: ModelSize | None = None, peak: Rate | 
     """
     if (d_model is None) == (peak is None):
         raise TypeError("noam() needs either d_model= (the width of the model) or peak= (the highest rate)")
-    highest: float = peak if d_model is None else (d_model * warmup_steps) ** -0.5  # type: ignore[assignment]
-    return inverse_sqrt(start=highest, timescale=warmup_steps).warmup(warmup_steps)
+    # The curve of one update's warm-up is that of none: it is below its peak at update 0 alone.
+    rise = warmup_steps if warmup_steps > 0 else 1
+    highest: float = peak if d_model is None else (d_model * rise) ** -0.5  # type: ignore[assignment]
+    return inverse_sqrt(start=highest, timescale=rise).warmup(rise)
 
 
 def _waves(

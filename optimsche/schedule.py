@@ -237,6 +237,11 @@ class Schedule(Methods):
 
     # -- a value among values -----------------------------------------------------------------------------------------
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The parameters that its caller left to their defaults; no part of the value."""
+        return self._left_out
+
     def replace(self, **changes: Any) -> Schedule:
         """The same lr function with some parameters changed.
 
@@ -281,7 +286,7 @@ class Schedule(Methods):
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        # torch's LambdaLR saves that of whatever it calls, and writes into it when it loads: a new one each time.
+        # torch's LambdaLR saves that of what it calls, and writes into it when it loads: so it gets a new one each time.
         return {}
 
 

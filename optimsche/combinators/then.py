@@ -8,6 +8,7 @@ from typing import Any
 
 from optimsche import ops
 from optimsche.combinators import facts
+from optimsche.combinators.left_out import warn_of_left_out_start
 from optimsche.evaluation.node import Node
 from optimsche.lr_fn import lr_fn
 from optimsche.ranges import Length
@@ -16,12 +17,14 @@ from optimsche.schedule import Schedule
 
 def _at_the_end_of_the_first(first: Schedule, second: Schedule, at: float | None) -> dict[str, Any]:
     if at is not None:
+        warn_of_left_out_start(first, second, at)
         return {}
     if first.length == math.inf:
         raise ValueError(
             "the first piece never ends; give it a length (steps=, or @lr_fn(length=...) for a function of your own) "
             "or say where the second begins (at=)"
         )
+    warn_of_left_out_start(first, second, first.length)
     return {"at": facts.whole_if_it_is(first.length)}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from optimsche import call_errors, checking
+from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.curve import ranges
 from optimsche.schedule import Schedule
 
@@ -67,6 +68,8 @@ def plot(
     ['cosine', 'linear']
     """
     named = _by_name(schedules)
+    for _, schedule in named:
+        warn_of_left_out_starts(schedule)
     per_epoch = ranges.updates_per_epoch("plot", steps_per_epoch, accum_grad)
     unit = checking.admit("plot", "unit", _Unit, unit)
     if unit == "epochs" and per_epoch is None:

@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 from annotated_types import Ge
 
 from optimsche import call_errors, checking
+from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.curve import ranges
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
@@ -101,6 +102,7 @@ def table(
     """
     if not isinstance(schedule, Schedule):
         raise ranges.no_schedule("table", schedule)
+    warn_of_left_out_starts(schedule)
     per_epoch = ranges.updates_per_epoch("table", steps_per_epoch, accum_grad)
     ranges.check_epochs("table", schedule, per_epoch)
     if steps is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
 from optimsche.training import norms
@@ -103,6 +104,7 @@ def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
             f"{schedule!r} counts epochs, and nothing says how long one is."
             "\n    Say it: OptimScheduler(..., steps_per_epoch=len(loader))"
         )
+    warn_of_left_out_starts(schedule)
     return schedule
 
 

@@ -1,0 +1,29 @@
+"""A segment whose `start` was left out, after a piece that ends elsewhere: a default of 1 in a chain of rates."""
+
+from __future__ import annotations
+
+from optimsche.call_errors import warn
+from optimsche.schedule import Schedule
+
+
+def warn_of_left_out_start(first: Schedule, second: Schedule, at: float) -> None:
+    """Warn whoever joins two pieces, if the second begins with a default that the first does not end with."""
+    while second.lr_fn.name == "then":
+        second = second.arguments["first"]
+    if "start" not in second.left_out or not second.lr_fn.is_segment or first.counts_epochs:
+        return
+    before, start = first(at), second.arguments["start"]
+    if before != start:
+        warn(
+            f"{second!r} begins with the default start={start}, and the piece before it ends with {before:g}. "
+            f"Write start={before:g} to go on from there, or start={start} if the jump is meant"
+        )
+
+
+def warn_of_left_out_starts(schedule: Schedule) -> None:
+    """Warn whoever draws or attaches a plan of every such place in it."""
+    if schedule.lr_fn.name == "then":
+        first, second, at = schedule.arguments.values()
+        warn_of_left_out_start(first, second, at)
+    for inner in schedule.inner:
+        warn_of_left_out_starts(inner)
