@@ -9,10 +9,10 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks import curve, loop, scalar, start, syncs, update, write
+from benchmarks import curve, loop, scalar, size, start, syncs, update, write
 from benchmarks.harness import Question, Row
 
-CORE = (scalar, write, curve, start)
+CORE = (scalar, write, curve, size, start)
 TRAINING = (update, loop, syncs)
 QUESTIONS = {question.name: question for file in (*CORE, *TRAINING) for question in file.QUESTIONS}
 PACKAGES = ("optimsche", "numpy", "torch", "jax", "optax", "lrsched", "fvcore", "accelerate", "lightning")

@@ -78,8 +78,7 @@ class LrFn(Generic[P]):
                 raise ValueError(f"{self.name}: {error}") from None
             _check_resolved(self, resolved)
             arguments |= {name: self._admitted(name, value) for name, value in resolved.items()}
-        left_out = frozenset(arguments).difference(self.positional[: len(args)], kwargs)
-        made = Schedule._of(self, arguments, left_out)
+        made = Schedule._of(self, arguments, has_default_start=self.is_segment and "start" not in kwargs)
         if not self.is_built_in:
             _check_facts(made._node)
         return made

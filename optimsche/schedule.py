@@ -54,7 +54,7 @@ class Schedule(Methods):
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_counts_epochs", "_depth", "_hash", "_left_out", "_lr_fn", "_node")
+    __slots__ = ("__weakref__", "_arguments", "_counts_epochs", "_depth", "_has_default_start", "_hash", "_lr_fn", "_node")
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
@@ -63,7 +63,7 @@ class Schedule(Methods):
     _counts_epochs: bool
     _depth: int
     _hash: int
-    _left_out: frozenset[str]
+    _has_default_start: bool
     _node: Node
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -73,7 +73,7 @@ class Schedule(Methods):
         )
 
     @classmethod
-    def _of(cls, lr_fn: LrFn[...], arguments: dict[str, Any], left_out: frozenset[str] = frozenset()) -> Schedule:
+    def _of(cls, lr_fn: LrFn[...], arguments: dict[str, Any], *, has_default_start: bool = False) -> Schedule:
         self = object.__new__(cls)
         inner = [value for value in arguments.values() if isinstance(value, Schedule)]
         depth = 1 + max((schedule._depth for schedule in inner), default=0)
@@ -90,8 +90,8 @@ class Schedule(Methods):
         facts = {
             "_lr_fn": lr_fn,
             "_arguments": arguments,
-            # What the caller left to its default: for whoever joins pieces, and no part of the value.
-            "_left_out": left_out,
+            # For whoever joins pieces, and no part of the value.
+            "_has_default_start": has_default_start,
             "_depth": depth,
             # From the parts' own: a schedule that is a part twice is not walked through twice at each level.
             "_counts_epochs": lr_fn.counts_epochs or any(schedule._counts_epochs for schedule in inner),
@@ -238,9 +238,9 @@ class Schedule(Methods):
     # -- a value among values -----------------------------------------------------------------------------------------
 
     @property
-    def left_out(self) -> frozenset[str]:
-        """The parameters that its caller left to their defaults; no part of the value."""
-        return self._left_out
+    def has_default_start(self) -> bool:
+        """Whether it is a segment whose `start` was left to its default; no part of the value."""
+        return self._has_default_start
 
     def replace(self, **changes: Any) -> Schedule:
         """The same lr function with some parameters changed.

@@ -10,7 +10,7 @@ def warn_of_left_out_start(first: Schedule, second: Schedule, at: float) -> None
     """Warn whoever joins two pieces, if the second begins with a default that the first does not end with."""
     while second.lr_fn.name == "then":
         second = second.arguments["first"]
-    if "start" not in second.left_out or not second.lr_fn.is_segment or first.counts_epochs:
+    if not second.has_default_start or first.counts_epochs:
         return
     before, start = first(at), second.arguments["start"]
     if before != start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import sys
@@ -31,6 +32,7 @@ class LrFunction(Protocol):
     formula: Callable[..., Any]
     annotations: Mapping[str, Any]
     positional: tuple[str, ...]
+    positional_only: frozenset[str]
     is_built_in: bool
     length: Callable[..., Any] | None
     boundaries: Callable[..., Iterable[Any]] | None
@@ -57,7 +59,7 @@ class Node:
         self._flat_for_many: Callable[..., list[float]] | None = None
         self._formula = _bound(lr_fn, params) if lr_fn.is_built_in else _users_formula(lr_fn, params)
         self._values = 0
-        self._derived: dict[Any, Any] = {}
+        self._derived: dict[Any, Any] | None = None
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The value for clocks that have come through the door: numbers, arrays, or symbols."""
@@ -116,6 +118,8 @@ class Node:
 
     def derived(self, key: Any, compute: Callable[[], Any]) -> Any:
         """What follows from the parameters alone, computed once."""
+        if self._derived is None:
+            self._derived = {}
         if key not in self._derived:
             self._derived[key] = compute()
         return self._derived[key]
@@ -262,6 +266,8 @@ class Part:
 def _bound(lr_fn: LrFunction, params: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
     """The formula as a function of the clocks alone."""
     formula = lr_fn.formula
+    if not lr_fn.positional_only:
+        return functools.partial(formula, **params)
     first = tuple(params[name] for name in lr_fn.positional)
     named = {name: value for name, value in params.items() if name not in lr_fn.positional}
     return lambda real_step, epoch: formula(real_step, epoch, *first, **named)

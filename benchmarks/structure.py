@@ -1,0 +1,104 @@
+"""How much machinery is there? Lines, what one value passes through, and which files import each other in circles.
+
+`python -m benchmarks.structure` prints it. These are signs and no limits: a reader should be able to hold it in the head.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import optimsche
+from optimsche import warmup_cosine
+
+ROOT = Path(optimsche.__file__).parent
+
+
+def passage(work: Callable[[], object]) -> tuple[int, int, int]:
+    """Python calls of the library's own code in some work, the files they are in, and the moves between files."""
+    files: list[str] = []
+
+    def note(frame: Any, event: str, _: object) -> None:
+        if event == "call" and (str(ROOT) in frame.f_code.co_filename or frame.f_code.co_filename == "<schedule>"):
+            files.append(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return len(files), len(set(files)), sum(a != b for a, b in zip(files, files[1:], strict=False))
+
+
+def lines(pattern: str) -> tuple[int, int]:
+    """Files under the package that match, and their lines."""
+    found = [path for path in ROOT.glob(pattern) if "peers" not in path.parts]
+    return len(found), sum(len(path.read_text().splitlines()) for path in found)
+
+
+def largest_cycle() -> list[str]:
+    """The largest set of files each of which imports, by way of others, all of the set; those in functions count."""
+    imports = {name: set(_imports(path, name)) for name, path in _modules().items()}
+    reach = {name: _reached(name, imports) for name in imports}
+    return max(([other for other in reach[name] if name in reach[other]] for name in reach), key=len)
+
+
+def _modules() -> dict[str, Path]:
+    paths = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in paths.items()}
+
+
+def _imports(path: Path, name: str) -> Iterator[str]:
+    known, tree = _modules(), ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in for_types:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield from (found for found in [whole if whole in known else node.module] if found in known)
+        elif isinstance(node, ast.Import) and id(node) not in for_types:
+            yield from (alias.name for alias in node.names if alias.name in known)
+
+
+def _reached(name: str, imports: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for other in imports[waiting.pop()] - found:
+            found.add(other)
+            waiting.append(other)
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    plan, curve = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000), np.arange(100)
+    for _ in range(40):
+        plan(curve)
+    calls, files, moves = passage(lambda: plan(curve))
+    print(f"plan(np.arange(100)):          {calls} calls, {files} files, {moves} moves between files")
+    calls, files, moves = passage(lambda: plan(500))
+    print(f"plan(500), often called:       {calls} calls, {files} files")
+    long = np.arange(100_000)
+    calls, files, moves = passage(lambda: plan(long))
+    print(f"plan(np.arange(100_000)):      {calls} calls, {files} files, {moves} moves between files")
+    print(f"schedule.py:                   {lines('schedule.py')[1]} lines")
+    print(f"evaluation/:                   {lines('evaluation/*.py')[1]} lines in {lines('evaluation/*.py')[0]} files")
+    print(f"training/:                     {lines('training/*.py')[1]} lines in {lines('training/*.py')[0]} files")
+    print(f"all but peers/:                {lines('**/*.py')[1]} lines in {lines('**/*.py')[0]} files")
+    cycle = largest_cycle()
+    print(f"largest circle of imports:     {len(cycle)} files: {', '.join(sorted(cycle))}")
+
+
+if __name__ == "__main__":
+    main()
