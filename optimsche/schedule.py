@@ -54,7 +54,16 @@ class Schedule(Methods):
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_counts_epochs", "_depth", "_has_default_start", "_hash", "_lr_fn", "_node")
+    __slots__ = (
+        "__weakref__",
+        "_arguments",
+        "_counts_epochs",
+        "_depth",
+        "_has_default_start",
+        "_hash",
+        "_lr_fn",
+        "_node",
+    )
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from optimsche.evaluation import clocks
-from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node
-from optimsche.libraries import is_number, is_numpy_array
+from optimsche.libraries import is_array, is_numpy_array, library_of
 
 # With the results between, so many elements fit a core's own cache.
 _BLOCK = 16_384
@@ -22,36 +21,34 @@ _FEW = 256
 
 def evaluate(node: Node, real_step: Any, epoch: Any) -> Any:
     """The values for clocks from the door, of which at least one is an array; in the widest type of its library."""
-    if is_numpy_array(real_step) or is_numpy_array(epoch):
-        return _on_numpy(node, real_step, epoch)
-    return clocks.spread(node(real_step, epoch), real_step, epoch)
-
-
-def _on_numpy(node: Node, real_step: Any, epoch: Any) -> Any:
+    epochs_differ = is_numpy_array(epoch)
+    if is_array(epoch) and is_array(real_step) and library_of(epoch) is not library_of(real_step):
+        raise TypeError(f"real_step is a {type(real_step).__name__} and epoch a {type(epoch).__name__}: take one library")
+    if not epochs_differ and not is_numpy_array(real_step):
+        return clocks.spread(node(real_step, epoch), real_step, epoch)
     import numpy
 
-    if is_number(real_step) or is_numpy_array(epoch):
+    if epochs_differ or type(real_step) is float:
         real_step, epoch = numpy.broadcast_arrays(real_step, epoch)
-    shape, steps = real_step.shape, real_step.ravel()
-    epochs = epoch.ravel() if is_numpy_array(epoch) else None
+        epochs_differ, epoch = True, epoch.ravel()
+    steps = real_step.ravel()
     if steps.size <= _FEW:
-        return numpy.array(_by_number(node, steps, epoch if epochs is None else epochs)).reshape(shape)
+        return numpy.array(_by_number(node, steps, epoch, epochs_differ)).reshape(real_step.shape)
     for begin in range(0, steps.size, _BLOCK):
         block = slice(begin, begin + _BLOCK)
         # The door made a copy of the clock; its values take the place of what has been used.
-        steps[block] = _block(node, steps[block], epoch if epochs is None else epochs[block])
-    return steps.reshape(shape)
+        steps[block] = _block(node, steps[block], epoch[block] if epochs_differ else epoch, epochs_differ)
+    return steps.reshape(real_step.shape)
 
 
-def _block(node: Node, steps: Any, epochs: Any) -> Any:
+def _block(node: Node, steps: Any, epochs: Any, epochs_differ: bool) -> Any:
     try:
         return clocks.spread(node(steps, epochs), steps, epochs)
     except (TypeError, ValueError):
         # Python's branches and math's functions refuse arrays with these errors. One that has another cause comes
         # again from the first element.
-        return _by_number(node, steps, epochs)
+        return _by_number(node, steps, epochs, epochs_differ)
 
 
-def _by_number(node: Node, steps: Any, epochs: Any) -> list[float]:
-    each = [epochs] * steps.size if is_number(epochs) or epochs is NO_EPOCH else epochs.tolist()
-    return node.many(steps.tolist(), each)
+def _by_number(node: Node, steps: Any, epochs: Any, epochs_differ: bool) -> list[float]:
+    return node.many(steps.tolist(), epochs.tolist() if epochs_differ else [epochs] * steps.size)

@@ -66,9 +66,9 @@ def enter_epoch(value: Any, *, needed: bool) -> Any:
 
 
 def leave(value: Any, real_step: Any, epoch: Any) -> Any:
-    """A value in the shape and the type of the clocks that were given, of which at least one is an array."""
-    clocks = [clock for clock in (real_step, epoch) if _is_array(clock)]
-    return library_of(*clocks).cast(spread(value, real_step, epoch), *clocks)
+    """A value in the type of the clocks that were given, of which at least one is an array."""
+    clocks = [clock for clock in (real_step, epoch) if hasattr(clock, "dtype")]
+    return library_of(*clocks).cast(value, *clocks)
 
 
 def spread(value: Any, real_step: Any, epoch: Any) -> Any:
@@ -108,7 +108,7 @@ def no_number(name: str, value: Any, real_step: float) -> TypeError:
 
 
 def _is_array(clock: Any) -> bool:
-    return not is_number(clock) and clock is not NO_EPOCH and clock is not None
+    return type(clock) is not float and clock is not NO_EPOCH and not is_number(clock)
 
 
 def _widened(value: Any, name: str) -> Any:
