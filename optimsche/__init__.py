@@ -71,6 +71,7 @@ from optimsche.lr_fns import (
     tanh,
 )
 from optimsche.metrics import greedy, plateau
+from optimsche.pickling import let_torch_load_schedules
 from optimsche.plans import (
     cosine_restarts,
     noam,
@@ -253,6 +254,8 @@ __all__ = [
     "wsd",
 ]
 
+
+let_torch_load_schedules()  # `optimsche.training` does it again, for those who import PyTorch later
 
 if find_spec("torch") is None:  # `import *` takes what can be had
     __all__[:] = [name for name in __all__ if name not in _TRAINING]

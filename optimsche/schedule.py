@@ -7,7 +7,7 @@ hash, repr and pickling. `lr_fn` makes constructors of schedules, `methods` has 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload
 
 from optimsche.call_errors import explained_methods
@@ -16,6 +16,7 @@ from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node, arrays_in, as_bound
 from optimsche.libraries import is_numpy_array, library_of
 from optimsche.methods import Methods
+from optimsche.pickling import build, build_by_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -279,7 +280,9 @@ class Schedule(Methods):
         return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._lr_fn, self._arguments)
+        if self._lr_fn.is_built_in:  # by its name: torch.load is told that this is safe
+            return build_by_name, (self._lr_fn.name, self._arguments)
+        return build, (self._lr_fn, self._arguments)
 
     def __copy__(self) -> Schedule:
         return self
@@ -313,7 +316,3 @@ def _same(one: Schedule, other: Schedule, compared: set[tuple[int, int]]) -> boo
             return False
     compared.add((id(one), id(other)))
     return True
-
-
-def _rebuild(lr_fn: Callable[..., Schedule], arguments: dict[str, Any]) -> Schedule:
-    return lr_fn(**arguments)

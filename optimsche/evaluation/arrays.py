@@ -23,7 +23,9 @@ def evaluate(node: Node, real_step: Any, epoch: Any) -> Any:
     """The values for clocks from the door, of which at least one is an array; in the widest type of its library."""
     epochs_differ = is_numpy_array(epoch)
     if is_array(epoch) and is_array(real_step) and library_of(epoch) is not library_of(real_step):
-        raise TypeError(f"real_step is a {type(real_step).__name__} and epoch a {type(epoch).__name__}: take one library")
+        raise TypeError(
+            f"real_step is a {type(real_step).__name__} and epoch a {type(epoch).__name__}: take one library"
+        )
     if not epochs_differ and not is_numpy_array(real_step):
         return clocks.spread(node(real_step, epoch), real_step, epoch)
     import numpy

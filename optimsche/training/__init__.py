@@ -14,6 +14,7 @@ Its files, as a table of contents:
 - SpeeChain's configurations: ``speechain``, ``yaml_tags``
 """
 
+from optimsche.pickling import let_torch_load_schedules
 from optimsche.training.clipping import ClipAdaptive, ClipByNorm, ClipByValue, ClipEachGroup
 from optimsche.training.device_rates import advance_rates
 from optimsche.training.errors import NonFiniteError
@@ -44,3 +45,5 @@ __all__ = [
     "step_all",
     "without_decay",
 ]
+
+let_torch_load_schedules()
