@@ -237,7 +237,8 @@ class _Drawn:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.length = self.rests_at = node.reach if node.rests_at == math.inf else node.rests_at
+        self.length = node.reach
+        self.rests_at = node.reach if node.rests_at == math.inf else node.rests_at
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)

@@ -47,8 +47,7 @@ class ScalarCode(NamedTuple):
 def scalar_code(expression: Expression) -> ScalarCode:
     """Python functions that compute a traced formula.
 
-    >>> from optimsche.evaluation.clocks import NO_EPOCH
-    from optimsche.evaluation.trace import trace
+    >>> from optimsche.evaluation.trace import trace
     >>> code = scalar_code(trace(lambda t, e: t * 2.0 if t < 5.0 else 10.0, "t", "e"))
     >>> code.one(3.0, 1.0), code.many([3.0, 7.0], [1.0, 1.0])
     (6.0, [6.0, 10.0])
