@@ -13,8 +13,8 @@ from typing import Any
 
 from optimsche.combinators import __all__ as combinator_names
 from optimsche.lr_fn import LrFn
-from optimsche.names import known
-from optimsche.text import lookup, parse
+from optimsche.names import known, lookup
+from optimsche.text import parse
 
 #: What an exit status means.
 STATUSES = "exit status: 0; 1 for a missing package; 2 for a mistake in the call; 3 for a run that has diverged"

@@ -304,9 +304,10 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, Sc
         for key, value in parameters.items()
     }
     try:
-        built[id(data)] = made = build(**values)
+        made: Schedule = build(**values)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
+    built[id(data)] = made
     return made
 
 

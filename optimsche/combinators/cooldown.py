@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 from optimsche import ops
 from optimsche.combinators import facts
 from optimsche.evaluation.node import Node
-from optimsche.lr_fn import as_shape, lr_fn
+from optimsche.lr_fn import LrFn, Shape, as_shape, lr_fn
 from optimsche.ranges import Length, Meaning, Rate, ReadAs
 from optimsche.schedule import Schedule
 
-Along: TypeAlias = Annotated[Schedule, ReadAs(as_shape), Meaning("the shape of the way down, from 1 to 0")]
+if TYPE_CHECKING:  # what people write; a schedule stores what `as_shape` makes of it
+    Along: TypeAlias = Schedule | Shape | LrFn[...]
+else:
+    Along = Annotated[Schedule, ReadAs(as_shape), Meaning("the shape of the way down, from 1 to 0")]
 
 
 def _from_one_to_zero(along: Schedule | None, **_: Any) -> dict[str, Any]:
@@ -85,7 +88,8 @@ def cooldown(
     def down(t: float, epoch: float) -> float:
         if along is None:
             return ops.ramp(schedule(at, epoch), end, t, steps)
-        left = along(ops.progress(t, steps) * along.length, epoch)
+        shape = cast(Schedule, along)
+        left = shape(ops.progress(t, steps) * shape.length, epoch)
         return ops.segment(end, schedule(at, epoch), left)  # from the end, where what is left is exactly 0
 
     return ops.switch(real_step, at, before=schedule, after=down, along=(epoch,))
