@@ -130,13 +130,16 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     groups: dict[str, list[str]] = {"Shapes": [], "Combinators": [], "Plans": []}
     for name, constructor in sorted(known().items()):
-        kind = "Combinators" if name in combinator_names else "Shapes" if isinstance(constructor, LrFn) else "Plans"
+        if name in (*combinator_names, "sequence"):
+            kind = "Combinators"
+        else:
+            kind = "Shapes" if isinstance(constructor, LrFn) else "Plans"
         summary = (inspect.getdoc(constructor) or "").partition("\n")[0]
         groups[kind].append(f"  {name:<20}{summary}")
     print("\n\n".join("\n".join([title, *lines]) for title, lines in groups.items()))
     print(
-        "\nIn Python there are also sequence([a, b, c]) for many pieces, plateau and greedy for factors that follow a "
-        "metric,\nand other systems' schedules by their own names in optimsche.peers."
+        "\nIn Python there are also plateau and greedy for factors that follow a metric, and other systems' schedules\n"
+        "by their own names in optimsche.peers."
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""A way down that branches off a running schedule."""
+"""A fall that branches off a running schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from optimsche.schedule import Schedule
 if TYPE_CHECKING:  # what people write; a schedule stores what `as_shape` makes of it
     Along: TypeAlias = Schedule | Shape | LrFn[...]
 else:
-    Along = Annotated[Schedule, ReadAs(as_shape), Meaning("the shape of the way down, from 1 to 0")]
+    Along = Annotated[Schedule, ReadAs(as_shape), Meaning("the shape of the fall, from 1 to 0")]
 
 
 def _from_one_to_zero(along: Schedule | None, **_: Any) -> dict[str, Any]:
@@ -62,10 +62,10 @@ def cooldown(
 
     Args:
         schedule: the schedule of the run.
-        at: the last update before the way down; >= 0.
-        steps: length of the way down in updates; >= 0, where 0 means at once.
+        at: the last update before the fall; >= 0.
+        steps: length of the fall in updates; >= 0, where 0 means at once.
         end: rate from `at + steps` on; finite, >= 0.
-        along: the shape of the way down, a schedule from 1 to 0: `along=one_minus_power(power=0.5)`, or `along=cosine`.
+        along: the shape of the fall, a schedule from 1 to 0: `along=one_minus_power(power=0.5)`, or `along=cosine`.
             It is fitted to `steps`, whatever its length. By default a straight line.
 
     Returns:

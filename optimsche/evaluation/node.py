@@ -42,6 +42,7 @@ class LrFunction(Protocol):
     @property
     def annotations(self) -> Mapping[str, Any]:
         """What its parameters may be, by name."""
+        ...
 
 
 class Node:

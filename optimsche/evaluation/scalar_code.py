@@ -91,7 +91,7 @@ class _Writer:
             yield f"{end[0]}{value if _is_float(expression) else f'float({value})'}{end[1]}"
 
     def text(self, value: Any, known: dict[Symbol, str], before: list[str], named: bool = False) -> str:
-        """A value as text; lines that must stand before it are added to ``before``."""
+        """A value as text; lines that must stand before it are added to `before`."""
         if not isinstance(value, Symbol):
             return _written(value)
         if value in known or not value.arguments:
