@@ -1,8 +1,8 @@
 """Schedules as text and as plain data, in both directions.
 
 `parse` reads what `repr` prints and what a person would type into a shell or a YAML file. It evaluates nothing:
-it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, `>>`, `*`, `/`,
-`+` and `-`.
+it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, `>>`, `*`, `/`, `+` and
+`-`.
 `to_dict` and `from_dict` do the same with nested dictionaries, for JSON and YAML.
 """
 
