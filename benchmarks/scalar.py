@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.harness import Question, Row, compare
 from optimsche import Schedule, cosine
 from optimsche.evaluation import node
+from optimsche.evaluation.trace import Untraceable
 
 PEAK, WARMUP_STEPS, DECAY_STEPS = 3e-4, 1_000, 100_000
 PLAN = cosine(start=PEAK, steps=DECAY_STEPS).warmup(WARMUP_STEPS)
@@ -69,7 +70,7 @@ def by_optax() -> Rate:
 
 def without_flat_code(plan: Schedule) -> Schedule:
     """An equal schedule that stays a tree of formulas, as one does whose formula cannot be followed."""
-    with mock.patch.object(node, "trace", side_effect=node.Untraceable):
+    with mock.patch.object(node, "trace", side_effect=Untraceable):
         tree = plan.lr_fn(**plan.arguments)
         for step in range(100):  # flat code is tried once, for what is called often
             tree(step)

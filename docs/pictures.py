@@ -23,7 +23,7 @@ HERE = Path(__file__).parent / "pictures"
 
 
 def conventions():
-    """The same plan as different systems play it: its first updates, its last ones, and what comes after."""
+    """The same plan in different systems: its first updates, its last ones, and what comes after."""
     hf, optax, titan, torch = peers.transformers, peers.optax, peers.torchtitan, peers.torch
     total, warmup, peak = 40, 8, 1.0
     lines = {

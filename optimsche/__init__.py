@@ -5,9 +5,9 @@ nothing here imports PyTorch or JAX until it is needed:
 
 - shapes: constant, linear, cosine, polynomial, one_minus_power, geometric, exponential, growth, tanh, rex, hyperbolic,
   inverse_sqrt, power_law, step_decay, milestones, piecewise_constant, piecewise_linear, expression
-- combinators, also as methods: then (>>), warmup, cooldown, scale (* and /), add (+), subtract (-), minimum,
-  maximum, clamp, shift, stretch, over,
-  warp, staircase, repeat, by_epoch, by_tokens, jitter, running_product; many pieces at once: sequence
+- combinators, also as methods: then (>>), warmup, cooldown, scale (* and /), add (+), subtract (-), minimum, maximum,
+  clamp, shift, stretch, over, warp, staircase, repeat, by_epoch, by_tokens, jitter, running_product; many pieces at
+  once: sequence
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table

@@ -1,4 +1,4 @@
-"""``python -m optimsche``: the command line."""
+"""`python -m optimsche`: the command line."""
 
 import sys
 

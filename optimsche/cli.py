@@ -13,8 +13,8 @@ from typing import Any
 
 from optimsche.combinators import __all__ as combinator_names
 from optimsche.lr_fn import LrFn
-from optimsche.names import known
-from optimsche.text import lookup, parse
+from optimsche.names import known, lookup
+from optimsche.text import parse
 
 #: What an exit status means.
 STATUSES = "exit status: 0; 1 for a missing package; 2 for a mistake in the call; 3 for a run that has diverged"
@@ -130,13 +130,16 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     groups: dict[str, list[str]] = {"Shapes": [], "Combinators": [], "Plans": []}
     for name, constructor in sorted(known().items()):
-        kind = "Combinators" if name in combinator_names else "Shapes" if isinstance(constructor, LrFn) else "Plans"
+        if name in (*combinator_names, "sequence"):
+            kind = "Combinators"
+        else:
+            kind = "Shapes" if isinstance(constructor, LrFn) else "Plans"
         summary = (inspect.getdoc(constructor) or "").partition("\n")[0]
         groups[kind].append(f"  {name:<20}{summary}")
     print("\n\n".join("\n".join([title, *lines]) for title, lines in groups.items()))
     print(
-        "\nIn Python there are also sequence([a, b, c]) for many pieces, plateau and greedy for factors that follow a "
-        "metric,\nand other systems' schedules by their own names in optimsche.peers."
+        "\nIn Python there are also plateau and greedy for factors that follow a metric, and other systems' schedules\n"
+        "by their own names in optimsche.peers."
     )
     return 0
 

@@ -1,9 +1,9 @@
 """Which update a micro-batch belongs to: pure functions of whole numbers.
 
-A *micro-batch* is one forward and backward pass; ``step_num`` counts them over the whole run, from 1. The gradients of
-``accum_grad`` micro-batches in a row, one *accumulation window*, make one *update*; ``real_step`` counts those, from 1.
+A *micro-batch* is one forward and backward pass; `step_num` counts them over the whole run, from 1. The gradients of
+`accum_grad` micro-batches in a row, one *accumulation window*, make one *update*; `real_step` counts those, from 1.
 
-With ``steps_per_epoch`` (micro-batches in an epoch) the last window of an epoch is cut short where the epoch ends;
+With `steps_per_epoch` (micro-batches in an epoch) the last window of an epoch is cut short where the epoch ends;
 without it, windows run on across epochs. Ten micro-batches in windows of four, with and without it:
 
 >>> [real_step(n, accum_grad=4, steps_per_epoch=10) for n in range(1, 21)]
@@ -11,13 +11,13 @@ without it, windows run on across epochs. Ten micro-batches in windows of four, 
 >>> [real_step(n, accum_grad=4) for n in range(1, 21)]
 [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5]
 
-``accum_grad`` may change in a run, which makes the batch grow: a mapping from the first update of a stage to the size
+`accum_grad` may change in a run, which makes the batch grow: a mapping from the first update of a stage to the size
 of its windows. Two updates of one micro-batch each, then windows of three:
 
 >>> [real_step(n, accum_grad={1: 1, 3: 3}) for n in range(1, 9)]
 [1, 2, 3, 3, 3, 4, 4, 4]
 
-All that is stored of a run is ``step_num``; everything here is computed from it again.
+All that is stored of a run is `step_num`; everything here is computed from it again.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def window_of(
 def window_of_update(
     real_step: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> Window:
-    """The accumulation window of an update: the inverse of :func:`real_step`.
+    """The accumulation window of an update: the inverse of `real_step`.
 
     Args:
         real_step: number of the update, from 1.
@@ -127,9 +127,9 @@ def window_of_update(
 def next_window(
     step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> int:
-    """The first micro-batch of the window after that of ``step_num``.
+    """The first micro-batch of the window after that of `step_num`.
 
-    Where a window is cut short (``last=True``), counting goes on here: numbers in between are left out, so that every
+    Where a window is cut short (`last=True`), counting goes on here: numbers in between are left out, so that every
     window keeps its numbers and every update its rate.
 
     Args:
@@ -158,7 +158,7 @@ class _Stage(NamedTuple):
     size: int
 
     def micro_batches_in(self, windows: int, steps_per_epoch: int | None) -> int:
-        """How many micro-batches its first ``windows`` windows have."""
+        """How many micro-batches its first `windows` windows have."""
         if steps_per_epoch is None:
             return windows * self.size
         left = steps_per_epoch - (self.step_num - 1) % steps_per_epoch  # of the epoch in which it begins
@@ -169,7 +169,7 @@ class _Stage(NamedTuple):
         return left + epochs * steps_per_epoch + rest * self.size
 
     def windows_in(self, micro_batches: int, steps_per_epoch: int | None) -> int:
-        """How many windows are over before micro-batch number ``micro_batches``, from 0, of the stage."""
+        """How many windows are over before micro-batch number `micro_batches`, from 0, of the stage."""
         if steps_per_epoch is None:
             return micro_batches // self.size
         left = steps_per_epoch - (self.step_num - 1) % steps_per_epoch
@@ -198,7 +198,7 @@ def _stages(accum_grad: AccumGrad, steps_per_epoch: int | None) -> Iterator[_Sta
 
 
 def stages_of(accum_grad: AccumGrad) -> list[tuple[int, int]]:
-    """The stages of ``accum_grad``, checked: the first update of each, and the size of its windows.
+    """The stages of `accum_grad`, checked: the first update of each, and the size of its windows.
 
     Raises:
         TypeError: neither a whole number nor a mapping of such.
@@ -254,7 +254,7 @@ def closes_window(
         steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
 
     Returns:
-        True for every ``accum_grad``-th micro-batch, and for the last of an epoch.
+        True for every `accum_grad`-th micro-batch, and for the last of an epoch.
 
     Raises:
         TypeError: an argument that is not a whole number.
@@ -277,7 +277,7 @@ def window_size(
         steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
 
     Returns:
-        ``accum_grad``, or less in a window that the end of an epoch cuts short.
+        `accum_grad`, or less in a window that the end of an epoch cuts short.
 
     Raises:
         TypeError: an argument that is not a whole number.
@@ -314,7 +314,7 @@ def epoch_of(step_num: SupportsIndex, steps_per_epoch: SupportsIndex) -> int:
 def resume_step(
     step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> int:
-    """The micro-batch to begin with again, after a run that had completed micro-batch ``step_num``.
+    """The micro-batch to begin with again, after a run that had completed micro-batch `step_num`.
 
     A checkpoint holds the state after the last update. If the window was still open then, its gradients are not in the
     file, and the window is played again from its first micro-batch.
@@ -325,11 +325,11 @@ def resume_step(
         steps_per_epoch: micro-batches in an epoch, where windows are cut short; None: they run on across epochs.
 
     Returns:
-        ``step_num + 1`` if that micro-batch closed its window, otherwise the first micro-batch of its window.
+        `step_num + 1` if that micro-batch closed its window, otherwise the first micro-batch of its window.
 
     Raises:
         TypeError: an argument that is not a whole number.
-        ValueError: ``step_num`` below 0, or another argument below 1.
+        ValueError: `step_num` below 0, or another argument below 1.
 
     >>> [resume_step(n, accum_grad=4) for n in range(9)]
     [1, 1, 1, 1, 5, 5, 5, 5, 9]
@@ -340,16 +340,16 @@ def resume_step(
 
 @explained
 def total_updates(epochs: SupportsIndex, steps_per_epoch: SupportsIndex, accum_grad: AccumGrad = 1) -> int:
-    """How many updates a run has: what a plan calls ``total_steps``.
+    """How many updates a run has: what a plan calls `total_steps`.
 
     Args:
         epochs: passes over the data; >= 0.
-        steps_per_epoch: micro-batches in an epoch, ``len(loader)``; >= 1.
+        steps_per_epoch: micro-batches in an epoch, `len(loader)`; >= 1.
         accum_grad: micro-batches in a full window, >= 1; or a mapping from the first update of each stage to it.
             The last window of an epoch is cut short.
 
     Returns:
-        The number of updates, equal to ``real_step`` of the last micro-batch.
+        The number of updates, equal to `real_step` of the last micro-batch.
 
     Raises:
         TypeError: an argument that is not a whole number.
@@ -367,7 +367,7 @@ def total_updates(epochs: SupportsIndex, steps_per_epoch: SupportsIndex, accum_g
 
 
 def whole(name: str, value: SupportsIndex, lowest: int, meaning: str) -> int:
-    """``value`` as an int if it is a whole number >= ``lowest``; NumPy's integers are, True and 1.0 are not.
+    """`value` as an int if it is a whole number >= `lowest`; NumPy's integers are, True and 1.0 are not.
 
     An array or a tensor without dimensions becomes the number that it holds now: the caller may go on counting in it.
 

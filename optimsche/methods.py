@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from optimsche.combinators.by_tokens import PerUpdate
+    from optimsche.combinators.cooldown import Along
     from optimsche.curve import Table
-    from optimsche.lr_fn import Shape
     from optimsche.schedule import Schedule
 
 
 def _combined(name: str, *args: Any, **kwargs: Any) -> Schedule:
-    return lookup(name)(*args, **kwargs)  # type: ignore[no-any-return]
+    made: Schedule = lookup(name)(*args, **kwargs)
+    return made
 
 
 def _feature(module: str, name: str) -> Any:
@@ -45,7 +46,8 @@ class Methods:
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as plain data, for JSON and YAML: see `optimsche.to_dict`."""
-        return _feature("text", "to_dict")(self)  # type: ignore[no-any-return]
+        data: dict[str, Any] = _feature("text", "to_dict")(self)
+        return data
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
@@ -60,9 +62,10 @@ class Methods:
         ax: Axes | None = None,
     ) -> Axes:
         """Draw the curve and return its Matplotlib axes: see `optimsche.plot`."""
-        return _feature("curve", "plot")(  # type: ignore[no-any-return]
+        axes: Axes = _feature("curve", "plot")(
             self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, unit=unit, log=log, ax=ax
         )
+        return axes
 
     def table(
         self,
@@ -73,12 +76,14 @@ class Methods:
         rows: int = 12,
     ) -> Table:
         """The rates at the boundaries and at a few updates between: see `optimsche.table`."""
-        return _feature("curve", "table")(  # type: ignore[no-any-return]
+        rates: Table = _feature("curve", "table")(
             self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, rows=rows
         )
+        return rates
 
     def _repr_html_(self) -> str | None:
-        return _feature("curve", "notebook_html")(self)  # type: ignore[no-any-return]
+        page: str | None = _feature("curve", "notebook_html")(self)
+        return page
 
     # -- combinators: each is the function of the same name in optimsche.combinators ---------------------------------
 
@@ -94,9 +99,7 @@ class Methods:
         """Rise from `start` to this schedule's value at 0 over `steps` updates, then evaluate it."""
         return _combined("warmup", self, steps, start=start)
 
-    def cooldown(
-        self, *, at: Length, steps: Length, end: Rate = 0.0, along: Schedule | Shape | None = None
-    ) -> Schedule:
+    def cooldown(self, *, at: Length, steps: Length, end: Rate = 0.0, along: Along | None = None) -> Schedule:
         """Evaluate this up to and including update `at`, then go to `end` over `steps`, straight or along a shape."""
         return _combined("cooldown", self, at=at, steps=steps, end=end, along=along)
 

@@ -15,7 +15,10 @@ from optimsche import checking
 from optimsche.combinators.add import add
 from optimsche.combinators.cooldown import Along
 from optimsche.combinators.repeat import repeat
-from optimsche.lr_fns import constant, cosine, inverse_sqrt, linear
+from optimsche.lr_fns.constant import constant
+from optimsche.lr_fns.cosine import cosine
+from optimsche.lr_fns.inverse_sqrt import inverse_sqrt
+from optimsche.lr_fns.linear import linear
 from optimsche.names import register
 from optimsche.ranges import Cycles, Fraction, Growth, Length, Meaning, Rate, Steps
 from optimsche.schedule import Schedule

@@ -42,7 +42,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def is_numeric_text(text: str) -> bool:
-    """Whether ``text`` is a finite number as Python writes it: ``3e-4``, ``9_000``."""
+    """Whether `text` is a finite number as Python writes it: `3e-4`, `9_000`."""
     try:
         return math.isfinite(float(text))
     except ValueError:
@@ -50,7 +50,7 @@ def is_numeric_text(text: str) -> bool:
 
 
 def numbers_from_text(value: Any) -> Any:
-    """``value`` with every numeric text in it as the number: YAML reads ``3e-4`` as text.
+    """`value` with every numeric text in it as the number: YAML reads `3e-4` as text.
 
     >>> numbers_from_text({"lr": "3e-4", "steps": "9_000", "name": "adam", "betas": ["0.9", 0.95]})
     {'lr': 0.0003, 'steps': 9000, 'name': 'adam', 'betas': [0.9, 0.95]}

@@ -237,7 +237,7 @@ class Schedule(Methods):
 
     @property
     def reach(self) -> float:
-        """How far a schedule without an end is worth drawing, if that is known, else `math.inf`; the length of others."""
+        """How far it is worth drawing: its length, or what is known of a schedule without an end, else `math.inf`."""
         return self._node.reach
 
     @property

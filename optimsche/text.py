@@ -1,8 +1,8 @@
 """Schedules as text and as plain data, in both directions.
 
 `parse` reads what `repr` prints and what a person would type into a shell or a YAML file. It evaluates nothing:
-it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, `>>`, `*`, `/`,
-`+` and `-`.
+it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, `>>`, `*`, `/`, `+` and
+`-`.
 `to_dict` and `from_dict` do the same with nested dictionaries, for JSON and YAML.
 """
 
@@ -304,9 +304,10 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, Sc
         for key, value in parameters.items()
     }
     try:
-        built[id(data)] = made = build(**values)
+        made: Schedule = build(**values)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
+    built[id(data)] = made
     return made
 
 

@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from annotated_types import Gt, Lt
 
@@ -69,9 +69,11 @@ def stages_of_text(text: str, seq_length: int = 1) -> dict[int, int]:
     return stages
 
 
-PerUpdate: TypeAlias = Annotated[
-    Tokens | Stages, ReadAs(read_stages), Meaning("tokens per update, or a mapping from the first update of each stage")
-]
+_WORDS = Meaning("tokens per update, or a mapping from the first update of each stage")
+if TYPE_CHECKING:  # what people write; a schedule stores what `read_stages` makes of it
+    PerUpdate: TypeAlias = Tokens | Stages | Mapping[int, float] | str
+else:
+    PerUpdate = Annotated[Tokens | Stages, ReadAs(read_stages), _WORDS]
 
 
 def _rising(per_update: Any, **_: Any) -> dict[str, Any]:
@@ -137,9 +139,11 @@ def by_tokens(real_step: float, epoch: float, schedule: Schedule, per_update: Pe
     >>> [round(plan(n), 6) for n in (1, 10, 11, 20)]
     [0.01, 0.1, 0.09, 0.0]
     """
-    if not isinstance(per_update, tuple):
-        return schedule(real_step * per_update, epoch)
-    begins, seen, rates = _stages(per_update)
+    stored: Any = per_update
+    if not isinstance(stored, tuple):
+        tokens: float = real_step * stored
+        return schedule(tokens, epoch)
+    begins, seen, rates = _stages(stored)
     stage = ops.count_below(begins[1:], real_step)
     late = ops.maximum(real_step - ops.take(begins, stage), 0.0)
     return schedule(ops.take(seen, stage) + late * ops.take(rates, stage), epoch)

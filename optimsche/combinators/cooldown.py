@@ -1,19 +1,22 @@
-"""A way down that branches off a running schedule."""
+"""A fall that branches off a running schedule."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 from optimsche import ops
 from optimsche.combinators import facts
 from optimsche.evaluation.node import Node
-from optimsche.lr_fn import as_shape, lr_fn
+from optimsche.lr_fn import LrFn, Shape, as_shape, lr_fn
 from optimsche.ranges import Length, Meaning, Rate, ReadAs
 from optimsche.schedule import Schedule
 
-Along: TypeAlias = Annotated[Schedule, ReadAs(as_shape), Meaning("the shape of the way down, from 1 to 0")]
+if TYPE_CHECKING:  # what people write; a schedule stores what `as_shape` makes of it
+    Along: TypeAlias = Schedule | Shape | LrFn[...]
+else:
+    Along = Annotated[Schedule, ReadAs(as_shape), Meaning("the shape of the fall, from 1 to 0")]
 
 
 def _from_one_to_zero(along: Schedule | None, **_: Any) -> dict[str, Any]:
@@ -59,10 +62,10 @@ def cooldown(
 
     Args:
         schedule: the schedule of the run.
-        at: the last update before the way down; >= 0.
-        steps: length of the way down in updates; >= 0, where 0 means at once.
+        at: the last update before the fall; >= 0.
+        steps: length of the fall in updates; >= 0, where 0 means at once.
         end: rate from `at + steps` on; finite, >= 0.
-        along: the shape of the way down, a schedule from 1 to 0: `along=one_minus_power(power=0.5)`, or `along=cosine`.
+        along: the shape of the fall, a schedule from 1 to 0: `along=one_minus_power(power=0.5)`, or `along=cosine`.
             It is fitted to `steps`, whatever its length. By default a straight line.
 
     Returns:
@@ -85,7 +88,8 @@ def cooldown(
     def down(t: float, epoch: float) -> float:
         if along is None:
             return ops.ramp(schedule(at, epoch), end, t, steps)
-        left = along(ops.progress(t, steps) * along.length, epoch)
+        shape = cast(Schedule, along)
+        left = shape(ops.progress(t, steps) * shape.length, epoch)
         return ops.segment(end, schedule(at, epoch), left)  # from the end, where what is left is exactly 0
 
     return ops.switch(real_step, at, before=schedule, after=down, along=(epoch,))

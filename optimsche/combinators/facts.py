@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from optimsche.evaluation.node import Node
+from optimsche.schedule import Schedule
 
 
 def whole_if_it_is(length: float) -> float:
@@ -40,7 +41,8 @@ def longest(*parts: Any) -> float:
     schedules = [part for part in parts if hasattr(part, "rests_at")]
     if all(schedule.length == math.inf for schedule in schedules):
         return math.inf
-    return max(schedule.rests_at for schedule in schedules)
+    latest: float = max(schedule.rests_at for schedule in schedules)
+    return latest
 
 
 def boundaries_of_all(*parts: Any) -> Iterator[float]:
@@ -49,6 +51,6 @@ def boundaries_of_all(*parts: Any) -> Iterator[float]:
     return heapq.merge(*(schedule.each_boundary(end) for schedule in schedules))
 
 
-def value_of(part: Any, real_step: float, epoch: float) -> Any:
+def value_of(part: float | Schedule, real_step: float, epoch: float) -> float:
     """The value of a parameter that is a number or a schedule."""
     return part(real_step, epoch) if callable(part) else part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from optimsche import ops
 from optimsche.evaluation.node import Node
@@ -71,8 +71,9 @@ def over(real_step: float, epoch: float, schedule: Schedule, steps: Steps) -> fl
     >>> plan.boundaries(), plan(900), plan(1_100)
     ((100.0, 900.0, 1100.0), 1.0, 0.0)
     """
+    node = cast(Node, schedule)
     if ops.is_number(steps):
-        outer, inner = schedule.derived(("knots", steps), lambda: _knots(schedule, steps))  # type: ignore[attr-defined]
+        outer, inner = node.derived(("knots", steps), lambda: _knots(node, steps))
     else:
-        outer, inner = _knots(schedule, steps)  # type: ignore[arg-type]  # a node
+        outer, inner = _knots(node, steps)
     return schedule(ops.interpolate(real_step, outer, inner), epoch)

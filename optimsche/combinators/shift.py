@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 
 from optimsche import ops
@@ -22,9 +24,16 @@ def _boundaries(schedule: Node, by: float) -> Iterator[float]:
     yield from (moved for boundary in schedule.each_boundary() if (moved := _moved(boundary, by)) > 0)
 
 
+def _reach(schedule: Node, by: float) -> float:
+    """As far as the schedule's own reach is moved, and to the sixth boundary that is left of a repetition."""
+    reach = _moved(schedule.reach, by)
+    return reach if reach == math.inf else max(reach, *itertools.islice(_boundaries(schedule, by), 6), 0.0)
+
+
 @lr_fn(
     length=lambda schedule, by: _moved(schedule.length, by),
     boundaries=_boundaries,
+    reach=_reach,
     rests_with=("schedule",),
 )
 def shift(real_step: float, epoch: float, schedule: Schedule, by: Offset) -> float:

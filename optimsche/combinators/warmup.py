@@ -1,4 +1,4 @@
-"""A straight way up before a schedule."""
+"""A straight rise before a schedule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def warmup(real_step: float, epoch: float, schedule: Schedule, steps: Length, *,
 
         start + (schedule(0) - start) * t / steps  if t < steps else  schedule(t - steps)
 
-    Update 1 gets `1 / steps` of the way, update `steps` all of it.
+    Update 1 gets `1 / steps` of the rise, update `steps` all of it.
 
     Args:
         schedule: what follows; its update 1 is number `steps + 1`.

@@ -44,9 +44,9 @@ def plot(
         schedules: a schedule; or several, as a mapping of names to schedules, or as a list, whose legend shows the
             expressions.
         steps: how far to draw, in updates; > 0. By default a little past the end of the longest schedule. One without
-            an end goes on past its last boundary for twice its longest piece; if a part of it is repeated without an end
-            (`repeat()`, `step_decay`), to the sixth boundary of that part; and if it has no boundaries, until it has
-            fallen to a quarter of its highest rate.
+            an end goes on past its last boundary for twice its longest piece. If a part of it is repeated without an
+            end (`repeat()`, `step_decay`), it goes to the sixth boundary of that part; if it has no boundaries, until
+            it has fallen to a quarter of its highest rate.
         steps_per_epoch: micro-batches in an epoch; >= 1. Needed where rates depend on the epoch.
         accum_grad: micro-batches in one update; >= 1. The last update of an epoch may have fewer.
         unit: what the horizontal axis counts. In `"epochs"`, the first epoch lies between 0 and 1.

@@ -27,6 +27,8 @@ _POINTS = 2_000
 _MOST_EDGES = 200
 # Of boundaries without an end, so many are shown.
 _BOUNDARIES_SHOWN = 6
+# So many boundaries are taken to have no end; more are not looked at.
+_ENDLESS = 100_000
 
 
 def sample(schedule: Schedule, last: float, per_epoch: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -62,11 +64,16 @@ def _clocks(last: float, edges: Sequence[float]) -> NDArray[np.float64]:
 
 def _edges(schedule: Schedule, last: float, per_epoch: int | None) -> list[float]:
     """Where the curve may have a corner or jump: boundaries, and ends of epochs if these matter."""
-    edges = few([boundary for boundary in schedule.boundaries(last) if boundary < last])
+    edges = few([boundary for boundary in boundaries(schedule, last) if boundary < last])
     if per_epoch is not None and depends_on_epoch(schedule):
         epochs = range(1, math.ceil(last / per_epoch))
         edges += [float(epoch * per_epoch) for epoch in few(epochs)]
     return edges
+
+
+def boundaries(schedule: Schedule, last: float = math.inf) -> tuple[float, ...]:
+    """The boundaries of a schedule up to a clock, or the first of them where they are more than can be drawn."""
+    return schedule.boundaries(last, most=_ENDLESS)
 
 
 def few(items: Sequence[Any]) -> list[Any]:
@@ -90,18 +97,19 @@ def reach_of(schedule: Schedule, per_epoch: int | None) -> float:
     end = end_of(schedule, per_epoch)
     if end != math.inf:
         return end
-    reaches = [schedule.reach]
-    if per_epoch is not None:
-        reaches += [inner.reach * per_epoch + 1.0 for inner in _evaluated_by_epoch(schedule)]
-    known = [reach for reach in reaches if reach != math.inf]
+    parts = [] if per_epoch is None else [*_evaluated_by_epoch(schedule)]
+    reaches = [schedule.reach, *(inner.reach * (per_epoch or 1) + 1.0 for inner in parts if inner.reach > 0.0)]
+    known = [reach for reach in reaches if 0.0 < reach < math.inf]
     if known:
         return max(known)
-    boundaries = schedule.boundaries(most=_BOUNDARIES_SHOWN)
-    if len(boundaries) == _BOUNDARIES_SHOWN:
-        return boundaries[-1]
-    if boundaries:
-        pieces = [right - left for left, right in itertools.pairwise([0.0, *boundaries])]
-        return boundaries[-1] + 2.0 * max(pieces)
+    found = [boundaries(schedule)]
+    found += [_first_updates_after(boundaries(inner), per_epoch or 1) for inner in parts]
+    edges = sorted({*itertools.chain(*found)})
+    if any(len(each) == _ENDLESS for each in found):
+        return edges[_BOUNDARIES_SHOWN - 1]
+    if edges:
+        pieces = [right - left for left, right in itertools.pairwise([0.0, *edges])]
+        return edges[-1] + 2.0 * max(pieces)
     highest = schedule(0, 1)
     for update in (digit * 10.0**exponent for exponent in range(13) for digit in (1, 2, 5)):
         rate = schedule(update, 1.0 if per_epoch is None else epoch_of(update, per_epoch))
@@ -148,8 +156,12 @@ def _evaluated_by_epoch(schedule: Schedule) -> Iterator[Schedule]:
 
 def boundaries_in_epochs(schedule: Schedule, per_epoch: int, last: float) -> list[float]:
     """The boundaries of what counts finished epochs, each as the first update after so many epochs, up to the last."""
-    inner = _evaluated_by_epoch(schedule)
-    return sorted({each * per_epoch + 1.0 for schedule in inner for each in schedule.boundaries(last / per_epoch)})
+    found = (boundaries(inner, last / per_epoch) for inner in _evaluated_by_epoch(schedule))
+    return sorted({update for each in found for update in _first_updates_after(each, per_epoch)})
+
+
+def _first_updates_after(epochs: Sequence[float], per_epoch: int) -> tuple[float, ...]:
+    return tuple(finished * per_epoch + 1.0 for finished in epochs)
 
 
 def depends_on_epoch(schedule: Schedule) -> bool:
@@ -159,7 +171,7 @@ def depends_on_epoch(schedule: Schedule) -> bool:
     import numpy as np
 
     reach = reach_of(schedule, None)
-    clocks = np.concatenate([few(schedule.boundaries(reach)), np.floor(np.linspace(0.0, reach, num=20))])
+    clocks = np.concatenate([few(boundaries(schedule, reach)), np.floor(np.linspace(0.0, reach, num=20))])
     first = schedule(clocks, 1.0)
     try:
         return any(bool((schedule(clocks, epoch) != first).any()) for epoch in (2.0, 3.0, 10.0, 30.0, 100.0, 1_000.0))

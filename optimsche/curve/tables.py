@@ -131,7 +131,7 @@ def table(
 def _marks(schedule: Schedule, rate: Callable[[float], float], last: float, per_epoch: int | None) -> dict[float, str]:
     """What happens at which update: boundaries, the end, and the update after a boundary where the rate jumps."""
     end = ranges.end_of(schedule, per_epoch)
-    steps_to_next = dict.fromkeys(schedule.boundaries(last), 1.0)
+    steps_to_next = dict.fromkeys(ranges.boundaries(schedule, last), 1.0)
     if per_epoch is not None:
         steps_to_next |= dict.fromkeys(ranges.boundaries_in_epochs(schedule, per_epoch, last), float(per_epoch))
     marks: dict[float, str] = {}

@@ -29,7 +29,7 @@ class ShuffledByEpoch(torch.utils.data.Sampler[int]):
         self.length, self.seed, self.epoch = length, seed, 1
 
     def set_epoch(self, epoch: int) -> None:
-        """Shuffle anew; ``OptimScheduler.batches`` calls this as each epoch begins."""
+        """Shuffle anew; `OptimScheduler.batches` calls this as each epoch begins."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

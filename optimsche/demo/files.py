@@ -18,7 +18,7 @@ COLUMNS = ("optimizer", "update", "epoch", "step_num", "lr", "loss", "grad_norm"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` whole or not at all, also if the process or the machine stops in the middle."""
+    """Put `content` at `path` whole or not at all, also if the process or the machine stops in the middle."""
     draft = path.with_name(path.name + ".part")
     with draft.open("wb") as file:
         file.write(content)
@@ -33,7 +33,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint that ``torch.load`` reads with its safe default, ``weights_only=True``."""
+    """Write a checkpoint that `torch.load` reads with its safe default, `weights_only=True`."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     write_atomically(path, buffer.getvalue())
@@ -57,7 +57,7 @@ def load_checkpoint(path: Path, parts: Set[str]) -> dict[str, Any]:
 
 
 def write_metrics(path: Path, rows: Sequence[Sequence[Any]]) -> None:
-    """One line an update, in the order of :data:`COLUMNS`."""
+    """One line an update, in the order of `COLUMNS`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -58,7 +58,7 @@ def default_plan(updates: int) -> Schedule:
 
 
 def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
-    """Train the network; leave ``checkpoint.pt``, ``metrics.csv`` and ``curve.png`` in ``out``.
+    """Train the network; leave `checkpoint.pt`, `metrics.csv` and `curve.png` in `out`.
 
     Args:
         settings: what decides the run.

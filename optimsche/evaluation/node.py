@@ -7,7 +7,7 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from optimsche import ops
 from optimsche.annotations import is_real, takes_text
@@ -18,6 +18,8 @@ from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.scalar_code import scalar_code
 from optimsche.evaluation.trace import Symbol, Untraceable, is_symbol, trace
 from optimsche.libraries import is_array, library_of
+
+DerivedT = TypeVar("DerivedT")
 
 # After so many values a schedule is worth flat code: writing it takes as long as a few hundred.
 _VALUES_BEFORE_CODE = 32
@@ -30,7 +32,6 @@ class LrFunction(Protocol):
 
     name: str
     formula: Callable[..., Any]
-    annotations: Mapping[str, Any]
     positional: tuple[str, ...]
     positional_only: frozenset[str]
     is_built_in: bool
@@ -39,6 +40,11 @@ class LrFunction(Protocol):
     reach: Callable[..., Any] | None
     changes_at_boundaries: bool
     rests_with: tuple[str, ...]
+
+    @property
+    def annotations(self) -> Mapping[str, Any]:
+        """What its parameters may be, by name."""
+        ...
 
 
 class Node:
@@ -52,9 +58,9 @@ class Node:
 
     def __init__(self, lr_fn: LrFunction, params: dict[str, Any], *, takes_parts: bool = True) -> None:
         self.lr_fn, self.params = lr_fn, params
-        self.parts = tuple(value for value in params.values() if isinstance(value, Node))
+        self.parts: tuple[Node, ...] = tuple(value for value in params.values() if isinstance(value, Node))
         # Whether it can be evaluated on some elements of an array alone: not where a parameter has one for each.
-        self.takes_parts = takes_parts and all(part.takes_parts for part in self.parts)
+        self.takes_parts: bool = takes_parts and all(part.takes_parts for part in self.parts)
         self.flat: Callable[..., float] | None = None  # flat code for one number, once it is worth it
         self._flat_for_many: Callable[..., list[float]] | None = None
         self._formula = _bound(lr_fn, params) if lr_fn.is_built_in else _users_formula(lr_fn, params)
@@ -97,7 +103,7 @@ class Node:
             return False
         try:
             traced = trace(self._traced, "t", "e")
-            if is_symbol(traced) and traced.operation == "call" and traced.arguments[0] == self._one:
+            if isinstance(traced, Symbol) and traced.operation == "call" and traced.arguments[0] == self._one:
                 return False
             code = scalar_code(traced)
         except (Untraceable, SyntaxError, RecursionError, MemoryError):  # or nested too deep for Python
@@ -116,22 +122,24 @@ class Node:
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
-    def derived(self, key: Any, compute: Callable[[], Any]) -> Any:
+    def derived(self, key: Any, compute: Callable[[], DerivedT]) -> DerivedT:
         """What follows from the parameters alone, computed once."""
         if self._derived is None:
             self._derived = {}
         if key not in self._derived:
             self._derived[key] = compute()
-        return self._derived[key]
+        found: DerivedT = self._derived[key]
+        return found
 
     @property
     def length(self) -> float:
         """What the lr function's `length=` says, else its parameter `steps` if that is a number, else `math.inf`."""
-        return self.derived("length", self._length)  # type: ignore[no-any-return]
+        return self.derived("length", self._length)
 
     def _length(self) -> float:
         if self.lr_fn.length is not None:
-            return self.lr_fn.length(**self.params)  # type: ignore[no-any-return]
+            length: float = self.lr_fn.length(**self.params)
+            return length
         steps = self.params.get("steps")
         return steps if type(steps) is float or type(steps) is int else math.inf
 
@@ -142,7 +150,7 @@ class Node:
             ValueError: there are more than a million.
         """
         if upto == math.inf:
-            return self.derived("boundaries", lambda: self._listed(upto))  # type: ignore[no-any-return]
+            return self.derived("boundaries", lambda: self._listed(upto))
         return self._listed(upto)
 
     def first_boundaries(self, most: int, upto: float = math.inf) -> tuple[float, ...]:
@@ -171,7 +179,7 @@ class Node:
         Beside another schedule a constant does not count, whatever it is made of: `2 * constant()` as little as
         `constant()`. So one without an end rests at its last boundary, if it is known to change no more after it.
         """
-        return self.derived("rests_at", self._rests_at)  # type: ignore[no-any-return]
+        return self.derived("rests_at", self._rests_at)
 
     def _rests_at(self) -> float:
         if self.length < math.inf:
@@ -193,7 +201,7 @@ class Node:
         A combinator that only says how its length follows from those of its parts reaches as far as that is with the
         reach of each part in the place of its length.
         """
-        return self.derived("reach", self._reach)  # type: ignore[no-any-return]
+        return self.derived("reach", self._reach)
 
     def _reach(self) -> float:
         if self.length < math.inf:
@@ -241,7 +249,8 @@ class _Drawn:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.length = self.rests_at = node.reach if node.rests_at == math.inf else node.rests_at
+        self.length = node.reach
+        self.rests_at = node.reach if node.rests_at == math.inf else node.rests_at
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)

@@ -47,8 +47,7 @@ class ScalarCode(NamedTuple):
 def scalar_code(expression: Expression) -> ScalarCode:
     """Python functions that compute a traced formula.
 
-    >>> from optimsche.evaluation.clocks import NO_EPOCH
-    from optimsche.evaluation.trace import trace
+    >>> from optimsche.evaluation.trace import trace
     >>> code = scalar_code(trace(lambda t, e: t * 2.0 if t < 5.0 else 10.0, "t", "e"))
     >>> code.one(3.0, 1.0), code.many([3.0, 7.0], [1.0, 1.0])
     (6.0, [6.0, 10.0])
@@ -92,7 +91,7 @@ class _Writer:
             yield f"{end[0]}{value if _is_float(expression) else f'float({value})'}{end[1]}"
 
     def text(self, value: Any, known: dict[Symbol, str], before: list[str], named: bool = False) -> str:
-        """A value as text; lines that must stand before it are added to ``before``."""
+        """A value as text; lines that must stand before it are added to `before`."""
         if not isinstance(value, Symbol):
             return _written(value)
         if value in known or not value.arguments:

@@ -1,4 +1,4 @@
-"""One minus a power of what is done of the way."""
+"""One minus a power of what is done of the piece."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def one_minus_power(
         start: rate at update 0; finite, >= 0.
         end: rate from update `steps` on; finite, >= 0.
         steps: length in updates; > 0.
-        power: exponent; > 0. Below 1 most of the way is made early, above 1 late; 1 is a straight line.
+        power: exponent; > 0. Below 1 most of the change comes early, above 1 late; 1 is a straight line.
 
     Returns:
         A schedule with values between `start` and `end`, both met exactly.

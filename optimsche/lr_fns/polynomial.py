@@ -1,4 +1,4 @@
-"""A power of what is left of the way."""
+"""A power of what is left of the piece."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def polynomial(
         start: rate at update 0; finite, >= 0.
         end: rate from update `steps` on; finite, >= 0.
         steps: length in updates; > 0.
-        power: exponent; > 0. Above 1 most of the way is made early, below 1 late; 1 is a straight line.
+        power: exponent; > 0. Above 1 most of the change comes early, below 1 late; 1 is a straight line.
 
     Returns:
         A schedule with values between `start` and `end`, both met exactly.

@@ -25,7 +25,7 @@ def rex(real_step: float, epoch: float, *, start: Rate = 1.0, end: Rate = 0.0, s
         start: rate at update 0; finite, >= 0.
         end: rate from update `steps` on; finite, >= 0.
         steps: length in updates; > 0.
-        beta: the bend; < 1. Above 0 most of the way is made late, below 0 early, 0 is a straight line. With
+        beta: the bend; < 1. Above 0 most of the change comes late, below 0 early, 0 is a straight line. With
             `beta = 1 - start / end` it is inverse time decay, `start / (1 + k * t)`, that meets `end`.
 
     Returns:

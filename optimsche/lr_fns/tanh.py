@@ -11,7 +11,7 @@ from optimsche import ops
 from optimsche.lr_fn import lr_fn
 from optimsche.ranges import Meaning, Rate, Steps
 
-Bound = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("an end of the stretch of tanh that is played")]
+Bound = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("an end of the stretch of tanh that is used")]
 
 
 def _rising(lower: float, upper: float, **_: Any) -> dict[str, Any]:
@@ -62,6 +62,6 @@ def tanh(
     return ops.clip_to_end(start + (end - start) * weight, start, end, done)
 
 
-def _climb(lower: float, way: float) -> float:
-    """`tanh(lower + way) - tanh(lower)`, exactly 0 for no way."""
-    return ops.tanh(way) * (1.0 - ops.tanh(lower + way) * ops.tanh(lower))
+def _climb(lower: float, distance: float) -> float:
+    """`tanh(lower + distance) - tanh(lower)`, exactly 0 for no distance."""
+    return ops.tanh(distance) * (1.0 - ops.tanh(lower + distance) * ops.tanh(lower))

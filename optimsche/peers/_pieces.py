@@ -1,6 +1,6 @@
 """What the schedules of many systems are made of, written on their clock.
 
-Most systems count finished updates from 0: what they have at counter ``c`` is played by update ``c + 1``, and a joint
+Most systems count finished updates from 0: what they have at counter ``c`` is that of update ``c + 1``, and a boundary
 at ``c`` belongs to the piece after it. So every helper here takes curves as functions of ``c``, and ``from_zero`` turns
 them into a schedule of ``n = c + 1``.
 """
@@ -27,7 +27,7 @@ def from_zero(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
 
     Args:
         pieces: ``(length, curve)``, the last one alone or with a length that is not looked at. A piece of no length,
-            or of less, is left out. A joint between two counters belongs to the next one.
+            or of less, is left out. A boundary between two counters belongs to the next one.
 
     >>> from optimsche import constant, linear
     >>> plan = from_zero((2, linear(start=0.0, end=1.0, steps=2)), constant(value=1.0))
@@ -51,7 +51,7 @@ def from_zero(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
 
 
 def from_one(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
-    """Pieces as for :func:`from_zero` from a system that counts as this library does: a joint belongs to what is over.
+    """Pieces as for :func:`from_zero` from a system that counts as this library does: a boundary is the end of a piece.
 
     >>> from optimsche import constant, linear
     >>> plan = from_one((2, linear(start=0.0, end=1.0, steps=2)), (0, constant(value=9.0)), constant(value=0.5))

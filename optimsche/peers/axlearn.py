@@ -84,7 +84,7 @@ def ema_schedule(decay: EmaDecay = 0.9999, *, warmup_steps: SomeSteps = 1) -> Sc
 
 @peer("axlearn")
 def stepwise(sub: SubSchedules, start_step: StepList) -> Schedule:
-    """Schedules one after the other, each on its own steps from 0: a joint belongs to the next one.
+    """Schedules one after the other, each on its own steps from 0: a boundary belongs to the next one.
 
     axlearn rounds what they give to single precision.
     """
@@ -101,7 +101,7 @@ def stepwise(sub: SubSchedules, start_step: StepList) -> Schedule:
 
 @peer("axlearn")
 def segment_wise(segments: SubSchedules, *, segment_steps: StepList) -> Schedule:
-    """Schedules one after the other, each on its own steps from 1: a joint belongs to the one before it.
+    """Schedules one after the other, each on its own steps from 1: a boundary belongs to the one before it.
 
     The last runs on; at step 0, before the first, it is 0.
     """

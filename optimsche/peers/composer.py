@@ -1,6 +1,6 @@
 """Composer's schedulers. They are functions of the timestamp, which counts finished batches from 0.
 
-The trainer sets the rate before it moves the timestamp on, so update ``n`` plays batch ``max(0, n - 2)``: the first
+The trainer sets the rate before it moves the timestamp on, so update ``n`` gets batch ``max(0, n - 2)``: the first
 value serves two updates, and what a schedule has at its end comes two updates after it. ``schedule(n)`` is what update
 ``n`` gets.
 

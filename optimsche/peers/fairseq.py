@@ -1,4 +1,4 @@
-"""fairseq's schedulers: update ``n`` plays what they have at ``num_updates = n - 1``.
+"""fairseq's schedulers: update ``n`` gets what they have at ``num_updates = n - 1``.
 
 Their arguments are fields of a configuration, so they are given by name. ``lr`` is a list, as in fairseq; where epochs
 matter, ``updates_per_epoch`` says how long they are.
@@ -127,7 +127,7 @@ def triangular(
     def triangles(start: float, peak: float) -> Schedule:
         return (linear(start=start, end=peak, steps=half) >> linear(start=peak, end=start, steps=half)).repeat()
 
-    if shrink_min:  # at the joint of two triangles the new one has begun
+    if shrink_min:  # at the boundary of two triangles the new one has begun
         whole = linear(start=low, end=max_lr, steps=half) >> linear(start=max_lr, end=low, steps=half)
         return (whole.repeat(closed="left") * heights).shift(1)
     return (triangles(0.0, max_lr) * heights).add(triangles(low, 0.0)).shift(1)

@@ -1,4 +1,4 @@
-"""Ignite's parameter schedulers: update ``n`` plays what they have at ``event_index = n - 1``.
+"""Ignite's parameter schedulers: update ``n`` gets what they have at ``event_index = n - 1``.
 
 The ``...StateScheduler`` classes count an event before they set its value, so event ``n`` has the value at ``n``. What
 only says where a value goes (the parameter's name, its group, whether a history is kept) is left out.

@@ -1,4 +1,4 @@
-"""Levanter's ``OptimizerConfig.lr_scheduler``: update ``n`` plays what it has at ``count = n - 1``."""
+"""Levanter's ``OptimizerConfig.lr_scheduler``: update ``n`` gets what it has at ``count = n - 1``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two sweeps of Lightning's learning-rate finder: update ``n`` plays what they have at ``last_epoch = n - 1``.
+"""The two sweeps of Lightning's learning-rate finder: update ``n`` gets what they have at ``last_epoch = n - 1``.
 
 The first update runs at the rate of the optimizer; every other one is a place ahead, so update 2 is the second of
 ``num_iter`` places and update ``num_iter`` at ``end_lr``. After it the sweep goes on.

@@ -1,4 +1,4 @@
-"""lr_schedules' one class: update ``n`` plays what it gives for ``step = n - 1``, as in its examples."""
+"""lr_schedules' one class: update ``n`` gets what it gives for ``step = n - 1``, as in its examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lrsched's schedules: update ``n`` plays what they have at step ``n - 1``, as in the examples of that library."""
+"""lrsched's schedules: update ``n`` gets what they have at step ``n - 1``, as in the examples of that library."""
 
 from __future__ import annotations
 

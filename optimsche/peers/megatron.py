@@ -1,7 +1,7 @@
 """Megatron-LM's scheduler: its ``num_steps`` counts finished updates, or what ``increment`` makes of them, from 0.
 
-Update ``n`` plays ``num_steps = (n - 1) * increment``; in practice these are samples. A joint belongs to what is over,
-as in this library.
+Update ``n`` gets ``num_steps = (n - 1) * increment``; in practice these are samples. A boundary belongs to what is
+over, as in this library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""MMEngine's schedulers: update (or epoch) ``n`` plays what they have after ``n - 1`` calls of ``step()``.
+"""MMEngine's schedulers: update (or epoch) ``n`` gets what they have after ``n - 1`` calls of ``step()``.
 
 A scheduler acts in the window from ``begin`` up to but not with ``end``, on the value in force there; outside it the
 value stays as it is. ``by_epoch`` says what the caller counts and changes nothing here, except in

@@ -1,4 +1,4 @@
-"""optax's schedules: update ``n`` plays what they have at ``count = n - 1``."""
+"""optax's schedules: update ``n`` gets what they have at ``count = n - 1``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pytorch_optimizer's own schedulers: update ``n`` plays what they have after ``n - 1`` calls of ``step``.
+"""pytorch_optimizer's own schedulers: update ``n`` gets what they have after ``n - 1`` calls of ``step``.
 
 ``LinearScheduler``, ``CosineScheduler`` and ``PolyScheduler`` count these calls from 0, and their constructor leaves
 ``min_lr`` in force: update 1 gets that, and update ``n`` what they have at ``n - 2``.

@@ -1,4 +1,4 @@
-"""pytorch_scheduler's schedulers: update ``n`` plays what they have at ``last_epoch = n - 1``."""
+"""pytorch_scheduler's schedulers: update ``n`` gets what they have at ``last_epoch = n - 1``."""
 
 from __future__ import annotations
 

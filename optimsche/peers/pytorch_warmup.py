@@ -1,4 +1,4 @@
-"""pytorch_warmup's factors: update ``n`` plays what they have at ``last_step = n - 1``, where they write ``n`` itself.
+"""pytorch_warmup's factors: update ``n`` gets what they have at ``last_step = n - 1``, where they write ``n`` itself.
 
 Each is a factor on the schedule under it, ``lr_scheduler`` (one of :mod:`optimsche.peers.torch`), or on ``base_lr``.
 ``beta2`` is what they read from Adam's settings.

@@ -1,4 +1,4 @@
-"""timm's schedulers: update ``n`` plays what they have at ``t = n - 1``, the count of finished epochs or updates.
+"""timm's schedulers: update ``n`` gets what they have at ``t = n - 1``, the count of finished epochs or updates.
 
 timm calls a scheduler only after the first epoch or update, so the first one runs at what the constructor left: the
 rate of the optimizer, or ``warmup_lr_init`` if there is a warm-up. That matters where a curve has something else at

@@ -1,4 +1,4 @@
-"""PyTorch's own schedulers, and ``SWALR``: update ``n`` plays what they have at ``last_epoch = n - 1``."""
+"""PyTorch's own schedulers, and ``SWALR``: update ``n`` gets what they have at ``last_epoch = n - 1``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two sweeps of torch-lr-finder: update ``n`` plays what they have at ``last_epoch = n - 1``.
+"""The two sweeps of torch-lr-finder: update ``n`` gets what they have at ``last_epoch = n - 1``.
 
 Update ``num_iter`` is at ``end_lr``; after it the sweep goes on.
 """

@@ -1,4 +1,4 @@
-"""torchtitan's schedule: update ``n`` plays what it has at ``last_epoch = n - 1``, where it writes ``n`` itself."""
+"""torchtitan's schedule: update ``n`` gets what it has at ``last_epoch = n - 1``, where it writes ``n`` itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schedules of Hugging Face transformers: update ``n`` plays what they have at ``last_epoch = n - 1``.
+"""The schedules of Hugging Face transformers: update ``n`` gets what they have at ``last_epoch = n - 1``.
 
 Each ``get_..._schedule`` has its own name here; :func:`get_scheduler` takes them by the short names of
 ``TrainingArguments.lr_scheduler_type``.

@@ -11,10 +11,11 @@ from torch import nn
 
 from optimsche.call_errors import did_you_mean
 from optimsche.lr_fns import exponential
+from optimsche.names import lookup
 from optimsche.plans import noam
 from optimsche.reading import is_numeric_text, numbers_from_text
 from optimsche.schedule import Schedule
-from optimsche.text import from_dict, lookup, parse
+from optimsche.text import from_dict, parse
 from optimsche.training import parameters, yaml_tags
 from optimsche.training.arguments import rename_hint
 from optimsche.training.optim_scheduler import OptimScheduler

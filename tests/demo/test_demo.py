@@ -202,7 +202,7 @@ class TestCommandLine:
         assert cli.main(["show", "cosine(start=3e-4, steps=9_000).warmup(1_000)", "--plot", str(picture)]) == 0
         out = capsys.readouterr().out
         assert out.startswith("warmup(cosine(start=0.0003, end=0.0, steps=9000), steps=1000, start=0.0)\n")
-        assert re.search(r"1000 +0.0003 +joint", out)
+        assert re.search(r"1000 +0.0003 +boundary", out)
         assert "<svg" in picture.read_text()
 
     def test_list_names_everything(self, capsys):

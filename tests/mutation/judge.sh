@@ -7,8 +7,8 @@ judge() { timeout 240 python -m pytest -x -q --tb=no -p no:cacheprovider "$@"; }
 changed=$(ls -t optimsche/*.py optimsche/*/*.py | head -1)
 rm -rf "$(dirname "$changed")/__pycache__" # Python may take code of the same second and size for unchanged
 case $changed in
-    *ops.py | *backends.py) judge tests/unit/test_ops.py ;;
-    *schedule.py) judge tests/unit/test_{schedule,own_lr_fn}.py ;;
+    *ops.py | *libraries.py) judge tests/unit/test_ops.py ;;
+    *schedule.py | *lr_fn.py | *evaluation/*) judge tests/unit/test_{schedule,own_lr_fn}.py ;;
     *text.py) judge tests/unit/test_text.py ;;
     *counting.py) judge tests/unit/test_counting.py ;;
     *combinators/*) judge tests/unit/test_combinators.py ;;

@@ -11,12 +11,16 @@ from optimsche import (
     Rate,
     Schedule,
     Steps,
+    by_tokens,
     constant,
+    cooldown,
     cosine,
+    growth,
     linear,
     lr_fn,
     milestones,
     noam,
+    one_minus_power,
     parse,
     warmup,
     warmup_cosine,
@@ -55,7 +59,18 @@ rates: NDArray[np.float64] = cosine(steps=9).apply(steps, 1, {"start": np.array(
 assert_type(0.5 * parse("linear(steps=9)"), Schedule)
 assert_type(linear(steps=9).shift(-3).stretch(2).over(90).clamp(floor=0.1, ceiling=None), Schedule)
 assert_type(linear(steps=9).staircase(3, closed="left").jitter(0.1, seed=3).by_epoch(), Schedule)
+assert_type(linear(steps=9) + 0.1 - cosine(steps=9), Schedule)
+assert_type(1 - linear(steps=9), Schedule)
+assert_type(growth(factor=2, every=9).minimum(0.1).maximum(constant(0.01)), Schedule)
+assert_type(linear(steps=9).clamp(floor=linear(end=0.5, steps=9)).sequence([constant(0.1, steps=9)]), Schedule)
+assert_type(linear(steps=9).by_tokens(500_000).replace(per_update={1: 500_000, 1_001: 1_000_000}), Schedule)
+assert_type(linear(steps=9).by_tokens({1: 500_000, 1_001: 1_000_000}), Schedule)
+assert_type(by_tokens(linear(steps=9), "0:768 250B:1536"), Schedule)
+assert_type(constant(0.1).cooldown(at=9, steps=3, along=one_minus_power(steps=1, power=0.5)), Schedule)
+assert_type(cooldown(constant(0.1), at=9, steps=3, along=cosine), Schedule)
 assert_type(cosine(steps=9).length, float)
+assert_type(cosine(steps=9).reach, float)
+assert_type(cosine(steps=9).repeat().boundaries(upto=90, most=3), tuple[float, ...])
 assert_type(cosine(steps=9).boundaries(), tuple[float, ...])
 assert_type(milestones(at=(30, 60)), Schedule)
 assert_type(constant(steps=None), Schedule)

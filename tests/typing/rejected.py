@@ -20,7 +20,7 @@ warmup(0.1, 3)  # error: a number is no schedule
 cosine(steps=9).warmup(step=3)  # error: no such parameter
 then(cosine(steps=9), 0.1)  # error: a number is no schedule
 cosine(steps=9) >> 0.1  # error: a number is no schedule
-cosine(steps=9) + 0.1  # error: a number is no schedule
+cosine(steps=9) + "0.1"  # error: text is no number
 warmup_cosine(peak=0.1, warmup=2, total_steps=9)  # error: no such parameter
 wrong: int = cosine(steps=9)(3)  # error: a rate is a float
 schedule: Schedule = cosine  # error: the constructor is not the schedule

@@ -9,6 +9,7 @@ from torch.optim import lr_scheduler as theirs
 
 import optimsche
 from optimsche import cosine, exponential, linear, milestones, polynomial, step_decay
+from optimsche.names import known
 
 LR, F, N, E, P, G = 0.1, 0.25, 20, 0.01, 2.0, 0.5
 NAMES = {"lr": LR, "f": F, "n": N, "e": E, "p": P, "g": G}
@@ -32,7 +33,7 @@ def test_row(scheduler, schedule):
 
 def test_the_table_has_its_rows():
     assert len(ROWS) == 12
-    assert {cosine, exponential, linear, milestones, polynomial, step_decay} <= set(optimsche.schedule.known().values())
+    assert {cosine, exponential, linear, milestones, polynomial, step_decay} <= set(known().values())
 
 
 def test_a_plan_in_torchs_own_scheduler_goes_through_a_checkpoint(tmp_path):

@@ -12,11 +12,6 @@ from optimsche import checking, cli, combinators, counting, lr_fns, metrics, ops
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
 SECTIONS = dict(re.findall(r"^##+ (.*)\n((?:(?!^##).*\n?)*)", PAGE, re.M))
-# What `ops` has for the core alone: clocks, 32-bit words, and questions about the kind of a number.
-OPS_FOR_THE_CORE = {
-    *("clock", "spread", "silently", "shown", "words", "wide", "word", "wrapped", "real_like"),
-    *("is_array", "is_number", "is_numpy", "is_numpy_scalar"),
-}
 TEXT_AND_PICTURES = {"parse", "to_dict", "from_dict", "plot", "table"}
 
 
@@ -33,17 +28,16 @@ def public(of):
     return {name for name in dir(of) if not name.startswith("_")}
 
 
-OPS = {name for name, value in vars(ops).items() if inspect.isfunction(value) and value.__module__ == ops.__name__}
 NAMES = {
     "Schedules": {"Schedule", "lr_fn"},
-    "What a schedule has": public(optimsche.Schedule) - set(combinators.__all__),
+    "What a schedule has": public(optimsche.Schedule) - {*combinators.__all__, "sequence"},
     "Shapes": set(lr_fns.__all__),
     "Plans": set(plans.__all__),
     "Combinators": {*combinators.__all__, "sequence"},
     "Factors that follow a metric": set(metrics.__all__),
     "Text, data and pictures": TEXT_AND_PICTURES,
-    "Ranges": set(ranges.__all__) - {"Meaning"},
-    "Formulas": {name for name in OPS if not name.startswith("_")} - OPS_FOR_THE_CORE,
+    "Ranges": set(ranges.__all__) - {"Meaning", "ReadAs"},
+    "Formulas": set(ops.__all__),
     "Counting": set(counting.__all__),
     "Training": set(optimsche._TRAINING),
     "What an OptimScheduler has": public(optimsche.OptimScheduler),
@@ -88,7 +82,7 @@ def test_a_call_has_the_parameters_that_the_code_has(section):
 @pytest.mark.parametrize("name", sorted(NAMES["Ranges"]))
 def test_a_range_admits_what_its_errors_say(name):
     admits, meaning = re.search(rf"^\| `{name}` \| (.*) \| (.*) \|$", SECTIONS["Ranges"], re.M).groups()
-    annotation = getattr(domains, name)
+    annotation = getattr(ranges, name)
     outside = {"Offset": float("inf"), "Milestones": (), "Points": (), "Rates": ()}.get(name, -1)
     with pytest.raises((ValueError, TypeError)) as caught:
         checking.admit("call", "x", annotation, outside)
@@ -96,7 +90,7 @@ def test_a_range_admits_what_its_errors_say(name):
     assert admits.partition(", each as")[0] == allowed
     if "each as" in admits:
         item = re.search(r"each as `(\w+)`", admits)[1]
-        assert typing.get_args(typing.get_args(annotation)[0])[0] == getattr(domains, item)
+        assert typing.get_args(typing.get_args(annotation)[0])[0] == getattr(ranges, item)
     assert meaning
 
 
