@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Question, Row, compare
-from benchmarks.scalar import without_flat_code
 from optimsche import Schedule, constant, cosine, linear
 
 PEAK, FLOOR, TOTAL = 3e-4, 1e-5, 1_000_000
@@ -148,13 +147,6 @@ QUESTIONS = [
         "SequentialLR.step()",
         0.005,
         partial(against, WSD, by_torch, rounds=5, theirs_up_to=50_000),
-    ),
-    Question(
-        "curve/tree",
-        _WSD,
-        "the same plan without flat code",
-        0.8,
-        partial(against, WSD, partial(without_flat_code, WSD)),
     ),
     Question("restarts/hand", _RESTARTS, "closed form by hand", 1.2, partial(against, RESTARTS, by_closed_form)),
     Question(

