@@ -1,6 +1,6 @@
 """How much machinery is there? Lines, what one value passes through, and which files import each other in circles.
 
-`python -m benchmarks.structure` prints it. These are signs and no limits: a reader should be able to hold it in the head.
+`python -m benchmarks.structure` prints it. These are signs, no limits: a reader should be able to hold it in the head.
 """
 
 from __future__ import annotations

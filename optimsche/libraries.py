@@ -97,13 +97,13 @@ class _ArrayModule:
 
     def is_real(self, value: Any) -> bool:
         # JAX's bfloat16 is of no kind that NumPy knows.
-        return value.dtype.kind in "iuf" or bool(self._module.issubdtype(value.dtype, self._module.floating))
+        return bool(value.dtype.kind in "iuf") or bool(self._module.issubdtype(value.dtype, self._module.floating))
 
     def is_whole(self, value: Any) -> bool:
-        return value.dtype.kind in "iu"
+        return bool(value.dtype.kind in "iu")
 
     def is_complex(self, value: Any) -> bool:
-        return value.dtype.kind == "c"
+        return bool(value.dtype.kind == "c")
 
     def wide(self, value: Any) -> Any:
         return value.astype(float)  # a copy, which whoever takes it may write into
