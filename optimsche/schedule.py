@@ -54,7 +54,11 @@ class Schedule(Methods):
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_counts_epochs", "_depth", "_hash", "_left_out", "_lr_fn", "_node")
+    # With a __dict__, since torch's LambdaLR saves that of whatever it calls; as a property, torch.compile fails on it.
+    __slots__ = (
+        *("__dict__", "__weakref__"),
+        *("_arguments", "_counts_epochs", "_depth", "_hash", "_left_out", "_lr_fn", "_node"),
+    )
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
@@ -88,6 +92,7 @@ class Schedule(Methods):
             for name, value in arguments.items()
         }
         facts = {
+            "__dict__": _Nothing(),
             "_lr_fn": lr_fn,
             "_arguments": arguments,
             # What the caller left to its default: for whoever joins pieces, and no part of the value.
@@ -227,7 +232,7 @@ class Schedule(Methods):
 
     @property
     def reach(self) -> float:
-        """How far a schedule without an end is worth drawing, if that is known, else `math.inf`; the length of others."""
+        """The length; without one, how far the schedule is worth drawing, or `math.inf` where nobody says."""
         return self._node.reach
 
     @property
@@ -279,10 +284,12 @@ class Schedule(Methods):
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a schedule is immutable: cannot delete {name!r}")
 
-    @property
-    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        # torch's LambdaLR saves that of whatever it calls, and writes into it when it loads: a new one each time.
-        return {}
+
+class _Nothing(dict[str, Any]):
+    """The `__dict__` of a schedule, which stays empty: `LambdaLR.load_state_dict` writes into that of what it calls."""
+
+    def update(self, *_: object, **__: object) -> None:
+        """Write nothing."""
 
 
 def _same(one: Schedule, other: Schedule, compared: set[tuple[int, int]]) -> bool:

@@ -157,16 +157,16 @@ def test_apply_refuses_a_parameter_of_another_kind(params, message):
 
 
 @lr_fn
-def branching(real_step, epoch, *, before: Rate = 0.5):
+def stepping(real_step, epoch, *, before: Rate = 0.5):
     return before if real_step < 5 else 0.1
 
 
-@pytest.mark.parametrize("plan", [branching(), 2 * branching(), o.constant(value=0.5).running_product()], ids=repr)
+@pytest.mark.parametrize("plan", [stepping(), 2 * stepping(), o.constant(value=0.5).running_product()], ids=repr)
 def test_apply_equals_the_call_on_arrays_where_the_formula_takes_numbers_alone(plan):
     for steps in (np.arange(9), np.arange(400), np.arange(9, dtype=np.float32)):
         assert plan.apply(steps, 1, {}).tolist() == plan(steps).tolist()
         assert plan.apply(steps, 1, plan.params).dtype == plan(steps).dtype
-    assert branching().apply(np.arange(4, 6), 1, {"before": 0.25}).tolist() == [0.25, 0.1]
+    assert stepping().apply(np.arange(4, 6), 1, {"before": 0.25}).tolist() == [0.25, 0.1]
 
 
 @lr_fn
@@ -296,3 +296,29 @@ def test_a_schedule_that_is_a_part_twice_is_not_asked_twice_at_each_level():
     for _ in range(60):
         plan = plan * plan
     assert (plan.length, plan.counts_epochs, len({plan})) == (10, False, 1)  # 2**60 questions would not end
+
+
+class WithAttributes:
+    def __init__(self):
+        self._node, self._hash, self.start = None, 7, 0.5
+
+    def __call__(self, step):
+        return 1.0
+
+
+def test_a_state_of_lambda_lr_that_comes_from_an_object_leaves_the_plan_as_it_is():
+    def scheduler(function):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, function)
+
+    plan = o.cosine(steps=10).warmup(2)
+    with_plan, saved = scheduler(plan), scheduler(WithAttributes()).state_dict()
+    with_plan.load_state_dict(saved)
+    assert (plan.__dict__, plan(2), plan) == ({}, 1.0, o.cosine(steps=10).warmup(2))
+    assert not hasattr(plan, "start")
+    assert with_plan.state_dict()["lr_lambdas"] == [{}]
+
+
+def test_torch_compile_follows_a_plan():
+    compiled = torch.compile(lambda t: PLAN(t) * 2.0, fullgraph=True, backend="eager")
+    assert compiled(torch.tensor([0.0, 5.0])).tolist() == [2.0, 1.0]
