@@ -15,7 +15,7 @@ PLAN = o.linear(start=1.0, steps=10)
 
 @lr_fn
 def of_numpy(real_step, epoch, *, peak: Rate):
-    return np.float64(peak) * epoch
+    return np.float64(peak) * real_step
 
 
 @lr_fn
@@ -68,7 +68,7 @@ def test_a_clock_out_of_range_is_refused_however_often_the_plan_was_called(bad, 
             plan(*clocks)
 
 
-@pytest.mark.parametrize("count", [1, 1_000])  # a few are evaluated together, many in blocks
+@pytest.mark.parametrize("count", [1, 1_000])  # a few go number by number, many in blocks
 def test_a_clock_has_one_range(count):
     plan = o.cosine(steps=10)
     for clock in (1e301, np.full(count, 1e301)):
@@ -103,14 +103,14 @@ def test_whole_numbers_too_large_for_a_float_are_rounded_first():
 
 
 @pytest.mark.parametrize("t", [2**53 + 1, 2**54 + 1])
-def test_a_joint_is_where_the_nearest_float_is(t):
+def test_a_boundary_is_where_the_nearest_float_is(t):
     plan = o.milestones(at=(2**53, 2**54), factor=0.5)
     for _ in range(100):  # before and after it has flat code
         assert plan(t) == plan(t, 1.0) == plan(float(t))
 
 
-@pytest.mark.parametrize("epoch", [0, 0.0, 0.5, 1, 1.0, 7, 2.0**53, 2.0**54, 1e300])
-def test_epochs_are_numbers_from_zero(epoch):
+@pytest.mark.parametrize("epoch", [1, 1.0, 1.5, 7, 2.0**53, 2.0**54, 1e300])
+def test_epochs_are_numbers_from_one(epoch):
     plan = o.inverse_sqrt(timescale=10.0).by_epoch()
     expected = (1 + max(epoch - 1.0, 0.0) / 10.0) ** -0.5
     assert plan(3, epoch) == plan(3.0, epoch) == pytest.approx(expected, rel=1e-15)
