@@ -500,11 +500,6 @@ class TestDecorator:
             def wrong(real_step, epoch, *, table: dict[str, float]):
                 return 1.0
 
-    def test_a_built_in_name_is_taken(self):
-        for name in ("cosine", "warmup_cosine", "then"):
-            with pytest.raises(ValueError, match=f"'{name}' is the name of a built-in schedule"):
-                lr_fn(_named(name))
-
     def test_an_annotation_that_cannot_be_read(self):
         def wrong(real_step, epoch, *, peak: "Raet"):  # noqa: F821
             return peak
@@ -543,11 +538,3 @@ class TestDecorator:
             free(thing=(PLAN, PLAN))
         with pytest.raises(TypeError, match="thing must be a number, text, a tuple of these, or a schedule"):
             free(thing={"a": 1})
-
-
-def _named(name):
-    def formula(real_step, epoch, *, peak):
-        return peak
-
-    formula.__name__ = name
-    return formula
