@@ -421,3 +421,167 @@ def test_products_and_joined_pieces_of_something_else_are_refused():
     for call in (lambda: DOWN * "2", lambda: "2" * DOWN, lambda: DOWN >> 0.5, lambda: 0.5 >> DOWN, lambda: DOWN * None):
         with pytest.raises(TypeError, match=r"unsupported operand|can't multiply"):
             call()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tokens
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_constant_batch_is_the_plan_in_updates():
+    tokens = 4_194_304
+    in_updates = o.cosine(start=3e-4, steps=9_000).warmup(1_000)
+    in_tokens = o.cosine(start=3e-4, steps=9_000 * tokens).warmup(1_000 * tokens).by_tokens(tokens)
+    assert (in_tokens.length, in_tokens.boundaries()) == (10_000, (1_000, 10_000))
+    steps = np.arange(0, 10_100, 7)
+    assert [in_tokens(t) for t in steps.tolist()] == pytest.approx([in_updates(t) for t in steps.tolist()], rel=1e-12)
+    assert in_tokens(steps).tolist() == pytest.approx(in_updates(steps).tolist(), rel=1e-12)
+    assert [in_tokens(t) for t in (0, 1_000, 10_000)] == [in_updates(t) for t in (0, 1_000, 10_000)]
+    stages = {1: tokens, 500: tokens, 5_001: tokens}
+    assert in_tokens.replace(per_update=stages)(steps).tolist() == in_tokens(steps).tolist()
+
+
+@pytest.mark.parametrize("calls", [0, 50])
+def test_what_has_been_seen_is_counted_exactly(calls):
+    stages = ((1, 3_000_001), (8, 1), (9, 2**40 + 1), (1_000, 7))
+    seen = o.expression("t").by_tokens(stages)  # its value is its clock
+    for t in range(calls):
+        seen(t)
+    counts, total = {}, 0
+    for update in range(1, 1_200):
+        total += next(tokens for first, tokens in reversed(stages) if first <= update)
+        counts[update] = total
+    assert total < 2**53
+    assert [seen(t) for t in counts] == list(counts.values())
+    steps = np.array(list(counts))
+    assert seen(steps).tolist() == list(counts.values())
+    assert seen(torch.as_tensor(steps)).tolist() == list(counts.values())
+    assert (seen(0), seen(7.5), seen(8.5)) == (0.0, counts[7] + 0.5, counts[8] + (2**40 + 1) / 2)
+
+
+def test_boundaries_of_stages_are_where_the_tokens_have_been_seen():
+    plan = o.milestones(at=(10, 35, 40, 100), factor=0.5).by_tokens({1: 10, 3: 5, 7: 20})
+    # After updates 1 to 8: 10, 20, 25, 30, 35, 40, 60, 80 tokens.
+    assert plan.boundaries() == (1.0, 5.0, 6.0, 9.0)
+    assert [plan(t) for t in range(11)] == [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.125, 0.125, 0.125, 0.0625]
+    assert (o.linear(steps=40) >> o.constant()).by_tokens({1: 10, 3: 5}).length == INF
+    assert o.linear(steps=37.5).by_tokens({1: 10, 3: 5}).length == 5.5
+
+
+@pytest.mark.parametrize(
+    ("text", "stages"),
+    [
+        ("0:768", 768),
+        ("0:768 1M:1536", {1: 768, 1_304: 1_536}),
+        ("0:2 3:4 9:1", {1: 2, 3: 4, 5: 1}),
+        ("0:2 1K:4  2K:8", {1: 2, 501: 4, 751: 8}),
+        ("0:1000 1B:2000 2T:4000", {1: 1_000, 1_000_001: 2_000, 1_000_500_001 - 1_000_000 + 500_000: 4_000}),
+    ],
+)
+def test_megatrons_text_of_batch_sizes(text, stages):
+    if "2T" in text:
+        stages = {1: 1_000, 1_000_001: 2_000, 1_000_001 + (2 * 10**12 - 10**9) // 2_000: 4_000}
+    assert DOWN.by_tokens(text) == DOWN.by_tokens(stages)
+
+
+def test_megatrons_text_with_samples_of_many_tokens():
+    from optimsche.combinators.by_tokens import stages_of_text
+
+    assert stages_of_text("0:2 100:4", seq_length=10) == {1: 20, 6: 40}
+
+
+def test_stages_that_only_overshoot_a_threshold_skip_it():
+    assert DOWN.by_tokens("0:100 5:7 90:3") is not None
+
+
+def test_one_stage_is_a_number():
+    assert DOWN.by_tokens({1: 5}) == DOWN.by_tokens([(1, 5)]) == DOWN.by_tokens(5)
+    assert repr(DOWN.by_tokens({1: 5, 3: 7})).endswith("per_update=((1, 5), (3, 7)))")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers and schedules
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_constant_and_a_line_end_with_the_line():
+    assert (o.constant(1.0) + o.linear(steps=10)).length == 10
+
+
+def test_sum_is_a_sum():
+    parts = [DOWN, DOWN.stretch(2), o.constant(0.5)]
+    assert sum(parts) == DOWN + DOWN.stretch(2) + o.constant(0.5)
+    assert sum(parts)(5) == 0.5 + 0.75 + 0.5
+    assert sum(parts, 1.5) == 1.5 + DOWN + DOWN.stretch(2) + o.constant(0.5)
+    assert sum([DOWN]) is DOWN
+
+
+def test_numbers_on_either_side():
+    assert 0.5 + DOWN == DOWN + 0.5 == DOWN.add(0.5) == o.add(DOWN, np.float64(0.5))
+    assert DOWN.subtract(0.5) == DOWN - 0.5
+    assert 0.5 - DOWN == o.subtract(0.5, DOWN) == np.float64(0.5) - DOWN != DOWN - 0.5
+    assert DOWN + 0 != DOWN  # a schedule of its own: what repr shows is what was written
+    with pytest.raises(TypeError, match="unsupported operand"):
+        "1" - DOWN
+
+
+def test_differences_are_never_negative():
+    steps = np.arange(20)
+    for plan in (DOWN - 0.5, 0.5 - DOWN, DOWN - o.linear(end=0.9, steps=20)):
+        values = [plan(t) for t in steps.tolist()]
+        assert min(values) == 0.0
+        assert plan(steps).tolist() == values
+
+
+def test_replace_builds_the_same_function_with_other_parameters():
+    plan = DOWN.warmup(4)
+    assert plan.replace(steps=2) == DOWN.warmup(2)
+    assert plan.replace(schedule=o.constant()) == o.constant().warmup(4)
+    assert plan.replace() == plan
+    assert DOWN.by_tokens(3).replace(per_update={1: 3, 5: 6}) == DOWN.by_tokens({1: 3, 5: 6})
+    with pytest.raises(ValueError, match=r"warmup\(steps=-1\): steps must be >= 0"):
+        plan.replace(steps=-1)
+
+
+def test_a_method_sequence_begins_with_its_schedule():
+    assert DOWN.sequence([DOWN, o.constant()]) == o.sequence([DOWN, DOWN, o.constant()])
+    assert DOWN.sequence([DOWN], at=[4]) == DOWN.then(DOWN, at=4)
+    assert DOWN.sequence([]) is DOWN
+
+
+@pytest.mark.parametrize("by", [-0.3, -(0.1 + 0.2)])
+def test_a_boundary_that_a_shift_puts_at_0_but_for_rounding_is_there(by):
+    plan = o.milestones(at=(0.1 + 0.2, 5), factor=0.5)
+    assert plan.shift(by).boundaries() == (pytest.approx(4.7),)
+    assert o.linear(steps=0.1 + 0.2).shift(by).length == 0
+    assert o.linear(steps=0.1 + 0.2).shift(by).boundaries() == ()
+    assert o.linear(steps=0.3 + 1e-6).shift(-0.3).length == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize(("power", "middle"), [(0.5, 1 - 0.5**0.5), (1, 0.5), (2, 0.75)])
+def test_a_shape_without_a_length_goes_along(power, middle):
+    shape = o.one_minus_power(power=power)
+    assert repr(shape) == f"one_minus_power(power={power})"
+    plan = o.constant(0.5).cooldown(at=10, steps=20, along=shape)
+    assert [plan(t) for t in (10, 20, 30, 31)] == [0.5, pytest.approx(0.5 * middle), 0.0, 0.0]
+    assert plan == o.constant(0.5).cooldown(at=10, steps=20, along=o.one_minus_power(steps=1, power=power))
+    assert plan(np.array([10, 20, 30])).tolist() == [plan(t) for t in (10, 20, 30)]
+    assert o.parse(repr(plan)) == plan == o.from_dict(plan.to_dict())
+    for refused in (lambda: shape * 2, lambda: 2 * shape, lambda: shape(3), lambda: shape.length, lambda: shape + DOWN):
+        with pytest.raises(
+            TypeError, match=r"needs steps= \(a length, in updates\); without it, it only goes into along="
+        ):
+            refused()
+
+
+def test_growth_is_held_before_it_overflows():
+    plan = o.growth(start=0.25, factor=2, every=10)
+    assert [plan(t) for t in (0, 10, 20, 15)] == [0.25, 0.5, 1.0, pytest.approx(0.5 * 2**0.5)]
+    assert (plan.length, plan.boundaries()) == (INF, ())
+    for huge in (1e6, 1e300):
+        assert 1e299 < plan(huge) <= 1e300
+        assert plan(np.array([huge]))[0] == pytest.approx(plan(huge), rel=1e-9)
+    assert o.growth(start=0.0, factor=2)(1e300) == 0.0
+    assert o.growth(start=0.5, factor=1)(1e300) == 0.5
+    with pytest.raises(ValueError, match=r"(?s)factor must be >= 1 and finite .*To fall, use exponential"):
+        o.growth(factor=0.5)

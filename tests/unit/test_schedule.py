@@ -322,3 +322,22 @@ def test_a_state_of_lambda_lr_that_comes_from_an_object_leaves_the_plan_as_it_is
 def test_torch_compile_follows_a_plan():
     compiled = torch.compile(lambda t: PLAN(t) * 2.0, fullgraph=True, backend="eager")
     assert compiled(torch.tensor([0.0, 5.0])).tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("combine", [lambda s: s + s, lambda s: s * s, lambda s: s.then(s, at=1), lambda s: s - s])
+def test_schedules_that_hold_a_part_twice_are_compared_at_once(combine):
+    one, other, different = o.linear(steps=10), o.linear(steps=10), o.linear(steps=11)
+    for _ in range(60):
+        one, other, different = combine(one), combine(other), combine(different)
+    assert one == other  # 2**60 comparisons would not end
+    assert one != different
+    assert hash(one) == hash(other)
+
+
+def test_schedules_of_equal_hashes_are_compared_and_not_taken_for_equal():
+    one, other = o.linear(steps=10) * 0.5, o.linear(steps=10) * 0.25
+    object.__setattr__(other, "_hash", one._hash)
+    assert one != other
+    inside, outside = one.warmup(3), other.warmup(3)
+    object.__setattr__(outside, "_hash", inside._hash)
+    assert inside != outside
