@@ -86,7 +86,30 @@ def test_powers_of_whole_numbers_are_not_worked_out_at_any_call():
         plan(3_000_000)
     with pytest.raises(ValueError, match=r"has no value at t=3e\+06"):
         o.expression("1 / t ** t")(3_000_000)
+    inside = o.expression("1 / t ** t") * 0.5  # with flat code that calls it
+    for t in range(1, 51):
+        inside(t)
+    with pytest.raises(ValueError, match=r"has no value at t=3e\+06"):
+        inside(3_000_000)
     assert time.process_time() - begin < 1.0
+
+
+def test_a_formula_inside_flat_code_sees_floats_without_an_epoch_too():
+    SEEN.clear()
+    plan = noting_types() + noting_types(steps=7)
+    for t in range(60):
+        plan(t)
+    assert {real_step for real_step, _, _ in SEEN} == {float}
+
+
+def test_an_epoch_is_needed_where_the_piece_that_counts_it_is_far():
+    plan = o.constant(steps=30) >> COUNTING
+    for _ in range(2):
+        for steps in (2, 2.0, np.array([2]), torch.tensor([2.0])):
+            with pytest.raises(ValueError, match="this schedule counts epochs, and was called without one"):
+                plan(steps)
+        for t in range(50):
+            plan(t, 1)
 
 
 # -- a formula that writes into its clock -----------------------------------------------------------------------------
