@@ -71,6 +71,11 @@ def _find(kind: type) -> Any:
     raise TypeError(f"no arithmetic for {kind.__name__}; use a number, or a NumPy, PyTorch or JAX array")
 
 
+def register(kind: type, library: Any) -> None:
+    """Say what does the arithmetic of a type."""
+    _KNOWN[kind] = library
+
+
 _ELEMENTARY = ("cos", "sin", "tanh", "exp", "log", "sqrt", "floor", "round", "ones_like")
 _MASK = 2**32 - 1
 
@@ -106,7 +111,8 @@ class _ArrayModule:
         return bool(value.dtype.kind == "c")
 
     def wide(self, value: Any) -> Any:
-        return value.astype(float)  # a copy, which whoever takes it may write into
+        # A copy, which whoever takes it may write into; of a subclass, such as a matrix, a plain array.
+        return self._module.asarray(value).astype(float)
 
     def ends(self, value: Any) -> tuple[float, float] | None:
         if value.size == 0 or not self._is_at_hand(value):

@@ -287,14 +287,15 @@ def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
         raise TypeError(
             f"@lr_fn: a schedule prints the name of its function, and {name!r} is not an identifier: define it with def"
         )
-    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in clocks)
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    plain = all(p.kind in by_position and p.default is p.empty for p in clocks)
     if len(clocks) < 2 or clocks[0].name in _EPOCH or clocks[1].name not in _EPOCH or not plain:
         raise TypeError(
             f"@lr_fn: {name} must begin with the clocks by name: def {name}(real_step, epoch, *, ...); the second may "
             "also be _epoch or _, where it is not used"
         )
     for p in own:
-        if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+        if p.kind not in (*by_position, p.KEYWORD_ONLY):
             raise TypeError(f"@lr_fn: {name} takes {p}, but every parameter of an lr function has a name of its own")
     return own
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload
 
-from optimsche.call_errors import explained_methods
+from optimsche.call_errors import did_you_mean, explained_methods
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node, arrays_in, as_bound
@@ -259,6 +259,10 @@ class Schedule(Methods):
         >>> cosine(start=0.1, steps=100).replace(steps=200)
         cosine(start=0.1, end=0.0, steps=200)
         """
+        for name in changes:
+            if name not in self._arguments:
+                hint = did_you_mean(name, self._arguments) or f"; it takes {', '.join(self._arguments)}"
+                raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{hint}")
         return self._lr_fn(**{**self._arguments, **changes})
 
     def __repr__(self) -> str:

@@ -261,29 +261,27 @@ def _refuse_too_much(data: Any) -> None:
         raise ValueError(f"from_dict: more than {_MOST_VALUES:,} values, or {_MOST_SCHEDULES:,} schedules, in one")
 
 
-def _size(data: Any, known: dict[int, tuple[int, float]], depth: int) -> tuple[int, float]:
-    """How many values there are inside, and how many mappings; what is there twice is counted twice, and read once."""
+def _size(data: Any, known: dict[int, tuple[Any, int, float]], depth: int) -> tuple[int, float]:
+    """How many values there are inside, and how many schedules; what is there twice is counted twice, and read once."""
     if id(data) not in known:
-        if depth > 2 * _DEEPEST:
+        if depth > 2 * _DEEPEST + 1:
             raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
-        inside = data.values() if isinstance(data, Mapping) else data
-        sizes = [
-            _size(x, known, depth + 1)
-            for x in inside
-            if type(x) not in _ATOMS and isinstance(x, Mapping | list | tuple)
-        ]
-        values, mappings = (sum(each) for each in zip(*sizes, strict=True)) if sizes else (0, 0)
         # A schedule is two mappings: its name, and its parameters.
-        known[id(data)] = len(data) + values, mappings + isinstance(data, Mapping) / 2
-    return known[id(data)]
+        values, schedules = len(data), isinstance(data, Mapping) / 2
+        for inside in data.values() if isinstance(data, Mapping) else data:
+            if type(inside) not in _ATOMS and isinstance(inside, Mapping | list | tuple):
+                more_values, more_schedules = _size(inside, known, depth + 1)
+                values, schedules = values + more_values, schedules + more_schedules
+        known[id(data)] = data, values, schedules  # held, so that nothing else takes its id
+    return known[id(data)][1:]
 
 
 _ATOMS = frozenset({int, float, str, bool, type(None)})
 
 
-def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, Schedule]) -> Schedule:
+def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, tuple[Any, Schedule]]) -> Schedule:
     if id(data) in built:  # an alias
-        return built[id(data)]
+        return built[id(data)][1]
     if depth > _DEEPEST:
         raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
     if not isinstance(data, Mapping) or len(data) != 1:
@@ -307,7 +305,7 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, Sc
         made: Schedule = build(**values)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
-    built[id(data)] = made
+    built[id(data)] = data, made  # held, so that nothing else takes its id
     return made
 
 
@@ -321,7 +319,9 @@ def _instead_of(data: object) -> str:
     return ""
 
 
-def _value(annotation: Any, value: Any, path: tuple[str, ...], depth: int, built: dict[int, Schedule]) -> Any:
+def _value(
+    annotation: Any, value: Any, path: tuple[str, ...], depth: int, built: dict[int, tuple[Any, Schedule]]
+) -> Any:
     may_be_schedule = takes_schedule(annotation)
     if isinstance(value, Mapping) and (may_be_schedule or annotation is None):
         return _from_data(value, path, depth + 1, built)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from optimsche.call_errors import shown
-from optimsche.libraries import is_number, is_numpy, is_numpy_scalar, library_of
+from optimsche.libraries import is_number, is_numpy_scalar, library_of, register
 
 #: The largest clock: far beyond any run, and small enough that no formula overflows on it.
 LARGEST_CLOCK = 1e300
@@ -58,7 +58,7 @@ def enter_epoch(value: Any, *, needed: bool) -> Any:
     Raises:
         ValueError: `needed`, and None was given; or as `enter`.
     """
-    if value is not None:
+    if value is not None and value is not NO_EPOCH:  # which a user's formula may hand to any schedule
         return enter(value, "epoch")
     if needed:
         NO_EPOCH.refuse()
@@ -119,7 +119,7 @@ def _widened(value: Any, name: str) -> Any:
             f"{name} must be a number, or a NumPy, PyTorch or JAX array, got {shown(value)} ({type(value).__name__}). "
             "For many steps at once pass an array: numpy.array([1, 2, 3]), numpy.arange(1, 1001)."
         ) from None
-    if is_numpy(value) and hasattr(value, "mask"):
+    if hasattr(value, "mask"):
         raise TypeError(f"{name} must be an array without a mask; evaluate {name}.filled(...), and mask the result")
     if not library.is_real(value):
         raise TypeError(f"{name} must hold whole or real numbers, got an array of {value.dtype}")
@@ -128,8 +128,6 @@ def _widened(value: Any, name: str) -> Any:
 
 class _NoEpoch:
     """The epoch of a call that gave none. A formula may hand it on; one that uses it is refused."""
-
-    __array_ufunc__ = None
 
     def refuse(self, *_: object) -> NoReturn:
         raise ValueError(
@@ -146,8 +144,18 @@ for _operation in (
     *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"),
     *("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow"),
     *("lt", "le", "gt", "ge", "eq", "ne", "bool", "neg", "pos", "abs", "float", "int", "index"),
-    *("round", "floor", "ceil", "trunc", "array"),
+    *("round", "floor", "ceil", "trunc", "array", "array_ufunc", "torch_function"),
 ):
     setattr(_NoEpoch, f"__{_operation}__", _NoEpoch.refuse)
 
 NO_EPOCH = _NoEpoch()
+
+
+class _NoArithmetic:
+    """The library of `NO_EPOCH`: it refuses every function."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        NO_EPOCH.refuse()
+
+
+register(_NoEpoch, _NoArithmetic())

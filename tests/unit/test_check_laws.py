@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import optimsche as o
 from optimsche import Fraction, Rate, Steps, lr_fn, ops
+from optimsche.lr_fn import LrFn
 from optimsche.testing import assert_same_on_every_backend, check_laws, impurities, params
 from tests.property.strategies import EXACT
 
@@ -183,7 +184,7 @@ def test_a_combinator_of_ones_own_is_tried_over_schedules():
     def delayed(real_step, epoch, schedule: o.Schedule, by: Steps):
         return schedule(ops.maximum(real_step - by, 0.0), epoch)
 
-    with pytest.raises(AssertionError, match=r"assert_length_and_boundaries: delayed\(.*\n +the last joint must be"):
+    with pytest.raises(AssertionError, match=r"assert_length_and_boundaries: delayed\(.*\n +the last boundary must be"):
         check(delayed)
 
 
@@ -267,7 +268,7 @@ def _marked_with_state():
 )
 def test_what_a_formula_reads_is_found_in_its_code(formula, found):
     formula.__name__ = "formula"
-    sentences = impurities(o.schedule.LrFn(formula))
+    sentences = impurities(LrFn(formula))
     assert bool(sentences) == (found is not None)
     assert found is None or sentences[0].startswith(found)
 

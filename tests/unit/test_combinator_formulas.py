@@ -9,7 +9,7 @@ import re
 import pytest
 
 import optimsche as o
-from optimsche import combinators, threefry
+from optimsche import combinators, random32
 
 DOWN = o.linear(start=1.0, end=0.25, steps=10)
 WAVE = o.cosine(start=0.8, end=0.1, steps=7) >> o.linear(start=0.5, steps=6)
@@ -17,7 +17,7 @@ STAIRS = o.step_decay(start=0.5, factor=0.5, every=3)
 # What a formula may name beside the clocks and the combinator's own parameters.
 FUNCTIONS = {"floor": math.floor, "ceil": math.ceil, "prod": math.prod, "min": min, "max": max, "sum": sum}
 CLOCKS = (0, 0.25, 1, 2, 3, 4, 4.5, 5, 6, 7, 8, 9.75, 10, 11, 12, 13.5, 15, 20, 21, 34, 35, 36, 100, 1_000)
-EPOCHS = (0, 0.5, 1, 1.5, 2, 7, 30)
+EPOCHS = (1, 1.5, 2, 7, 30)
 
 CASES = {
     "then": [{"first": DOWN, "second": WAVE, "at": 10}, {"first": STAIRS, "second": DOWN, "at": 4.5}],
@@ -27,11 +27,15 @@ CASES = {
         {"schedule": WAVE, "steps": 0, "start": 2.0},
     ],
     "cooldown": [
-        {"schedule": STAIRS, "at": 4, "steps": 8, "end": 0.0},
-        {"schedule": WAVE, "at": 9.75, "steps": 3, "end": 0.9},
+        {"schedule": STAIRS, "at": 4, "steps": 8, "end": 0.0, "along": None},
+        {"schedule": WAVE, "at": 9.75, "steps": 3, "end": 0.9, "along": None},
     ],
     "scale": [{"schedule": DOWN, "factor": WAVE}, {"schedule": STAIRS, "factor": 0.3}],
-    "add": [{"first": DOWN, "second": WAVE}, {"first": STAIRS, "second": DOWN}],
+    "add": [{"first": DOWN, "second": WAVE}, {"first": STAIRS, "second": 0.3}],
+    "subtract": [{"first": DOWN, "second": WAVE}, {"first": STAIRS, "second": 0.2}, {"first": 0.7, "second": DOWN}],
+    "minimum": [{"first": DOWN, "second": WAVE}, {"first": STAIRS, "second": 0.3}],
+    "maximum": [{"first": DOWN, "second": WAVE}, {"first": STAIRS, "second": 0.3}],
+    "by_tokens": [{"schedule": DOWN, "per_update": 2}, {"schedule": WAVE, "per_update": 0.75}],
     "clamp": [
         {"schedule": DOWN, "floor": 0.3, "ceiling": 0.75},
         {"schedule": WAVE, "floor": 0.0, "ceiling": 0.4},
@@ -97,7 +101,7 @@ def inner_clock(_, schedule, steps):
 
 
 def noise_of(_, seed, **__):
-    return {"noise": lambda i: threefry.uniform(seed, float(i))}
+    return {"noise": lambda i: random32.uniform(seed, float(i))}
 
 
 PARTS = {"repeat": cycle_of, "over": inner_clock, "jitter": noise_of}
@@ -112,11 +116,17 @@ def block(name):
     return formula, where + words
 
 
+# Parameters that may be a schedule, and that a formula writes as one.
+EITHER = {("scale", "factor"), *((name, key) for name in ("add", "subtract") for key in ("first", "second"))} | {
+    (name, "second") for name in ("minimum", "maximum")
+}
+
+
 def in_formula(name, key, value):
     """A parameter as the formula sees it: schedules as functions of one clock."""
     if isinstance(value, o.Schedule):
         return lambda t: value(t)
-    if (name, key) == ("scale", "factor"):
+    if (name, key) in EITHER and value is not None:
         return lambda t: value  # a number is the same at every update
     if (name, key, value) == ("clamp", "ceiling", None):
         return math.inf

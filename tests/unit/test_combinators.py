@@ -1,11 +1,13 @@
-"""Exact values, lengths and joints of every combinator, on numbers, on arrays, and with arrays as parameters."""
+"""Exact values, lengths and boundaries of every combinator, on numbers, on arrays, and with arrays as parameters."""
 
 import inspect
 import math
 import sys
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 import optimsche as o
 
@@ -23,7 +25,7 @@ def _check(schedule, values):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "values", "length", "joints"),
+    ("schedule", "values", "length", "boundaries"),
     [
         (o.constant(steps=10) >> DOWN, {0: 1.0, 10: 1.0, 15: 0.5, 20: 0.0, 21: 0.0}, 20, (10, 20)),
         (DOWN.then(DOWN, at=5), {0: 1.0, 5: 0.5, 10: 0.5, 15: 0.0}, 15, (5, 15)),
@@ -64,22 +66,67 @@ def _check(schedule, values):
         (DOWN.staircase(5), {0: 1.0, 1: 1.0, 5: 1.0, 6: 0.5, 10: 0.5, 11: 0.0}, 10, (10,)),
         (DOWN.staircase(5, closed="left"), {0: 1.0, 4: 1.0, 5: 0.5, 9: 0.5, 10: 0.0}, 10, (10,)),
         (DOWN.warp(CLOCK), {0: 1.0, 5: 0.5, 10: 0.0}, 1_000, (1_000,)),
+        (o.constant(1.0) + DOWN, {0: 2.0, 5: 1.5, 10: 1.0, 99: 1.0}, 10, (10,)),
+        (o.constant(0.25) + o.constant(0.5), {0: 0.75}, INF, ()),
+        (DOWN + 0.5, {0: 1.5, 10: 0.5}, 10, (10,)),
+        (0.5 + DOWN, {0: 1.5, 10: 0.5}, 10, (10,)),
+        (DOWN + DOWN.stretch(2) + 0, {0: 2.0, 10: 0.5, 20: 0.0}, 20, (10, 20)),
+        (DOWN + o.milestones(at=(4, 15)), {0: 2.0, 5: 0.6}, 15, (4, 10, 15)),
+        (DOWN - 0.25, {0: 0.75, 5: 0.25, 7.5: 0.0, 10: 0.0}, 10, (10,)),
+        (1 - DOWN, {0: 0.0, 5: 0.5, 10: 1.0, 11: 1.0}, 10, (10,)),
+        (0.5 - DOWN, {0: 0.0, 5: 0.0, 10: 0.5}, 10, (10,)),
+        (DOWN - DOWN.stretch(2), {0: 0.0, 10: 0.0}, 20, (10, 20)),
+        (DOWN.stretch(2) - DOWN, {0: 0.0, 10: 0.5, 20: 0.0}, 20, (10, 20)),
+        (DOWN.minimum(0.25), {0: 0.25, 5: 0.25, 9: pytest.approx(0.1), 10: 0.0}, 10, (10,)),
+        (DOWN.minimum(o.constant(0.5, steps=4)), {0: 0.5, 6: 0.4, 10: 0.0}, 10, (4, 10)),
+        (DOWN.maximum(0.25), {0: 1.0, 5: 0.5, 9: 0.25, 10: 0.25}, 10, (10,)),
+        (DOWN.maximum(1 - DOWN), {0: 1.0, 5: 0.5, 10: 1.0}, 10, (10,)),
+        (DOWN.maximum(o.exponential(factor=0.5)), {0: 1.0, 1: 0.9, 10: 0.5**10}, INF, (10,)),
+        (DOWN.clamp(floor=0.5 - DOWN, ceiling=DOWN.stretch(2)), {0: 1.0, 5: 0.5, 10: 0.5, 20: 0.0}, 20, (10, 20)),
+        (DOWN.clamp(floor=0.5, ceiling=o.constant(0.25)), {0: 0.25, 10: 0.25}, 10, (10,)),
+        (DOWN.then(o.constant(0.25, steps=3), at=0), {0: 1.0, 1: 0.25, 4: 0.25}, 3, (3,)),
+        (DOWN.cooldown(at=0, steps=4), {0: 1.0, 1: 0.75, 4: 0.0}, 4, (4,)),
+        (DOWN.cooldown(at=5, steps=0), {0: 1.0, 5: 0.5, 6: 0.0}, 5, (5,)),
+        (DOWN.cooldown(at=0, steps=0, end=0.5), {0: 1.0, 1: 0.5}, 0, ()),
+        (
+            o.constant().cooldown(at=4, steps=4, along=o.one_minus_power(power=0.5)),
+            {0: 1.0, 4: 1.0, 5: 0.5, 8: 0.0, 9: 0.0},
+            8,
+            (4, 8),
+        ),
+        (
+            o.constant(0.5).cooldown(at=4, steps=4, end=0.25, along=o.one_minus_power(power=2)),
+            {4: 0.5, 6: 0.4375, 8: 0.25, 9: 0.25},
+            8,
+            (4, 8),
+        ),
+        (o.constant().cooldown(at=2, steps=6, along=o.cosine), {2: 1.0, 4: 0.75, 5: 0.5, 8: 0.0}, 8, (2, 8)),
+        (
+            o.constant().cooldown(at=10, steps=8, along=o.constant(steps=1) >> o.linear(steps=3)),
+            {10: 1.0, 12: 1.0, 15: 0.5, 18: 0.0},
+            18,
+            (10, 12, 18),
+        ),
+        (DOWN.by_tokens(2), {0: 1.0, 1: 0.8, 5: 0.0}, 5, (5,)),
+        (DOWN.by_tokens({1: 1, 5: 2}), {0: 1.0, 4: 0.6, 5: 0.4, 6: pytest.approx(0.2), 7: 0.0}, 7, (7,)),
         (o.piecewise_constant(values=(1.0, 0.5), at=(2,)).running_product(), {0: 1, 2: 1, 3: 0.5, 5: 0.125}, INF, (2,)),
     ],
     ids=repr,
 )
-def test_values_length_and_joints(schedule, values, length, joints):
+def test_values_length_and_boundaries(schedule, values, length, boundaries):
     _check(schedule, values)
     assert schedule.length == length
-    assert schedule.boundaries() == joints
+    assert schedule.boundaries() == boundaries
 
 
 def test_epochs_count_from_one_and_finished_ones_are_the_clock():
     plan = DOWN.by_epoch()
-    assert [plan(99, epoch) for epoch in (0, 0.5, 1, 1.5, 2, 6, 11, 12)] == [1, 1, 1, 0.95, 0.9, 0.5, 0.0, 0.0]
+    assert [plan(99, epoch) for epoch in (1, 1.5, 2, 6, 11, 12)] == [1, 0.95, 0.9, 0.5, 0.0, 0.0]
     assert plan(np.array([7, 7]), np.array([1.0, 6.0])).tolist() == [1.0, 0.5]
     assert (plan.length, plan.boundaries(), plan.counts_epochs) == (INF, (), True)
-    assert plan(3) == 1.0  # without an epoch it is the first
+    for epoch in (0, 0.5):
+        with pytest.raises(ValueError, match="epoch must be a number from 1 to 1e300"):
+            plan(99, epoch)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -158,35 +205,39 @@ def test_how_far_from_a_joint_a_clock_still_counts_as_on_it(stretch):
     assert [left(begin - slack), left(begin - 2 * slack)] == [0.25, 0.5]
 
 
-@pytest.mark.parametrize(
-    ("stretch", "expected"), [(1.0, [1.0, 1 / 3, 0.0, 0.5, 0.0]), (2.0, [1.0, 0.0, 0.75, 0.375, 0.0])]
-)
-def test_cycles_inside_a_fitted_length_may_grow_by_another_number(stretch, expected):
+@pytest.mark.parametrize("given", [np.array(2.0), torch.tensor(2.0), jnp.array(2.0)], ids=["numpy", "torch", "jax"])
+def test_what_the_lengths_inside_over_are_made_of_must_be_numbers(given):
     plan = o.linear(start=1.0, steps=4).repeat(2).over(12)
-    for given in (stretch, np.array(stretch)):
-        found = plan.apply(np.array([0.0, 4.0, 6.0, 9.0, 12.0]), 1, {"schedule": {"stretch": given}})
-        assert found.tolist() == pytest.approx(expected, abs=1e-12)
+    found = plan.apply(np.array([0.0, 4.0, 6.0, 9.0, 12.0]), 1, {"schedule": {"stretch": 2.0}})
+    assert found.tolist() == pytest.approx([1.0, 0.0, 0.75, 0.375, 0.0], abs=1e-12)
+    for params in ({"schedule": {"stretch": given}}, {"schedule": {"schedule": {"steps": given}, "every": given}}):
+        with pytest.raises(TypeError, match="apply: inside over, what a length is made of must be numbers"):
+            plan.apply(np.array([0.0, 4.0]), 1, params)
 
 
-def test_lengths_and_joints_of_cycles():
+def test_lengths_and_boundaries_of_cycles():
     assert (DOWN.repeat(3).length, DOWN.repeat(3).boundaries()) == (30, (10, 20, 30))
     assert (DOWN.repeat(3, stretch=2).length, DOWN.repeat(3, stretch=2).boundaries()) == (70, (10, 30, 70))
     assert DOWN.repeat(2, every=25).boundaries() == (10, 25, 35, 50)
     assert DOWN.repeat(2, every=5).boundaries() == (5, 10)
     assert DOWN.repeat().length == INF
-    assert DOWN.repeat().boundaries() == tuple(range(10, 1_001, 10))  # the first hundred cycles
-    pieces = o.sequence([DOWN] * 300)
-    assert len(pieces.repeat().boundaries()) == 33 * 300  # no more than ten thousand
-    assert len(o.sequence([DOWN] * 10_001).repeat().boundaries()) == 10_001  # but one whole cycle
-    assert len(pieces.repeat(33).boundaries()) == 9_900
+    assert DOWN.repeat().boundaries(most=100) == DOWN.repeat().boundaries(upto=1_005) == tuple(range(10, 1_001, 10))
+    assert DOWN.repeat(stretch=2).boundaries(150, most=3) == (10, 30, 70)
+    assert DOWN.repeat(stretch=2).boundaries(70) == (10, 30, 70)
+    assert DOWN.repeat(stretch=2).boundaries(69.9) == (10, 30)
+    assert DOWN.repeat(3).boundaries(most=99) == DOWN.repeat(3).boundaries(99) == (10, 20, 30)
+    assert len(o.sequence([DOWN] * 300).repeat(100).boundaries()) == 30_000
 
 
-def test_more_than_ten_thousand_joints_are_refused():
-    pieces = o.sequence([DOWN] * 100)
-    assert len(pieces.repeat(100).boundaries()) == 10_000
-    with pytest.raises(ValueError, match=r"101 cycles of 100 pieces are more than 10000 pieces; take fewer"):
-        pieces.repeat(101)
-    assert len(o.sequence([DOWN] * 10_001).repeat(1).boundaries()) == 10_001
+def test_more_than_a_million_boundaries_are_not_listed():
+    for plan in (DOWN.repeat(), DOWN.repeat(10_000).repeat(10_000)):
+        with pytest.raises(ValueError, match=r"repeat has more than 1,048,576 boundaries up to inf; say how far"):
+            plan.boundaries()
+        assert plan.boundaries(upto=25) == (10, 20)
+        assert plan.boundaries(most=2) == (10, 20)
+    with pytest.raises(ValueError, match=r"more than 1,048,576 boundaries up to 1e\+09"):
+        DOWN.repeat().boundaries(upto=1e9)
+    assert DOWN.repeat(every=1e-3).boundaries(most=3) == (0.001, 0.002, 0.003)
 
 
 @pytest.mark.parametrize("stretch", [1.0, 2.0, 3.0, 10.0])
@@ -318,7 +369,10 @@ def test_a_running_product_ends_at_ten_million_updates():
         (o.step_decay(factor=0.5, every=9), "step_decay(start=1.0, factor=0.5, every=9)"),
         (o.milestones(at=(9,)), "milestones(start=1.0, factor=0.1, at=(9,))"),
         (o.constant(value=0.5).warmup(9), "warmup(constant(value=0.5, steps=None), steps=9, start=0.0)"),
-        (DOWN.cooldown(at=5, steps=2), "cooldown(linear(start=1.0, end=0.0, steps=10), at=5, steps=2, end=0.0)"),
+        (
+            DOWN.cooldown(at=5, steps=2),
+            "cooldown(linear(start=1.0, end=0.0, steps=10), at=5, steps=2, end=0.0, along=None)",
+        ),
         (DOWN.clamp(), "clamp(linear(start=1.0, end=0.0, steps=10), floor=0.0, ceiling=None)"),
         (DOWN.staircase(5), "staircase(linear(start=1.0, end=0.0, steps=10), every=5, closed='right')"),
         (DOWN.jitter(0.5), "jitter(linear(start=1.0, end=0.0, steps=10), amount=0.5, seed=0)"),
@@ -367,3 +421,167 @@ def test_products_and_joined_pieces_of_something_else_are_refused():
     for call in (lambda: DOWN * "2", lambda: "2" * DOWN, lambda: DOWN >> 0.5, lambda: 0.5 >> DOWN, lambda: DOWN * None):
         with pytest.raises(TypeError, match=r"unsupported operand|can't multiply"):
             call()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tokens
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_constant_batch_is_the_plan_in_updates():
+    tokens = 4_194_304
+    in_updates = o.cosine(start=3e-4, steps=9_000).warmup(1_000)
+    in_tokens = o.cosine(start=3e-4, steps=9_000 * tokens).warmup(1_000 * tokens).by_tokens(tokens)
+    assert (in_tokens.length, in_tokens.boundaries()) == (10_000, (1_000, 10_000))
+    steps = np.arange(0, 10_100, 7)
+    assert [in_tokens(t) for t in steps.tolist()] == pytest.approx([in_updates(t) for t in steps.tolist()], rel=1e-12)
+    assert in_tokens(steps).tolist() == pytest.approx(in_updates(steps).tolist(), rel=1e-12)
+    assert [in_tokens(t) for t in (0, 1_000, 10_000)] == [in_updates(t) for t in (0, 1_000, 10_000)]
+    stages = {1: tokens, 500: tokens, 5_001: tokens}
+    assert in_tokens.replace(per_update=stages)(steps).tolist() == in_tokens(steps).tolist()
+
+
+@pytest.mark.parametrize("calls", [0, 50])
+def test_what_has_been_seen_is_counted_exactly(calls):
+    stages = ((1, 3_000_001), (8, 1), (9, 2**40 + 1), (1_000, 7))
+    seen = o.expression("t").by_tokens(stages)  # its value is its clock
+    for t in range(calls):
+        seen(t)
+    counts, total = {}, 0
+    for update in range(1, 1_200):
+        total += next(tokens for first, tokens in reversed(stages) if first <= update)
+        counts[update] = total
+    assert total < 2**53
+    assert [seen(t) for t in counts] == list(counts.values())
+    steps = np.array(list(counts))
+    assert seen(steps).tolist() == list(counts.values())
+    assert seen(torch.as_tensor(steps)).tolist() == list(counts.values())
+    assert (seen(0), seen(7.5), seen(8.5)) == (0.0, counts[7] + 0.5, counts[8] + (2**40 + 1) / 2)
+
+
+def test_boundaries_of_stages_are_where_the_tokens_have_been_seen():
+    plan = o.milestones(at=(10, 35, 40, 100), factor=0.5).by_tokens({1: 10, 3: 5, 7: 20})
+    # After updates 1 to 8: 10, 20, 25, 30, 35, 40, 60, 80 tokens.
+    assert plan.boundaries() == (1.0, 5.0, 6.0, 9.0)
+    assert [plan(t) for t in range(11)] == [1, 1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.125, 0.125, 0.125, 0.0625]
+    assert (o.linear(steps=40) >> o.constant()).by_tokens({1: 10, 3: 5}).length == INF
+    assert o.linear(steps=37.5).by_tokens({1: 10, 3: 5}).length == 5.5
+
+
+@pytest.mark.parametrize(
+    ("text", "stages"),
+    [
+        ("0:768", 768),
+        ("0:768 1M:1536", {1: 768, 1_304: 1_536}),
+        ("0:2 3:4 9:1", {1: 2, 3: 4, 5: 1}),
+        ("0:2 1K:4  2K:8", {1: 2, 501: 4, 751: 8}),
+        ("0:1000 1B:2000 2T:4000", {1: 1_000, 1_000_001: 2_000, 1_000_500_001 - 1_000_000 + 500_000: 4_000}),
+    ],
+)
+def test_megatrons_text_of_batch_sizes(text, stages):
+    if "2T" in text:
+        stages = {1: 1_000, 1_000_001: 2_000, 1_000_001 + (2 * 10**12 - 10**9) // 2_000: 4_000}
+    assert DOWN.by_tokens(text) == DOWN.by_tokens(stages)
+
+
+def test_megatrons_text_with_samples_of_many_tokens():
+    from optimsche.combinators.by_tokens import stages_of_text
+
+    assert stages_of_text("0:2 100:4", seq_length=10) == {1: 20, 6: 40}
+
+
+def test_stages_that_only_overshoot_a_threshold_skip_it():
+    assert DOWN.by_tokens("0:100 5:7 90:3") is not None
+
+
+def test_one_stage_is_a_number():
+    assert DOWN.by_tokens({1: 5}) == DOWN.by_tokens([(1, 5)]) == DOWN.by_tokens(5)
+    assert repr(DOWN.by_tokens({1: 5, 3: 7})).endswith("per_update=((1, 5), (3, 7)))")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers and schedules
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_constant_and_a_line_end_with_the_line():
+    assert (o.constant(1.0) + o.linear(steps=10)).length == 10
+
+
+def test_sum_is_a_sum():
+    parts = [DOWN, DOWN.stretch(2), o.constant(0.5)]
+    assert sum(parts) == DOWN + DOWN.stretch(2) + o.constant(0.5)
+    assert sum(parts)(5) == 0.5 + 0.75 + 0.5
+    assert sum(parts, 1.5) == 1.5 + DOWN + DOWN.stretch(2) + o.constant(0.5)
+    assert sum([DOWN]) is DOWN
+
+
+def test_numbers_on_either_side():
+    assert 0.5 + DOWN == DOWN + 0.5 == DOWN.add(0.5) == o.add(DOWN, np.float64(0.5))
+    assert DOWN.subtract(0.5) == DOWN - 0.5
+    assert 0.5 - DOWN == o.subtract(0.5, DOWN) == np.float64(0.5) - DOWN != DOWN - 0.5
+    assert DOWN + 0 != DOWN  # a schedule of its own: what repr shows is what was written
+    with pytest.raises(TypeError, match="unsupported operand"):
+        "1" - DOWN
+
+
+def test_differences_are_never_negative():
+    steps = np.arange(20)
+    for plan in (DOWN - 0.5, 0.5 - DOWN, DOWN - o.linear(end=0.9, steps=20)):
+        values = [plan(t) for t in steps.tolist()]
+        assert min(values) == 0.0
+        assert plan(steps).tolist() == values
+
+
+def test_replace_builds_the_same_function_with_other_parameters():
+    plan = DOWN.warmup(4)
+    assert plan.replace(steps=2) == DOWN.warmup(2)
+    assert plan.replace(schedule=o.constant()) == o.constant().warmup(4)
+    assert plan.replace() == plan
+    assert DOWN.by_tokens(3).replace(per_update={1: 3, 5: 6}) == DOWN.by_tokens({1: 3, 5: 6})
+    with pytest.raises(ValueError, match=r"warmup\(steps=-1\): steps must be >= 0"):
+        plan.replace(steps=-1)
+
+
+def test_a_method_sequence_begins_with_its_schedule():
+    assert DOWN.sequence([DOWN, o.constant()]) == o.sequence([DOWN, DOWN, o.constant()])
+    assert DOWN.sequence([DOWN], at=[4]) == DOWN.then(DOWN, at=4)
+    assert DOWN.sequence([]) is DOWN
+
+
+@pytest.mark.parametrize("by", [-0.3, -(0.1 + 0.2)])
+def test_a_boundary_that_a_shift_puts_at_0_but_for_rounding_is_there(by):
+    plan = o.milestones(at=(0.1 + 0.2, 5), factor=0.5)
+    assert plan.shift(by).boundaries() == (pytest.approx(4.7),)
+    assert o.linear(steps=0.1 + 0.2).shift(by).length == 0
+    assert o.linear(steps=0.1 + 0.2).shift(by).boundaries() == ()
+    assert o.linear(steps=0.3 + 1e-6).shift(-0.3).length == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize(("power", "middle"), [(0.5, 1 - 0.5**0.5), (1, 0.5), (2, 0.75)])
+def test_a_shape_without_a_length_goes_along(power, middle):
+    shape = o.one_minus_power(power=power)
+    assert repr(shape) == f"one_minus_power(power={power})"
+    plan = o.constant(0.5).cooldown(at=10, steps=20, along=shape)
+    assert [plan(t) for t in (10, 20, 30, 31)] == [0.5, pytest.approx(0.5 * middle), 0.0, 0.0]
+    assert plan == o.constant(0.5).cooldown(at=10, steps=20, along=o.one_minus_power(steps=1, power=power))
+    assert plan(np.array([10, 20, 30])).tolist() == [plan(t) for t in (10, 20, 30)]
+    assert o.parse(repr(plan)) == plan == o.from_dict(plan.to_dict())
+    for refused in (lambda: shape * 2, lambda: 2 * shape, lambda: shape(3), lambda: shape.length, lambda: shape + DOWN):
+        with pytest.raises(
+            TypeError, match=r"needs steps= \(a length, in updates\); without it, it only goes into along="
+        ):
+            refused()
+
+
+def test_growth_is_held_before_it_overflows():
+    plan = o.growth(start=0.25, factor=2, every=10)
+    assert [plan(t) for t in (0, 10, 20, 15)] == [0.25, 0.5, 1.0, pytest.approx(0.5 * 2**0.5)]
+    assert (plan.length, plan.boundaries()) == (INF, ())
+    for huge in (1e6, 1e300):
+        assert 1e299 < plan(huge) <= 1e300
+        assert plan(np.array([huge]))[0] == pytest.approx(plan(huge), rel=1e-9)
+    assert o.growth(start=0.0, factor=2)(1e300) == 0.0
+    assert o.growth(start=0.5, factor=1)(1e300) == 0.5
+    with pytest.raises(ValueError, match=r"(?s)factor must be >= 1 and finite .*To fall, use exponential"):
+        o.growth(factor=0.5)

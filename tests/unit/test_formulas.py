@@ -18,6 +18,7 @@ EXAMPLES = {
     "cosine": [*ENDS, {"start": 0.3, "end": 0.0, "steps": 40}],
     "exponential": [{"start": 0.3, "factor": 0.9, "every": 10}, {"start": 1.0, "factor": 0.999, "every": 1}],
     "geometric": ENDS,
+    "growth": [{"start": 0.3, "factor": 1.5, "every": 100}, {"start": 1.0, "factor": 1.001, "every": 1}],
     "hyperbolic": [{**ends, "upper_bound": bound} for ends in ENDS for bound in (40, 250)],
     "inverse_sqrt": [{"start": 0.3, "timescale": 40}],
     "linear": ENDS,

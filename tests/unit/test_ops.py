@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from optimsche import backends, ops
+from optimsche import ops
 
 INF = math.inf
 
@@ -291,85 +291,12 @@ def test_a_line_through_one_point_is_flat():
     assert ops.interpolate(np.array([0.0, 5.0, 9.0]), (5.0,), (0.5,)).tolist() == [0.5] * 3
 
 
-@pytest.mark.parametrize("value", [0, 1, 7.5, 1e300, 2**53 + 1, np.float32(0.5), np.int64(3)])
-def test_a_clock_is_a_float(value):
-    found = backends.clock(value, "epoch")
-    assert (found, type(found)) == (float(value), float)
-
-
-@pytest.mark.parametrize("value", [-1, -1e-300, 1.1e300, INF, math.nan, 10**400, np.float64(-1.0)])
-def test_a_clock_out_of_range_is_refused(value):
-    with pytest.raises(ValueError, match=r"epoch must be a number from 0 to 1e300, got .*Clocks count from 1; 0 is"):
-        backends.clock(value, "epoch")
-
-
-@pytest.mark.parametrize("value", [True, "3", None, 1j, [1, 2], (1, 2)])
-def test_what_is_no_clock_is_refused(value):
-    with pytest.raises(TypeError, match=rf"real_step must be a number, or .* \({type(value).__name__}\)\. For many"):
-        backends.clock(value, "real_step")
-
-
-def test_clocks_in_arrays():
-    floats = np.array([0.0, 0.5], dtype=np.float32)
-    assert backends.clock(floats, "epoch") is floats
-    assert backends.clock(np.array([2**24 + 1], dtype=np.int32), "epoch").dtype == np.float64
-    assert backends.clock(np.array([]), "epoch").size == 0
-    with pytest.raises(TypeError, match="epoch must hold whole or real numbers, got an array of bool"):
-        backends.clock(np.array([True]), "epoch")
-    for bad in ([0.0, -1.0], [0.0, INF], [1.0, 1e301], [math.nan, 1.0], [-1.0]):
-        with pytest.raises(ValueError, match="epoch must hold numbers from 0 to 1e300, got values from"):
-            backends.clock(np.array(bad), "epoch")
-
-
-def test_spread_gives_a_value_the_shape_of_its_clocks():
-    steps = np.zeros(3, dtype=np.float32)
-    assert backends.spread(0.5, 1.0, 1.0) == 0.5
-    assert type(backends.spread(2, 1.0, 1.0)) is float
-    assert (backends.spread(0.5, steps, 1.0).tolist(), backends.spread(0.5, 1.0, steps).tolist()) == (
-        [0.5] * 3,
-        [0.5] * 3,
-    )
-    assert backends.spread(0.5, np.zeros((2, 1)), np.zeros(3)).shape == (2, 3)
-    value = np.ones(3, dtype=np.float32)
-    assert backends.spread(value, steps, 1.0) is value
-    assert backends.spread(value, np.zeros(3), 1.0).dtype == np.float64  # the wider type wins
-
-
-def test_what_counts_as_a_number():
-    assert [ops.is_number(x) for x in (1, 1.0, True, "1", np.float64(1.0), np.ones(1))] == [True, True, *[False] * 4]
-    assert [backends.is_array(x) for x in (np.ones(1), np.float64(1.0), [1.0])] == [True, False, False]
-    assert [backends.is_numpy_scalar(x) for x in (np.ones(1), np.float64(1.0), 1.0)] == [False, True, False]
-
-
 def test_what_has_no_arithmetic_is_refused():
     with pytest.raises(TypeError, match="no arithmetic for str; use a number, or a NumPy, PyTorch or JAX array"):
         ops.cos("x")
 
 
-def test_a_number_too_long_to_print_is_shown_by_its_size():
-    assert backends.shown(10**10_000) == "a number of 33220 bits"
-    assert backends.shown([1] * 100) == "[1, 1, 1, 1, 1, 1, ...]"
-
-
-def test_words_are_32_bits():
-    assert backends.words(3.0, 2.0**32 - 1) == (3, 2**32 - 1)
-    (array,) = backends.words(np.array([3.0, 2.0**32 - 1]))
-    assert (array.dtype, array.tolist()) == (np.int64, [3, 2**32 - 1])
-    assert (backends.wrapped(2**32 + 5), backends.wrapped(2**32 - 1)) == (5, 2**32 - 1)
-    assert backends.wrapped(np.array([2**32 + 5, 7, 2**32 - 1])).tolist() == [5, 7, 2**32 - 1]
-    assert (backends.word(7, 3), backends.word(7, array).tolist()) == (7, 7)
-    assert (backends.wide(2.5), backends.wide(np.ones(1, dtype=np.float32)).dtype) == (2.5, np.float64)
-    assert type(backends.real_like(3, 1.0)) is float
-    assert backends.real_like(array, np.ones(1, dtype=np.float32)).dtype == np.float32
-
-
-def test_values_that_a_choice_drops_make_no_warning():
-    steps = np.array([0.0, 1.0])
-    assert backends.silently(lambda t: 1.0 / t, steps).tolist() == [INF, 1.0]
-    assert backends.silently(lambda t: 1.0 / t, 2.0) == 0.5
-
-
 def test_what_ops_offers_is_listed():
     assert [name for name in ops.__all__ if not hasattr(ops, name)] == []
     defined = {name for name, value in vars(ops).items() if getattr(value, "__module__", None) == ops.__name__}
-    assert {name for name in defined if not name.startswith("_")} == {*ops.__all__} - {"LARGEST_CLOCK", "is_number"}
+    assert {name for name in defined if not name.startswith("_")} == {*ops.__all__} - {"is_number"}

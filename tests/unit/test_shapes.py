@@ -135,17 +135,14 @@ def test_length_and_joints(schedule, length, joints):
     assert schedule.boundaries() == joints
 
 
-def test_an_endless_repetition_lists_its_first_cycles():
-    joints = o.cosine(steps=7).repeat().boundaries()
-    assert joints[:3] == (7.0, 14.0, 21.0)
-    assert len(joints) == 100
+def test_stairs_without_an_end_list_the_edges_that_are_asked_for():
+    stairs = o.step_decay(factor=0.5, every=10)
+    assert stairs.boundaries(upto=1_000) == stairs.boundaries(most=100) == tuple(range(10, 1_001, 10))
+    with pytest.raises(ValueError, match="step_decay has more than 1,048,576 boundaries up to inf"):
+        stairs.boundaries()
 
 
-def test_stairs_without_an_end_list_a_hundred_edges():
-    assert o.step_decay(factor=0.5, every=10).boundaries() == tuple(range(10, 1_001, 10))
-
-
-def test_joints_of_tables_are_their_updates_but_not_the_instant_before_the_first():
+def test_boundaries_of_tables_are_their_updates_but_not_the_instant_before_the_first():
     assert o.piecewise_linear(at=(0, 1, 5), values=(0.1, 0.2, 0.3)).boundaries() == (1, 5)
     assert o.milestones(at=(0.5, 7)).boundaries() == (0.5, 7)
 

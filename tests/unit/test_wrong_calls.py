@@ -10,27 +10,21 @@ import pytest
 
 import optimsche as o
 from optimsche import Rate, Steps, lr_fn
-from optimsche import schedule as schedule_module
 
 PLAN = o.cosine(start=3e-4, steps=9_000)
 
 OPTIMIZER = types.SimpleNamespace(param_groups=[])
 
 
-def plain(real_step, epoch, *, q: Rate = 0.5):
-    return q
+def _plain():
+    def plain(real_step, epoch, *, q: Rate = 0.5):
+        return q
+
+    return plain
 
 
 def _with(**options):
-    def call():
-        before = dict(schedule_module._known)
-        try:
-            lr_fn(**options)(plain)()
-        finally:  # nobody else is to draw it
-            schedule_module._known.clear()
-            schedule_module._known.update(before)
-
-    return call
+    return lambda: lr_fn(**options)(_plain())()
 
 
 def _no_function(given):
@@ -41,7 +35,7 @@ PIECES = [PLAN, PLAN]
 
 WRONG_CALLS = {
     # options of @lr_fn
-    "lr_fn of a partial": _no_function(functools.partial(plain, q=0.3)),
+    "lr_fn of a partial": _no_function(functools.partial(_plain(), q=0.3)),
     "lr_fn of an object": _no_function(operator.itemgetter(1)),
     "lr_fn of a number": _no_function(5),
     "lr_fn of a function in C": _no_function(max),
@@ -49,22 +43,46 @@ WRONG_CALLS = {
     "an option quite wrong": (
         lambda: lr_fn(wibble=5),
         TypeError,
-        r"no option 'wibble'; it takes length, joints, resol",
+        r"no option 'wibble'; it takes length, boundaries, reach, resol",
     ),
     "a length that is no function": (lambda: lr_fn(length=5), TypeError, r"length= must be a function of .*, got 5"),
     "resolve of nothing": (_with(resolve=lambda q: None), TypeError, r"resolve= of plain must return .*returned None"),
     "resolve of another": (_with(resolve=lambda q: {"r": 1}), TypeError, r"resolve= of plain .*'r' is none of them"),
-    "length of nothing": (_with(length=lambda q: None), TypeError, r"length= of plain must return .*returned None"),
-    "length of text": (_with(length=lambda q: "a"), TypeError, r"length= of plain must return .*returned 'a'"),
-    "length below 0": (_with(length=lambda q: -5), ValueError, r"length= of plain must return .*returned -5"),
-    "length of NaN": (_with(length=lambda q: math.nan), ValueError, r"length= of plain must return .*returned nan"),
-    "joints that fall": (
+    "length of nothing": (
+        _with(length=lambda q: None),
+        TypeError,
+        r"length= of plain must be a number of updates >= 0, .* it is None",
+    ),
+    "length of text": (
+        _with(length=lambda q: "a"),
+        TypeError,
+        r"length= of plain must be a number of updates >= 0, .* it is 'a'",
+    ),
+    "length below 0": (
+        _with(length=lambda q: -5),
+        ValueError,
+        r"length= of plain must be a number of updates >= 0, .* it is -5",
+    ),
+    "length of NaN": (
+        _with(length=lambda q: math.nan),
+        ValueError,
+        r"length= of plain must be a number of updates >= 0, .* it is nan",
+    ),
+    "boundaries that fall": (
         _with(boundaries=lambda q: [5, 3]),
         ValueError,
-        r"boundaries= of plain must .*returned \[5, 3\]",
+        r"boundaries= of plain must give increasing .* gave \[5.0, 3.0\]",
     ),
-    "joints from 0": (_with(boundaries=lambda q: [0, 3]), ValueError, r"boundaries= of plain must .*returned \[0, 3\]"),
-    "joints of a number": (_with(boundaries=lambda q: 5), TypeError, r"boundaries= of plain must return .*returned 5"),
+    "boundaries from 0": (
+        _with(boundaries=lambda q: [0, 3]),
+        ValueError,
+        r"boundaries= of plain must give increasing .* gave \[0.0, 3.0\]",
+    ),
+    "boundaries of a number": (
+        _with(boundaries=lambda q: 5),
+        TypeError,
+        r"boundaries= of plain must give increasing .* gave 5",
+    ),
     # sequence
     "sequence of one": (lambda: o.sequence(PLAN), TypeError, r"sequence takes a list of schedules, got cosine"),
     "sequence of none": (lambda: o.sequence(5), TypeError, r"takes a list of schedules, got 5: write sequence\(\[a, b"),
@@ -135,7 +153,7 @@ WRONG_CALLS = {
         ValueError,
         "the rate would overflow",
     ),
-    "after nothing": (lambda: PLAN.shift(-9_000) >> PLAN, ValueError, r"then\(at=0\): at must be > 0"),
+    "before the beginning": (lambda: PLAN.then(PLAN, at=-1), ValueError, r"then\(at=-1\): at must be >= 0"),
     "too large for a float": (lambda: o.cosine(steps=10**400), ValueError, "steps must be finite"),
     "text": (
         lambda: o.cosine(steps="9"),
@@ -289,7 +307,78 @@ WRONG_CALLS = {
     "times text": (lambda: PLAN * "2", TypeError, "unsupported operand|can't multiply"),
     "times an array": (lambda: PLAN * np.ones(2), TypeError, r"not by an array \(ndarray\); multiply its values"),
     "an array times": (lambda: np.ones(2) * PLAN, TypeError, r"not by an array \(ndarray\); multiply its values"),
-    "plus": (lambda: PLAN + 1, TypeError, "unsupported operand"),
+    "plus text": (lambda: PLAN + "1", TypeError, "unsupported operand|can only concatenate"),
+    "plus less": (lambda: PLAN + -1, ValueError, r"add\(second=-1\): second must be >= 0"),
+    "minus less": (lambda: PLAN - -1, ValueError, r"subtract\(second=-1\): second must be >= 0"),
+    "less minus": (lambda: -1 - PLAN, ValueError, r"subtract\(first=-1\): first must be >= 0"),
+    "a number by a schedule": (lambda: 1 / PLAN, TypeError, "unsupported operand"),
+    "the smaller of text": (lambda: PLAN.minimum("1"), TypeError, r"second must be a number or a Schedule .*got '1'"),
+    "a shape alone": (lambda: o.one_minus_power(power=2)(5), TypeError, r"one_minus_power\(power=2\) needs steps= "),
+    "a shape joined": (
+        lambda: o.one_minus_power(power=2) >> PLAN,
+        TypeError,
+        r"needs steps= \(a length, in updates\); without it, it only goes into along=",
+    ),
+    "a shape's method": (lambda: o.one_minus_power(power=2).warmup(3), TypeError, r"\(power=2\) needs steps="),
+    "a shape for a schedule": (
+        lambda: o.warmup(o.polynomial(power=2), 3),
+        TypeError,
+        r"polynomial\(power=2\) needs steps=",
+    ),
+    "a shape from another height": (
+        lambda: PLAN.cooldown(at=5, steps=5, along=o.linear(start=0.5, steps=3)),
+        ValueError,
+        r"cooldown: along must go from 1 to 0, got linear.*, which goes from 0.5 to 0.0",
+    ),
+    "a shape to another height": (
+        lambda: PLAN.cooldown(at=5, steps=5, along=o.linear(end=0.5, steps=3)),
+        ValueError,
+        "along must go from 1 to 0, .* from 1.0 to 0.5",
+    ),
+    "a shape without an end": (
+        lambda: PLAN.cooldown(at=5, steps=5, along=o.constant()),
+        ValueError,
+        "cooldown: along must be a schedule with an end, got constant",
+    ),
+    "a shape that is none": (lambda: PLAN.cooldown(at=5, steps=5, along=0.5), TypeError, "along must be a Schedule"),
+    "ceiling below floor in numbers": (lambda: PLAN.clamp(floor=1, ceiling=0), ValueError, "ceiling must be >= floor"),
+    "no tokens": (lambda: PLAN.by_tokens(0), ValueError, r"per_update must be > 0 and finite"),
+    "endless tokens": (lambda: PLAN.by_tokens(math.inf), ValueError, "per_update must be finite|per_update must be"),
+    "tokens of later stages": (
+        lambda: PLAN.by_tokens({2: 5, 7: 9}),
+        ValueError,
+        r"by_tokens: per_update must have stages that begin with update 1 and rise, got updates \[2, 7\]",
+    ),
+    "tokens of stages that fall": (
+        lambda: PLAN.by_tokens(((1, 5), (9, 7), (9, 8))),
+        ValueError,
+        r"begin with update 1 and rise, got updates \[1, 9, 9\]",
+    ),
+    "tokens of one later stage": (lambda: PLAN.by_tokens({3: 5}), ValueError, r"got updates \[3\]"),
+    "tokens of no stage": (lambda: PLAN.by_tokens({}), ValueError, r"begin with update 1 and rise, got updates \[\]"),
+    "tokens of nothing": (lambda: PLAN.by_tokens({1: 0, 5: 3}), ValueError, "per_update must be"),
+    "tokens by name": (
+        lambda: PLAN.by_tokens({"first": 5, "then": 7}),
+        TypeError,
+        "a mapping goes from the first update of each stage to its tokens per update",
+    ),
+    "Megatron's text in another form": (
+        lambda: PLAN.by_tokens("768, 250B:1536"),
+        ValueError,
+        r"by_tokens\(per_update='768, 250B:1536'\): .* is not of the form '0:768 250B:1536' \(threshold:batch size",
+    ),
+    "Megatron's text of nothing": (lambda: PLAN.by_tokens(" "), ValueError, "is not of the form '0:768 250B:1536'"),
+    "Megatron's text from later on": (lambda: PLAN.by_tokens("5:768"), ValueError, "thresholds rise from 0"),
+    "Megatron's text that falls": (lambda: PLAN.by_tokens("0:1 2K:2 2K:3"), ValueError, "thresholds rise from 0"),
+    "Megatron's text of no samples": (lambda: PLAN.by_tokens("0:1 2K:0"), ValueError, "every batch has a sample"),
+    "replacing what is not there": (
+        lambda: PLAN.replace(step=5),
+        TypeError,
+        r"cosine\(\) has no parameter 'step'; did you mean 'steps'\?",
+    ),
+    "replacing by less": (lambda: PLAN.replace(steps=0), ValueError, r"cosine\(steps=0\): steps must be > 0"),
+    "replacing by position": (lambda: PLAN.replace(5), TypeError, r"replace\(\) takes 1 positional argument but 2"),
+    "too many boundaries": (lambda: PLAN.repeat().boundaries(), ValueError, "more than 1,048,576 boundaries up to inf"),
     "divided by nothing": (lambda: PLAN / 0, ValueError, "a schedule is divided by a number > 0, got 0"),
     "divided by less": (lambda: PLAN / -2, ValueError, r"scale\(factor=-0.5\): factor must be >= 0"),
     "divided by a schedule": (lambda: PLAN / PLAN, TypeError, "unsupported operand"),
@@ -336,14 +425,24 @@ WRONG_CALLS = {
     "before training": (
         lambda: PLAN(-1),
         ValueError,
-        r"real_step must be a number from 0 to 1e300, got -1\. Clocks count from 1",
+        r"real_step must be a number from 0 to 1e300, got -1\. Updates count from 1; 0 is the instant before training",
     ),
     "at no time": (lambda: PLAN(math.nan), ValueError, "real_step must be a number from 0 to 1e300, got nan"),
     "for ever": (lambda: PLAN(math.inf), ValueError, "real_step must be a number from 0 to 1e300, got inf"),
     "at text": (lambda: PLAN("5"), TypeError, r"real_step must be a number, or a NumPy, PyTorch or JAX array, got '5'"),
     "at a truth value": (lambda: PLAN(True), TypeError, "real_step must be a number"),
     "at a list": (lambda: PLAN([1, 2]), TypeError, r"for many steps at once pass an array: numpy\.array"),
-    "in no epoch": (lambda: PLAN(1, epoch=-1), ValueError, "epoch must be a number from 0 to 1e300, got -1"),
+    "in no epoch": (
+        lambda: PLAN(1, epoch=-1),
+        ValueError,
+        r"epoch must be a number from 1 to 1e300, got -1\..* pass epoch \+ 1",
+    ),
+    "in epoch 0": (lambda: PLAN(1, epoch=0), ValueError, r"from 1 to 1e300, got 0\..* where they count from 0, pass"),
+    "without an epoch": (
+        lambda: PLAN.by_epoch()(1),
+        ValueError,
+        r"this schedule counts epochs, and was called without one: write plan\(real_step, epoch\), with epochs from 1",
+    ),
     # the value
     "Schedule()": (lambda: o.Schedule(), TypeError, "Schedule is not built directly; call an lr function"),
     "setting": (lambda: setattr(PLAN, "steps", 5), AttributeError, "a schedule is immutable: cannot set 'steps'"),
@@ -361,7 +460,9 @@ def test_wrong_call(wrong):
 
 class TestDecorator:
     def test_the_clocks_come_first(self):
-        with pytest.raises(TypeError, match=r"must begin with the clocks: def wrong\(real_step, epoch, \*, \.\.\.\)"):
+        with pytest.raises(
+            TypeError, match=r"must begin with the clocks by name: def wrong\(real_step, epoch, \*, \.\.\.\)"
+        ):
 
             @lr_fn
             def wrong(*, peak):
@@ -399,11 +500,6 @@ class TestDecorator:
             def wrong(real_step, epoch, *, table: dict[str, float]):
                 return 1.0
 
-    def test_a_built_in_name_is_taken(self):
-        for name in ("cosine", "warmup_cosine", "then"):
-            with pytest.raises(ValueError, match=f"'{name}' is the name of a built-in schedule"):
-                lr_fn(_named(name))
-
     def test_an_annotation_that_cannot_be_read(self):
         def wrong(real_step, epoch, *, peak: "Raet"):  # noqa: F821
             return peak
@@ -413,13 +509,13 @@ class TestDecorator:
 
     def test_a_formula_that_returns_no_number(self):
         @lr_fn
-        def nothing(real_step, epoch, *, peak: Rate):
+        def without_return(real_step, epoch, *, peak: Rate):
             return None
 
         with pytest.raises(
-            TypeError, match=r"an lr function returns a number; nothing returned None for real_step=5.0"
+            TypeError, match=r"an lr function returns a number; without_return returned None for real_step=5.0"
         ):
-            nothing(peak=0.1)(5)
+            without_return(peak=0.1)(5)
 
     def test_ranges_of_ones_own_are_enforced(self):
         @lr_fn
@@ -442,11 +538,3 @@ class TestDecorator:
             free(thing=(PLAN, PLAN))
         with pytest.raises(TypeError, match="thing must be a number, text, a tuple of these, or a schedule"):
             free(thing={"a": 1})
-
-
-def _named(name):
-    def formula(real_step, epoch, *, peak):
-        return peak
-
-    formula.__name__ = name
-    return formula

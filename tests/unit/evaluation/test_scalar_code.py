@@ -10,8 +10,11 @@ import pytest
 
 import optimsche as o
 from benchmarks.scalar import without_flat_code
-from optimsche import arrays, compiling, lr_fn, ops, symbols
-from tests.unit.test_symbols import of_a_user
+from optimsche import lr_fn, ops
+from optimsche.evaluation import node
+from optimsche.evaluation.scalar_code import scalar_code
+from optimsche.evaluation.trace import Untraceable, trace
+from tests.unit.evaluation.test_trace import of_a_user
 
 OFTEN = range(40)  # calls after which a schedule has flat code
 
@@ -19,16 +22,21 @@ OFTEN = range(40)  # calls after which a schedule has flat code
 def flat_functions(work):
     """How many functions of flat code run in a piece of work."""
     run = []
-    sys.setprofile(lambda frame, event, arg: run.append(event) if frame.f_code.co_filename == "<schedule>" else None)
+
+    def profile(frame, event, _):
+        if event == "call" and frame.f_code.co_filename == "<schedule>" and frame.f_code.co_name != "<module>":
+            run.append(frame.f_code.co_name)
+
+    sys.setprofile(profile)
     try:
         work()
     finally:
         sys.setprofile(None)
-    return run.count("call")
+    return len(run)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Code for an outcome
+# Code for a trace
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -41,14 +49,20 @@ def of_both_clocks(t, e):
     return chosen if t < 50.0 else chosen * x + steps
 
 
-def test_code_for_one_number_and_for_blocks_gives_the_formulas_values():
-    found = symbols.outcome(of_both_clocks, "t", "e")
-    number, blocks = compiling.for_numbers(found), compiling.Blocks(found, arrays.call)
-    steps = np.linspace(0.0, 100.0, 401)
-    expected = [of_both_clocks(t, 2.0) for t in steps.tolist()]
-    assert [number(t, 2.0) for t in steps.tolist()] == expected
-    block = blocks(steps, 2.0, blocks.workspace(float))
-    assert block.tolist() == pytest.approx(expected, rel=1e-14, abs=1e-15)
+def test_code_for_one_number_and_for_many_gives_the_formulas_values():
+    code = scalar_code(trace(of_both_clocks, "t", "e"))
+    steps = np.linspace(0.0, 100.0, 401).tolist()
+    expected = [of_both_clocks(t, 2.0) for t in steps]
+    assert [code.one(t, 2.0) for t in steps] == expected
+    assert code.many(steps, [2.0] * 401) == expected
+    assert code.many(steps, steps) == [of_both_clocks(t, t) for t in steps]
+
+
+def test_code_gives_floats_where_the_formula_gives_whole_numbers():
+    code = scalar_code(trace(lambda t: 3 if t < 5.0 else (t < 9.0) * 1, "t"))
+    values = [code.one(t) for t in (1.0, 7.0, 9.0)]
+    assert (values, {type(value) for value in values}) == ([3.0, 1.0, 0.0], {float})
+    assert code.many([1.0, 7.0], [None, None]) == [3.0, 1.0]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -64,11 +78,21 @@ def test_flat_code_is_written_for_what_is_called_often():
     assert [plan(t) for t in OFTEN] == before
 
 
-def test_flat_code_is_written_for_a_long_array():
+def test_flat_code_is_written_for_an_array_that_is_worth_it():
     plan = o.cosine(steps=100).warmup(10)
-    assert flat_functions(lambda: plan(np.arange(100))) == 0
-    assert flat_functions(lambda: plan(np.arange(1_000))) > 0
-    assert flat_functions(lambda: without_flat_code(plan)(np.arange(1_000))) == 0
+    assert flat_functions(lambda: plan(np.arange(31))) == 0
+    assert flat_functions(lambda: plan(np.arange(1))) == 1
+    other = o.cosine(steps=100).warmup(10)
+    assert flat_functions(lambda: other(np.arange(100))) == 1
+    assert flat_functions(lambda: other(5)) == 1
+    assert flat_functions(lambda: without_flat_code(plan)(np.arange(100))) == 0
+
+
+def test_a_long_array_goes_through_the_formula_and_not_number_by_number():
+    plan = o.cosine(steps=100).warmup(10)
+    assert flat_functions(lambda: plan(np.arange(257))) == 0
+    assert flat_functions(lambda: plan(np.arange(256))) == 1
+    assert plan(np.arange(257))[:256].tolist() == pytest.approx(plan(np.arange(256)).tolist(), rel=1e-14, abs=1e-16)
 
 
 TABLE = o.piecewise_constant(values=[k % 7 for k in range(500)], at=range(1, 500))
@@ -85,36 +109,37 @@ def number_of_the_epoch(real_step, epoch):
     return epoch
 
 
-def test_what_is_not_written_out_is_played_in_the_first_epoch_too():
+def test_what_is_not_written_out_is_told_the_epoch():
     plan = number_of_the_epoch().over(1_000)
-    assert [plan(t) for t in range(100)] == [1.0] * 100
     assert [plan(t, 3) for t in range(100)] == [3.0] * 100
-    assert flat_functions(lambda: plan(1)) == 0
+    assert flat_functions(lambda: plan(1, 1)) == 0
 
 
 @pytest.mark.parametrize(
-    ("plan", "flat"),
+    ("plan", "is_flat"),
     [
-        (o.sequence([o.linear(start=k, steps=10) for k in range(300)]), 5),
-        (functools.reduce(operator.rshift, [o.linear(start=k, steps=10) for k in range(90)]), 8),
-        (TABLE.warmup(10) * 2.0, 2),
+        (o.sequence([o.linear(start=k, steps=10) for k in range(20)]), True),
+        (o.sequence([o.linear(start=k, steps=10) for k in range(300)]), False),
+        (functools.reduce(operator.rshift, [o.linear(start=k, steps=10) for k in range(90)]), False),
+        (TABLE.warmup(10) * 2.0, False),
         (
             (o.sequence([o.cosine(start=k, steps=7) for k in range(9)]) * o.sequence([o.linear(steps=5)] * 9)).clamp(
                 floor=0.1
             ),
-            4,
+            False,
         ),
     ],
-    ids=["balanced", "chain", "table inside", "product"],
+    ids=["short", "balanced", "chain", "table inside", "product"],
 )
-def test_what_is_too_much_for_one_function_calls_parts_that_have_their_own(plan, flat):
+@pytest.mark.filterwarnings("ignore:.*begins with the default")
+def test_what_is_too_much_for_one_function_stays_a_tree_and_plays_the_same(plan, is_flat):
     steps = np.arange(4_000)
     tree = without_flat_code(plan)
     expected = [tree(t) for t in steps.tolist()]
     assert [plan(t) for t in steps.tolist()] == expected
-    assert max(flat_functions(lambda t=t: plan(t)) for t in range(100)) >= flat
+    assert (plan._node.flat is not None) == is_flat
+    assert plan(steps[:256]).tolist() == expected[:256]
     assert plan(steps).tolist() == pytest.approx(expected, rel=1e-14)
-    assert flat_functions(lambda: plan(steps)) >= 8  # two blocks take 6 at most where parts are played as they are
     shuffled = np.random.default_rng(0).permutation(steps)
     assert plan(shuffled).tolist() == pytest.approx([expected[t] for t in shuffled], rel=1e-14)
 
@@ -124,7 +149,7 @@ def test_a_function_of_a_user_is_called_from_flat_code():
     steps = np.arange(1_000)
     expected = [without_flat_code(plan)(t) for t in steps.tolist()]
     assert [plan(t) for t in steps.tolist()] == expected
-    assert plan(steps).tolist() == expected
+    assert plan(steps).tolist() == pytest.approx(expected, rel=1e-14)
     assert [plan(t) for t in steps.tolist()] == expected
     assert flat_functions(lambda: plan(20)) == 1
 
@@ -157,18 +182,17 @@ def raising(error):
 
 @pytest.mark.parametrize("refusal", [SyntaxError, RecursionError, MemoryError])
 def test_what_pythons_compiler_refuses_still_plays(monkeypatch, refusal):
-    monkeypatch.setattr(compiling, "for_numbers", raising(refusal))
-    monkeypatch.setattr(compiling, "Blocks", raising(refusal))
+    monkeypatch.setattr(node, "scalar_code", raising(refusal))
     plan = o.cosine(start=0.5, steps=200).warmup(10)
-    assert plan(np.arange(500)).tolist() == [plan(t) for t in range(500)]
+    assert plan(np.arange(250)).tolist() == [plan(t) for t in range(250)]
 
 
-@pytest.mark.parametrize("refusal", [symbols.Untraceable, RecursionError])
+@pytest.mark.parametrize("refusal", [Untraceable, RecursionError])
 def test_what_cannot_be_followed_still_plays(monkeypatch, refusal):
-    monkeypatch.setattr(symbols, "outcome", raising(refusal))
+    monkeypatch.setattr(node, "trace", raising(refusal))
     plan = o.cosine(start=0.5, steps=200).warmup(10)
-    assert plan(np.arange(500)).tolist() == [plan(t) for t in range(500)]
-    assert flat_functions(lambda: [plan(5), plan(np.arange(500))]) == 0
+    assert plan(np.arange(250)).tolist() == [plan(t) for t in range(250)]
+    assert flat_functions(lambda: [plan(5), plan(np.arange(250))]) == 0
 
 
 def test_nesting_past_what_pythons_parser_takes_still_plays():
@@ -210,6 +234,6 @@ def test_threads_that_make_flat_code_at_once_do_not_mix_it():
 def test_threads_that_play_one_schedule_at_once_all_get_flat_code():
     for _ in range(20):
         plan = o.cosine(start=1.0, steps=500).repeat(3).warmup(10)
-        in_threads(*[lambda s=plan: [s(t) for t in range(60)], lambda s=plan: s(np.arange(1_000))] * 2)
+        in_threads(*[lambda s=plan: [s(t) for t in range(60)], lambda s=plan: s(np.arange(200))] * 2)
         assert flat_functions(lambda s=plan: s(5)) == 1
-        assert flat_functions(lambda s=plan: s(np.arange(1_000))) > 0
+        assert flat_functions(lambda s=plan: s(np.arange(200))) == 1

@@ -1,15 +1,13 @@
-"""What formulas come to when they are followed on symbols: the ways through, what is written out, what is called."""
+"""What formulas come to when they run on symbols: the paths through, what is recorded, what stays a call."""
 
-import functools
 import math
-import operator
 import threading
 
 import pytest
 
 import optimsche as o
-from optimsche import Rate, Steps, lr_fn, symbols
-from optimsche.evaluation.trace import Choice, Symbol, Untraceable
+from optimsche import Rate, Steps, lr_fn
+from optimsche.evaluation.trace import Choice, Symbol, Untraceable, trace
 from optimsche.lr_fn import LrFn
 from tests.property.examples import example
 from tests.property.strategies import built_in
@@ -17,9 +15,9 @@ from tests.property.strategies import built_in
 BY_NUMBER_ONLY = {o.jitter, o.expression, o.running_product}
 
 
-def come_to(schedule):
-    """What a schedule's formula comes to, or None: the one place of these tests that looks inside a schedule."""
-    return schedule._node.outcome()
+def traced(schedule):
+    """What a schedule's formula comes to: the one place of these tests that looks inside a schedule."""
+    return trace(schedule._node._traced, "t", "e")
 
 
 def operations(found):
@@ -35,7 +33,7 @@ def ends(found):
 
 
 def test_arithmetic_is_written_down_and_equal_parts_are_one_object():
-    found = symbols.outcome(lambda t, e: (t * 2.0 + e) / (t * 2.0 - 1), "t", "e")
+    found = trace(lambda t, e: (t * 2.0 + e) / (t * 2.0 - 1), "t", "e")
     left, right = found.arguments
     assert [s.operation for s in (found, left, right)] == ["/", "+", "-"]
     assert left.arguments[0] is right.arguments[0]
@@ -43,7 +41,7 @@ def test_arithmetic_is_written_down_and_equal_parts_are_one_object():
 
 
 def test_whole_numbers_and_floats_are_not_one_object():
-    found = symbols.outcome(lambda t: (t + 1) * (t + 1.0), "t")
+    found = trace(lambda t: (t + 1) * (t + 1.0), "t")
     assert [type(part.arguments[1]) for part in found.arguments] == [int, float]
 
 
@@ -56,36 +54,29 @@ def test_both_answers_are_followed_and_a_question_is_asked_once():
             return 1.0
         return 2.0 if t < 5.0 else t if t < 9.0 else 3.0
 
-    found = symbols.outcome(formula, "t")
+    found = trace(formula, "t")
     assert (found.condition.operation, found.when, found.otherwise.when.operation) == ("<", 1.0, "t")
     assert found.otherwise.otherwise == 3.0
     assert len(asked) == ends(found) == 3
 
 
-def test_a_formula_of_too_many_ways_is_not_followed():
+def test_a_formula_of_too_many_paths_is_not_traced():
     def formula(questions):
         return lambda t: sum(1.0 for k in range(questions) if t < float(k))
 
-    assert ends(symbols.outcome(formula(6), "t")) == 64
-    with pytest.raises(Untraceable, match="more than 64 ways through the formula"):
-        symbols.outcome(formula(7), "t")
-    assert symbols.heaviest() == 0
+    assert ends(trace(formula(6), "t")) == 64
+    with pytest.raises(Untraceable, match="more than 64 paths through the formula"):
+        trace(formula(7), "t")
 
 
-def test_how_much_may_be_written_out_is_known_meanwhile():
-    seen = []
-    symbols.outcome(lambda t: seen.append(symbols.heaviest()) or t, "t", heaviest=7)
-    assert (seen, symbols.heaviest()) == ([7], 0)
-
-
-def test_threads_that_follow_formulas_at_once_do_not_mix_them():
+def test_threads_that_trace_at_once_do_not_mix_them():
     made = {}
 
-    def follow(k):
+    def work(k):
         for _ in range(100):
-            made[k] = symbols.outcome(lambda t: (t + k) * k if t < k else (t - k) / k if t < 2 * k else k, "t")
+            made[k] = trace(lambda t: (t + k) * k if t < k else (t - k) / k if t < 2 * k else k, "t")
 
-    threads = [threading.Thread(target=follow, args=(float(k),)) for k in (1, 2, 3, 4)]
+    threads = [threading.Thread(target=work, args=(float(k),)) for k in (1, 2, 3, 4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -95,13 +86,13 @@ def test_threads_that_follow_formulas_at_once_do_not_mix_them():
 
 
 @pytest.mark.parametrize("lr_fn", sorted(built_in, key=lambda f: f.name), ids=lambda f: f.name)
-def test_every_lr_function_of_ours_is_written_out_whole(lr_fn):
+def test_every_lr_function_of_ours_is_traced_whole(lr_fn):
     """No silent way back to the tree: where a call is left over, the list above says so."""
-    assert ("call" in operations(come_to(example(lr_fn)))) == (lr_fn in BY_NUMBER_ONLY)
+    assert ("call" in operations(traced(example(lr_fn)))) == (lr_fn in BY_NUMBER_ONLY)
 
 
 @pytest.mark.parametrize(
-    ("plan", "ways"),
+    ("plan", "paths"),
     [
         (o.constant(), 1),
         (o.linear(steps=9), 3),
@@ -111,29 +102,8 @@ def test_every_lr_function_of_ours_is_written_out_whole(lr_fn):
     ],
     ids=repr,
 )
-def test_no_more_ways_are_written_out_than_there_are(plan, ways):
-    assert ends(come_to(plan)) == ways
-
-
-CONSTANTS = [o.constant(value=1 + k / 9, steps=9) for k in range(40)]
-
-
-@pytest.mark.parametrize(
-    ("part", "most"),
-    [
-        pytest.param(lambda n: o.milestones(at=range(1, n + 1)), 23, id="entries of a table"),
-        pytest.param(
-            lambda n: o.piecewise_constant(at=range(1, n), values=[k % 7 for k in range(n)]), 12, id="of two tables"
-        ),
-        pytest.param(lambda n: functools.reduce(operator.rshift, CONSTANTS[:n]), 12, id="pieces"),
-        pytest.param(lambda n: functools.reduce(operator.mul, CONSTANTS[:n]), 12, id="factors"),
-        pytest.param(lambda n: functools.reduce(lambda s, _: s * 0.9, range(n), o.constant()), 23, id="numbers"),
-    ],
-)
-def test_what_weighs_more_than_24_is_called_by_the_rest(part, most):
-    """Each function weighs 1, and each entry of a table; of chains, each piece and each joint."""
-    assert "call" not in operations(come_to(part(most).shift(1)))
-    assert "call" in operations(come_to(part(most + 1).shift(1)))
+def test_no_more_paths_are_traced_than_there_are(plan, paths):
+    assert ends(traced(plan)) == paths
 
 
 @lr_fn
@@ -142,7 +112,7 @@ def of_a_user(real_step, epoch, *, peak: Rate, every: Steps):
 
 
 def test_a_function_of_a_user_stays_a_call():
-    assert "call" in operations(come_to(of_a_user(peak=0.5, every=7).warmup(10) * 2.0))
+    assert "call" in operations(traced(of_a_user(peak=0.5, every=7).warmup(10) * 2.0))
 
 
 @pytest.mark.parametrize("error", [TypeError, ValueError, OverflowError, ZeroDivisionError, AttributeError])
@@ -150,9 +120,38 @@ def test_a_formula_of_ours_that_fails_on_a_symbol_stays_a_call(error):
     def numbers_only(real_step, epoch):
         if type(real_step) is not float:
             raise error
-        return real_step + epoch
+        return real_step + 1.0
 
     numbers_only.__module__ = "optimsche.numbers_only"
     plan = LrFn(numbers_only)().shift(1)
     assert [plan(t) for t in range(100)] == [1.0, *(float(t) for t in range(1, 100))]
-    assert "call" in operations(come_to(plan))
+    assert "call" in operations(traced(plan))
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (float, "float"),
+        (int, "int"),
+        (math.cos, "function of math"),
+        (round, "round"),
+        (str, "text"),
+        (lambda t: [1.0, 2.0][t], "index"),
+        (lambda t: {1.0: 2.0}.get(t), "looked up"),
+    ],
+)
+def test_what_needs_the_number_says_so(ask, message):
+    with pytest.raises(TypeError, match=message):
+        trace(ask, "t", is_foreign=True)
+
+
+def test_a_trace_inside_a_trace_is_one_of_its_own():
+    inner = []
+
+    def formula(t):
+        inner.append(trace(lambda u: 1.0 if u < 3.0 else u, "u"))
+        return t if t < 9.0 else 2.0
+
+    outer = trace(formula, "t")
+    assert (ends(outer), [ends(found) for found in inner]) == (2, [2, 2])
+    assert (outer.when.operation, inner[0].otherwise.operation) == ("t", "u")

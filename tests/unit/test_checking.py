@@ -1,0 +1,41 @@
+"""What a parameter admits, and as what a schedule stores it."""
+
+import enum
+
+import numpy as np
+import pytest
+
+import optimsche as o
+from optimsche import lr_fn
+
+
+def test_numpy_numbers_and_lists_are_stored_as_plain_ones():
+    s = o.milestones(start=np.float64(0.5), at=[np.int64(3), 5])
+    assert repr(s) == "milestones(start=0.5, factor=0.1, at=(3, 5))"
+    assert o.milestones(at=np.array([3, 5])) == o.milestones(at=(3, 5))
+    assert repr(o.constant(value=-0.0)) == "constant(value=0.0, steps=None)"
+    assert type(o.cosine(steps=2**60).params["steps"]) is float
+
+
+@lr_fn
+def of_either_kind(real_step, epoch, *, x: int | float = 1, y: o.Rate | o.Offset = 1, z: o.Rate | o.Steps = 1):
+    return 0.5 * x
+
+
+def test_what_one_of_several_ranges_admits_is_admitted():
+    assert of_either_kind(x=2.5, y=-2.5).params == {"x": 2.5, "y": -2.5, "z": 1}
+    with pytest.raises(ValueError, match=r"z must be >= 0 and finite or > 0 and finite \(a learning rate\), got -1"):
+        of_either_kind(z=-1)
+    with pytest.raises(TypeError, match=r"x must be a whole number or a number, got 'a' \(str\)"):
+        of_either_kind(x="a")
+
+
+class Edge(str, enum.Enum):
+    LEFT = "left"
+
+
+@pytest.mark.parametrize("left", [np.str_("left"), Edge.LEFT])
+def test_text_of_other_types_is_plain_text(left):
+    plan = o.linear(steps=9).staircase(5, closed=left)
+    assert repr(plan) == "staircase(linear(start=1.0, end=0.0, steps=9), every=5, closed='left')"
+    assert o.parse(repr(plan)) == plan
