@@ -54,7 +54,12 @@ class Schedule(Methods):
     (0.00015, 0.0003, 0.0)
     """
 
-    __slots__ = ("__weakref__", "_arguments", "_counts_epochs", "_depth", "_hash", "_left_out", "_lr_fn", "_node")
+    # An empty __dict__ of its own, since torch's LambdaLR saves that of whatever it calls. A property of that name makes
+    # the guards of torch.compile fail.
+    __slots__ = (
+        *("__dict__", "__weakref__"),
+        *("_arguments", "_counts_epochs", "_depth", "_hash", "_left_out", "_lr_fn", "_node"),
+    )
     __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
@@ -278,11 +283,6 @@ class Schedule(Methods):
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a schedule is immutable: cannot delete {name!r}")
-
-    @property
-    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        # torch's LambdaLR saves that of whatever it calls, and writes into it when it loads: a new one each time.
-        return {}
 
 
 def _same(one: Schedule, other: Schedule, compared: set[tuple[int, int]]) -> bool:
