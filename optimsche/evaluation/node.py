@@ -51,7 +51,7 @@ class Node:
     def __init__(self, lr_fn: LrFunction, params: dict[str, Any], *, takes_parts: bool = True) -> None:
         self.lr_fn, self.params = lr_fn, params
         self.parts = tuple(value for value in params.values() if isinstance(value, Node))
-        # Whether it can be evaluated on some elements of an array alone: not where a parameter has one for each.
+        # Whether its parameters are numbers alone, so that it has one value for a number and any part of an array.
         self.takes_parts = takes_parts and all(part.takes_parts for part in self.parts)
         self.flat: Callable[..., float] | None = None  # flat code for one number, once it is worth it
         self._flat_for_many: Callable[..., list[float]] | None = None
@@ -61,7 +61,7 @@ class Node:
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The value for clocks that have come through the door: numbers, arrays, or symbols."""
-        if type(real_step) is float and (type(epoch) is float or epoch is NO_EPOCH):
+        if type(real_step) is float and (type(epoch) is float or epoch is NO_EPOCH) and self.takes_parts:
             return self.number(real_step, epoch)
         if is_symbol(real_step) or is_symbol(epoch):
             return self._traced(real_step, epoch)
