@@ -54,8 +54,8 @@ class Schedule(Methods):
     (0.00015, 0.0003, 0.0)
     """
 
-    # An empty __dict__ of its own, since torch's LambdaLR saves that of whatever it calls. A property of that name makes
-    # the guards of torch.compile fail.
+    # An empty __dict__ of its own, since torch's LambdaLR saves that of whatever it calls. A property of that name
+    # would make the guards of torch.compile fail.
     __slots__ = (
         *("__dict__", "__weakref__"),
         *("_arguments", "_counts_epochs", "_depth", "_hash", "_left_out", "_lr_fn", "_node"),
