@@ -129,7 +129,7 @@ class Node:
         if self.lr_fn.length is not None:
             return self.lr_fn.length(**self.params)  # type: ignore[no-any-return]
         steps = self.params.get("steps")
-        return steps if type(steps) is float or type(steps) is int else math.inf
+        return steps if type(steps) is float or type(steps) is int or is_array(steps) else math.inf
 
     def boundaries(self, upto: float = math.inf) -> tuple[float, ...]:
         """Where the formula changes from one piece to the next: all of them up to a clock, the end included.
@@ -298,6 +298,8 @@ def _apart(boundaries: Iterable[Any], length: float, upto: float) -> Iterator[fl
     """Boundaries without those that are the next but for rounding, as are two sums of the same lengths."""
     kept: float | None = None
     for found in boundaries:
+        if is_array(found):
+            raise TypeError(f"a boundary must be a number, got {shown(found)}")
         boundary = float(found)
         if kept is not None and boundary > kept + ops.tolerance(boundary):
             yield kept
