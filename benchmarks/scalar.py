@@ -73,8 +73,8 @@ def without_flat_code(plan: Schedule) -> Schedule:
     with mock.patch.object(node, "trace", side_effect=Untraceable):
         tree = plan.lr_fn(**plan.arguments)
         for step in range(100):  # flat code is tried once, for what is called often
-            tree(step)
-        tree(np.arange(1_000))
+            tree(step, 1)
+        tree(np.arange(1_000), 1)
     return tree
 
 

@@ -87,7 +87,7 @@ class Methods:
 
     # -- combinators: each is the function of the same name in optimsche.combinators ---------------------------------
 
-    def then(self, second: Schedule, *, at: Steps | None = None) -> Schedule:
+    def then(self, second: Schedule, *, at: Length | None = None) -> Schedule:
         """Evaluate this up to and including update `at` (by default its length), then `second` from its own zero."""
         return _combined("then", self, second, at=at)
 

@@ -302,7 +302,7 @@ class Schedule(Methods):
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        # torch's LambdaLR saves that of what it calls, and writes into it when it loads: so it gets a new one each time.
+        # torch's LambdaLR saves that of what it calls, and writes into it when it loads: a new one each time.
         return {}
 
 

@@ -59,7 +59,7 @@ class Node:
     def __init__(self, lr_fn: LrFunction, params: dict[str, Any], *, takes_parts: bool = True) -> None:
         self.lr_fn, self.params = lr_fn, params
         self.parts: tuple[Node, ...] = tuple(value for value in params.values() if isinstance(value, Node))
-        # Whether it can be evaluated on some elements of an array alone: not where a parameter has one for each.
+        # Whether its parameters are numbers alone, so that it has one value for a number and any part of an array.
         self.takes_parts: bool = takes_parts and all(part.takes_parts for part in self.parts)
         self.flat: Callable[..., float] | None = None  # flat code for one number, once it is worth it
         self._flat_for_many: Callable[..., list[float]] | None = None
@@ -69,7 +69,7 @@ class Node:
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         """The value for clocks that have come through the door: numbers, arrays, or symbols."""
-        if type(real_step) is float and (type(epoch) is float or epoch is NO_EPOCH):
+        if type(real_step) is float and (type(epoch) is float or epoch is NO_EPOCH) and self.takes_parts:
             return self.number(real_step, epoch)
         if is_symbol(real_step) or is_symbol(epoch):
             return self._traced(real_step, epoch)
@@ -141,7 +141,7 @@ class Node:
             length: float = self.lr_fn.length(**self.params)
             return length
         steps = self.params.get("steps")
-        return steps if type(steps) is float or type(steps) is int else math.inf
+        return steps if type(steps) is float or type(steps) is int or is_array(steps) else math.inf
 
     def boundaries(self, upto: float = math.inf) -> tuple[float, ...]:
         """Where the formula changes from one piece to the next: all of them up to a clock, the end included.
@@ -313,6 +313,8 @@ def _apart(boundaries: Iterable[Any], length: float, upto: float) -> Iterator[fl
     """Boundaries without those that are the next but for rounding, as are two sums of the same lengths."""
     kept: float | None = None
     for found in boundaries:
+        if is_array(found):
+            raise TypeError(f"a boundary must be a number, got {shown(found)}")
         boundary = float(found)
         if kept is not None and boundary > kept + ops.tolerance(boundary):
             yield kept

@@ -5,7 +5,9 @@ Needs hypothesis: ``pip install 'optimsche[testing]'``.
 - strategies: schedules, params, real_steps, epochs; which of them were drawn: coverage
 - all laws that apply to an lr function: check_laws
 - laws of a schedule: assert_pure, assert_finite, assert_not_negative, assert_bounded, assert_monotone,
-  assert_continuous, assert_same_on_every_backend, assert_apply, assert_round_trips, assert_length_and_boundaries
+  assert_continuous, assert_same_on_every_backend, assert_same_in_float32, assert_apply, assert_round_trips,
+  assert_length_and_boundaries
+- laws of what a formula may rely on: assert_sees_one_kind, assert_may_write_into_its_clock
 - laws of segments: assert_exact_ends, assert_inside, assert_one_way
 - laws of combinations: assert_then_associates, assert_then_plays_both, assert_scale_distributes,
   assert_scale_composes, assert_shift_adds, assert_stretch_multiplies, assert_warmup_meets, assert_repeats,
@@ -45,6 +47,7 @@ from optimsche.testing.algebra import (
 from optimsche.testing.backends import assert_same_on_every_backend, available_backends
 from optimsche.testing.check import check_laws
 from optimsche.testing.drawn import Coverage, coverage
+from optimsche.testing.kinds import assert_may_write_into_its_clock, assert_same_in_float32, assert_sees_one_kind
 from optimsche.testing.laws import (
     assert_apply,
     assert_bounded,
@@ -72,6 +75,7 @@ __all__ = [
     "assert_finite",
     "assert_inside",
     "assert_length_and_boundaries",
+    "assert_may_write_into_its_clock",
     "assert_monotone",
     "assert_not_negative",
     "assert_one_way",
@@ -79,9 +83,11 @@ __all__ = [
     "assert_pure",
     "assert_repeats",
     "assert_round_trips",
+    "assert_same_in_float32",
     "assert_same_on_every_backend",
     "assert_scale_composes",
     "assert_scale_distributes",
+    "assert_sees_one_kind",
     "assert_shift_adds",
     "assert_stretch_multiplies",
     "assert_then_associates",

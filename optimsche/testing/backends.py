@@ -78,7 +78,7 @@ def assert_same_on_every_backend(
                 )
                 raise broken("assert_same_on_every_backend", schedule, how) from error
             for t, value, wanted in zip(steps, values, expected, strict=True):
-                if not abs(value - wanted) <= bound and not abs(value - wanted) <= bound + _slope(schedule, t, epoch):
+                if not abs(value - wanted) <= bound and not abs(value - wanted) <= bound + slope(schedule, t, epoch):
                     how = (
                         f"at real_step={t}, epoch={epoch} it is {wanted!r}, and {words} {value!r}: "
                         f"{abs(value - wanted) / unit:.3g} ulp apart, allowed are {bound / unit:.3g}"
@@ -87,7 +87,7 @@ def assert_same_on_every_backend(
     return names
 
 
-def _slope(schedule: Schedule, real_step: float, epoch: float) -> float:
+def slope(schedule: Schedule, real_step: float, epoch: float) -> float:
     """How far the last bits of a clock move the value: no more can be asked of arithmetic that rounds on the way."""
     near = (real_step * (1 - 2.0**-51), real_step * (1 + 2.0**-51))
     return max(abs(schedule(clock, epoch) - schedule(real_step, epoch)) for clock in near)
@@ -120,17 +120,18 @@ def _torch_call(schedule: Schedule, steps: list[int], epoch: float) -> list[floa
 def _jax_call(schedule: Schedule, steps: list[int], epoch: float) -> list[float]:
     import jax.numpy as jnp
 
-    with _double_precision():
+    with double_precision(True):
         return schedule(jnp.asarray(steps), epoch).tolist()
 
 
-def _double_precision() -> contextlib.AbstractContextManager[None]:
+def double_precision(on: bool) -> contextlib.AbstractContextManager[None]:
+    """JAX with float64, or with the float32 that it has by default."""
     import jax
     import jax.experimental
 
     name = "enable_x64"  # moved from one module to the other
     enable: Any = getattr(jax if hasattr(jax, name) else jax.experimental, name)
-    switched: contextlib.AbstractContextManager[None] = enable(True)
+    switched: contextlib.AbstractContextManager[None] = enable(on)
     return switched
 
 

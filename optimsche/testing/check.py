@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from optimsche.combinators import then
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
-from optimsche.testing import algebra, backends, laws, segments
+from optimsche.testing import algebra, backends, kinds, laws, segments
 from optimsche.testing.numbers import epochs, real_steps
 from optimsche.testing.strategies import EVERY_HEALTH_CHECK, params
 
@@ -45,9 +45,10 @@ def check_laws(
 ) -> tuple[str, ...]:
     """Search for parameters and clocks for which an lr function breaks a law.
 
-    Every function is asked to be pure, finite, not negative, equal on arrays and numbers, to round-trip through text
-    and JSON, and to obey the laws of the combinators. A segment is asked for exact ends and a monotone way between
-    them; continuity is asked of those that are declared continuous.
+    Every function is asked to be pure, finite, not negative, equal on arrays and numbers, also in float32, to
+    round-trip through text and JSON, and to obey the laws of the combinators. That it sees one kind of clock, which it
+    may write into, is what the library promises it, and is asked besides. A segment is asked for exact ends and a
+    monotone way between them; continuity is asked of those that are declared continuous.
 
     Args:
         lr_fn: a function made by ``@lr_fn``.
@@ -91,7 +92,7 @@ def check_laws(
 
 def _laws_for(lr_fn: LrFn[...], segment: bool | None, continuous: bool) -> dict[str, _Law]:
     chosen = dict(_FOR_ALL)
-    if segments.is_segment(lr_fn) if segment is None else segment:
+    if lr_fn.is_segment if segment is None else segment:
         chosen |= _FOR_SEGMENTS
     if continuous:
         chosen["assert_continuous"] = lambda case: laws.assert_continuous(case.schedule, epoch=case.epoch)
@@ -161,6 +162,15 @@ _FOR_ALL: dict[str, _Law] = {
     "assert_length_and_boundaries": lambda case: laws.assert_length_and_boundaries(case.schedule),
     "assert_same_on_every_backend": lambda case: backends.assert_same_on_every_backend(
         case.schedule, case.steps, case.epoch, **case.options
+    ),
+    "assert_sees_one_kind": lambda case: kinds.assert_sees_one_kind(
+        case.schedule, case.steps, case.epoch, backends=case.options["backends"]
+    ),
+    "assert_may_write_into_its_clock": lambda case: kinds.assert_may_write_into_its_clock(
+        case.schedule, case.steps, case.epoch, **case.options
+    ),
+    "assert_same_in_float32": lambda case: kinds.assert_same_in_float32(
+        case.schedule, case.steps, case.epoch, backends=case.options["backends"]
     ),
     "assert_apply": _clocks(laws.assert_apply),
     "assert_round_trips": _clocks(laws.assert_round_trips),

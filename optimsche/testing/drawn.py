@@ -10,9 +10,8 @@ import hypothesis
 from hypothesis import Phase
 
 from optimsche.lr_fn import LrFn
-from optimsche.names import known
 from optimsche.schedule import Schedule
-from optimsche.testing.strategies import EVERY_HEALTH_CHECK, needs_schedule, schedules
+from optimsche.testing.strategies import EVERY_HEALTH_CHECK, lr_fns_drawn, needs_schedule, schedules
 
 
 class Coverage(NamedTuple):
@@ -48,7 +47,7 @@ def coverage(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4, examp
     >>> drawn.counts["warmup"][1]  # the ends of a tree are shapes
     0
     """
-    chosen = [f for f in known().values() if isinstance(f, LrFn)] if lr_fns is None else list(lr_fns)
+    chosen = lr_fns_drawn() if lr_fns is None else list(lr_fns)
     seen: Counter[tuple[str, int]] = Counter()
 
     @hypothesis.settings(

@@ -22,7 +22,7 @@ from optimsche.schedule import Schedule
 from optimsche.testing.purity import impurities
 from optimsche.text import from_dict, parse, to_dict
 
-_MOST_BOUNDARIES, _FIRST_FEW = 8, 12
+_MOST_BOUNDARIES, _SO_MANY, _FIRST_FEW = 8, 1_000, 12
 
 
 def clocks(schedule: Schedule) -> list[int]:
@@ -252,21 +252,50 @@ def _is_found_by_pickle(lr_fn: LrFn[...]) -> bool:
 
 
 def assert_length_and_boundaries(schedule: Schedule) -> None:
-    """Joints are above 0 and increase, and the last is the schedule's length, if it has one.
+    """Boundaries are above 0 and increase, the last is the schedule's length, if it has one, and none is left out.
+
+    Those up to a clock begin those up to twice that clock. Where a function declares that it changes at its boundaries,
+    the value between two of them is one.
 
     >>> from optimsche import cosine
     >>> assert_length_and_boundaries(cosine(steps=100).warmup(10))
     """
-    boundaries, length = schedule.boundaries(most=1_000), schedule.length
+    boundaries, length = schedule.boundaries(most=_SO_MANY), schedule.length
     if not all(boundary > 0 for boundary in boundaries) or any(a >= b for a, b in itertools.pairwise(boundaries)):
         raise broken(
             "assert_length_and_boundaries", schedule, f"boundaries must increase from above 0, got {boundaries}"
         )
     if not length >= 0:
         raise broken("assert_length_and_boundaries", schedule, f"length must be >= 0, got {length}")
-    if 0 < length < math.inf and (not boundaries or boundaries[-1] != length):
+    if 0 < length < math.inf and len(boundaries) < _SO_MANY and boundaries[-1:] != (length,):
         how = f"the last boundary must be the length, {length}, got boundaries {boundaries}"
         raise broken("assert_length_and_boundaries", schedule, how)
+    _assert_complete(schedule, boundaries)
+    if schedule.lr_fn.changes_at_boundaries:
+        _assert_constant_between(schedule, boundaries)
+
+
+def _assert_complete(schedule: Schedule, boundaries: tuple[float, ...]) -> None:
+    law, length = "assert_length_and_boundaries", schedule.length
+    for upto in sorted({*boundaries[:_MOST_BOUNDARIES], *boundaries[-1:], 10.0, min(length, 1e15)}):
+        fewer, more = schedule.boundaries(upto, most=_SO_MANY), schedule.boundaries(2 * upto, most=_SO_MANY)
+        if more[: len(fewer)] != fewer or not all(0 < boundary <= upto for boundary in fewer):
+            raise broken(law, schedule, f"up to {upto} its boundaries are {fewer}, and up to {2 * upto} {more}")
+        if len(more) < _SO_MANY and any(boundary <= upto for boundary in more[len(fewer) :]):
+            raise broken(law, schedule, f"up to {upto} its boundaries are {fewer}, but up to {2 * upto} {more}")
+        if upto == length > 0 and len(fewer) < _SO_MANY and fewer[-1:] != (length,):
+            raise broken(law, schedule, f"up to {upto} its boundaries are {fewer}, without its end")
+
+
+def _assert_constant_between(schedule: Schedule, boundaries: tuple[float, ...], epoch: float = 1.0) -> None:
+    last = boundaries[-1] if boundaries else 0.0
+    after = (last, 4 * last + 100) if len(boundaries) < _SO_MANY else (last, last)
+    for left, right in [*itertools.pairwise((0.0, *boundaries)), after]:
+        inside = [left + (right - left) * part for part in (0.25, 0.5, 0.75)]
+        values = {t: schedule(t, epoch) for t in inside if left < t < right}
+        if len(set(values.values())) > 1:
+            how = f"it is declared to change at its boundaries, but between {left} and {right} it has values {values}"
+            raise broken("assert_length_and_boundaries", schedule, how)
 
 
 def largest_value(schedule: Schedule, real_steps: Iterable[float], epoch: float) -> float:

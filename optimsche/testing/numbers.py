@@ -11,7 +11,12 @@ import annotated_types as at
 from hypothesis import strategies as st
 
 from optimsche import ranges
+from optimsche.combinators.by_tokens import PerUpdate
+from optimsche.combinators.cooldown import Along
+from optimsche.lr_fn import LrFn
+from optimsche.lr_fns import cosine, linear, one_minus_power, polynomial, rex
 from optimsche.lr_fns.expression import Formula
+from optimsche.lr_fns.growth import GrowthFactor
 
 # Rates of real runs are 0 or in here: far from where a double's own range ends, as the laws have it.
 _SMALLEST, _LARGEST = 1e-30, 1e6
@@ -34,6 +39,15 @@ _FORMULAS = st.builds(
     st.integers(1, 1_000),
 )
 
+_TOKENS = st.sampled_from([1, 1_000, 500_000]) | st.integers(1, 10**7)
+# Stages begin with update 1, and rise.
+_LATER = st.dictionaries(st.integers(2, 100_000), _TOKENS, min_size=1, max_size=3)
+_STAGES = st.builds(lambda first, later: ((1, first), *sorted(later.items())), _TOKENS, _LATER)
+_SEGMENTS: tuple[LrFn[...], ...] = (linear, cosine, one_minus_power, polynomial, rex)
+_FROM_ONE_TO_ZERO = st.builds(
+    lambda segment, steps: segment(start=1.0, end=0.0, steps=steps), st.sampled_from(_SEGMENTS), _UPDATES
+)
+
 # A name says more than its range: lengths are whole numbers, a cycle is not a thousand times as long as the last.
 _BY_NAME: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (ranges.Rate, _RATES),
@@ -49,6 +63,9 @@ _BY_NAME: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (ranges.Cycles, st.integers(1, 6)),
     (ranges.Count, st.integers(1, 6)),
     (Formula, _FORMULAS),
+    (GrowthFactor, st.one_of(st.sampled_from([1.0, 2.0, 1.5]), st.floats(1.0, 100.0))),
+    (PerUpdate, _TOKENS | _STAGES),
+    (Along, _FROM_ONE_TO_ZERO),
 ]
 
 

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
 from optimsche.testing.laws import broken, clocks, never_turns, stays_inside
-
-
-def is_segment(lr_fn: LrFn[...]) -> bool:
-    """Whether an lr function has the signature of a segment: ``start``, ``end`` and ``steps`` come first.
-
-    >>> from optimsche import constant, cosine
-    >>> is_segment(cosine), is_segment(constant)
-    (True, False)
-    """
-    return list(lr_fn.__signature__.parameters)[:3] == ["start", "end", "steps"]
 
 
 def _ends(schedule: Schedule, law: str) -> tuple[float, float, float]:

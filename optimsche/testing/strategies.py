@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from optimsche import call_errors, checking
 from optimsche.annotations import is_real, takes_schedule
+from optimsche.combinators import running_product, warp
 from optimsche.lr_fn import LrFn
+from optimsche.lr_fns import growth
 from optimsche.names import known
 from optimsche.schedule import Schedule
 from optimsche.testing import numbers
@@ -22,8 +24,10 @@ _TRIES = 12
 _DEEPEST = 8
 # Trees take long to draw, and some are drawn in vain: no reason to stop.
 EVERY_HEALTH_CHECK: tuple[HealthCheck, ...] = tuple(typing.cast("Iterable[HealthCheck]", HealthCheck))
+# A call late in a run goes through all updates before it.
+_SLOW = frozenset({running_product})
 # Not inside what `params` draws: with these in it, no combinator could keep the laws.
-_ROUGH = ("running_product", "warp")
+_ROUGH = frozenset({running_product, warp, growth})
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Inner = Callable[[Draw], Schedule]
@@ -35,7 +39,8 @@ def params(lr_fn: LrFn[...], **given: st.SearchStrategy[Any]) -> st.SearchStrate
     They are drawn from the ranges in the signature. Lists that must increase, numbers of values that must match, and
     whatever else the function's ``resolve`` asks for are found by trying; parameters with a default are left out now
     and then; inner schedules are the library's own, two deep, but for those that ask more of their clock than the
-    laws allow (``running_product`` takes no arrays, ``warp`` magnifies the last bit of its clock).
+    laws allow (``running_product`` takes no tensors, ``warp`` magnifies the last bit of its clock, a product of two
+    ``growth`` is past the largest number).
 
     Args:
         lr_fn: an lr function, also one of your own.
@@ -64,7 +69,7 @@ def params(lr_fn: LrFn[...], **given: st.SearchStrategy[Any]) -> st.SearchStrate
                 f"params({name}={strategy!r}): {name} must be a strategy, "
                 f"such as hypothesis.strategies.just({strategy!r})"
             )
-    simple = _Forest([f for f in known().values() if isinstance(f, LrFn) and f.is_built_in and f.name not in _ROUGH])
+    simple = _Forest([f for f in lr_fns_drawn() if f.is_built_in and f not in _ROUGH])
     return _params(lr_fn, given, lambda draw: simple.tree(draw, 2))
 
 
@@ -77,8 +82,12 @@ def _params(draw: Draw, lr_fn: LrFn[...], given: Mapping[str, st.SearchStrategy[
 def schedules(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4) -> st.SearchStrategy[Schedule]:
     """Any schedule: every lr function that is known, users' own included, nested up to ``depth`` deep.
 
+    ``running_product`` is drawn only where it is among ``lr_fns``: its call late in a run takes long, and clocks past
+    10,000,000 are refused. A segment always says where it starts.
+
     Args:
-        lr_fns: the functions to draw from. By default all that are known when an example is drawn.
+        lr_fns: the functions to draw from. By default all but ``running_product`` that are known when an example is
+            drawn.
         depth: the deepest nesting, from 1 (shapes alone) to 8.
 
     Returns:
@@ -108,8 +117,13 @@ def schedules(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4) -> s
 @st.composite
 def _schedules(draw: Draw, forest: _Forest | None, depth: int) -> Schedule:
     if forest is None:
-        forest = _Forest([f for f in known().values() if isinstance(f, LrFn)])
+        forest = _Forest(lr_fns_drawn())
     return forest.tree(draw, depth)
+
+
+def lr_fns_drawn() -> list[LrFn[...]]:
+    """The functions that :func:`schedules` draws from by default: all that are known, but those that are slow."""
+    return [f for f in known().values() if isinstance(f, LrFn) and f not in _SLOW]
 
 
 class _Forest:
@@ -171,7 +185,9 @@ def _arguments(
     drawing = _Drawing(draw, inner)
     arguments = {}
     for name, parameter in lr_fn.__signature__.parameters.items():
-        if parameter.default is not parameter.empty and draw(_ONE_IN_FOUR):
+        # What a segment starts from is always said: a piece that begins with another's end cannot leave it open.
+        may_be_left_out = parameter.default is not parameter.empty and not (lr_fn.is_segment and name == "start")
+        if may_be_left_out and draw(_ONE_IN_FOUR):
             continue
         arguments[name] = draw(given[name]) if name in given else drawing.value(lr_fn.annotations[name])
     return arguments

@@ -9,19 +9,19 @@ from optimsche import Fraction, Rate, Steps, testing
 from optimsche.lr_fn import LrFn
 from optimsche.names import known
 from optimsche.testing.numbers import named
-from optimsche.testing.segments import is_segment
 
 rates, lengths, fractions = (named(annotation) for annotation in (Rate, Steps, Fraction))
 real_steps, epochs = testing.real_steps(), testing.epochs()
 few_updates = st.integers(1, 50)
 
 built_in = {f for f in known().values() if isinstance(f, LrFn) and f.__module__.startswith("optimsche.")}
-segments = sorted((f for f in built_in if is_segment(f)), key=lambda f: f.name)
+segments = sorted((f for f in built_in if f.is_segment), key=lambda f: f.name)
 any_segment = testing.schedules(segments, depth=1)
 
 # running_product takes no tensors and no clock past its limit. In warp, what is steep magnifies the last bit of its
-# clock, and a step falls a whole step early by it: no law to the ulp.
-EXACT = built_in - {o.running_product, o.warp}
+# clock, and a step falls a whole step early by it: no law to the ulp. growth goes up to 1e300, so products of it are
+# inf, and XLA's power is off by as many ulp as its exponent is large.
+EXACT = built_in - {o.running_product, o.warp, o.growth}
 finite_shape = testing.schedules(EXACT, depth=1).filter(lambda schedule: 0 < schedule.length < math.inf)
 trees = testing.schedules(EXACT, depth=4)
 inner = testing.schedules(EXACT, depth=3)

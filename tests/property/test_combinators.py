@@ -11,7 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import optimsche as o
-from optimsche import combinators, domains, ops, testing
+from optimsche import Rate, combinators, ops, ranges, testing
+from optimsche.combinators.by_tokens import PerUpdate
+from optimsche.lr_fn import Shape
 from tests.property.strategies import (
     any_schedule,
     any_segment,
@@ -30,11 +32,18 @@ from tests.property.strategies import (
 @pytest.mark.parametrize("name", combinators.__all__)
 def test_each_combinator_is_also_a_method_of_the_same_signature(name):
     function = inspect.signature(getattr(combinators, name))
-    method = inspect.signature(getattr(o.Schedule, name), eval_str=True, globals=vars(domains) | vars(o))
+    method = inspect.signature(
+        getattr(o.Schedule, name),
+        eval_str=True,
+        globals=vars(ranges) | vars(o) | {"PerUpdate": PerUpdate, "Shape": Shape},
+    )
     (first, *rest) = function.parameters.values()
     (self, *shared) = method.parameters.values()
-    assert (self.name, first.annotation) == ("self", o.Schedule)
-    assert shared == rest
+    assert self.name == "self"
+    assert first.annotation in (o.Schedule, Rate | o.Schedule)
+    # `along` takes more than what is stored: a shape without a length.
+    assert [p for p in shared if p.name != "along"] == [p for p in rest if p.name != "along"]
+    assert [p.name for p in shared] == [p.name for p in rest]
 
 
 class TestThen:
@@ -60,7 +69,7 @@ def test_add_adds_update_by_update(a, b, t, e):
 
 class TestWarmup:
     @given(inner, st.integers(1, 10**6), real_steps, epochs)
-    def test_then_plays_the_schedule(self, s, w, t, e):
+    def test_then_is_the_schedule(self, s, w, t, e):
         assert s.warmup(w)(w + t, e) == s(t, e)
 
     @given(inner, few_updates)
@@ -92,7 +101,7 @@ class TestShift:
 
 class TestStretch:
     @given(any_segment, any_segment, few_updates, st.integers(1, 50), real_steps)
-    def test_respects_then_away_from_joints(self, a, b, m, k, t):
+    def test_respects_then_away_from_boundaries(self, a, b, m, k, t):
         assume(t != m * k)
         together, apart = a.then(b, at=m).stretch(k)(t), a.stretch(k).then(b.stretch(k), at=m * k)(t)
         largest = max(a.params["start"], a.params["end"], b.params["start"], b.params["end"])
@@ -167,14 +176,14 @@ def _in_tenths(draw, depth=3):
 
 class TestOver:
     @given(_in_tenths())
-    def test_joints_that_differ_by_rounding_are_one(self, s):
+    def test_boundaries_that_differ_by_rounding_are_one(self, s):
         assert all(left < right - ops.tolerance(right) for left, right in itertools.pairwise([0.0, *s.boundaries()]))
         assert s.boundaries()[-1] == s.length
         fitted = s.over(10**8)
         assert len(fitted.boundaries()) == len(s.boundaries())
 
     @pytest.mark.parametrize(
-        ("plan", "joints"),
+        ("plan", "boundaries"),
         [
             (o.cosine(steps=100).repeat(3, stretch=1.1) >> o.linear(steps=30), (277, 582, 917, 1000)),
             (
@@ -190,28 +199,28 @@ class TestOver:
         ],
         ids=repr,
     )
-    def test_takes_plans_with_joints_one_rounding_error_apart(self, plan, joints):
-        assert plan.over(1000).boundaries() == joints
+    def test_takes_plans_with_boundaries_one_rounding_error_apart(self, plan, boundaries):
+        assert plan.over(1000).boundaries() == boundaries
 
     @given(plans().filter(lambda s: math.isfinite(s.length)), st.integers(2_100, 10**6))
-    def test_each_piece_is_complete_at_its_joint(self, s, n):
+    def test_each_piece_is_complete_at_its_boundary(self, s, n):
         fitted = _fit(s, n)
         testing.assert_over_fits(s, n)
-        for inner_joint, outer_joint in zip(s.boundaries()[:-1], fitted.boundaries()[:-1], strict=True):
-            assert fitted(outer_joint) == s(inner_joint)
+        for inner_boundary, outer_boundary in zip(s.boundaries()[:-1], fitted.boundaries()[:-1], strict=True):
+            assert fitted(outer_boundary) == s(inner_boundary)
 
     @given(st.lists(st.tuples(rates, rates, st.integers(1, 400)), min_size=2, max_size=8), st.booleans())
     def test_a_plan_in_fractions_is_the_plan_written_in_updates(self, pieces, right_nested):
-        """At every joint and beside it: fractions add up with rounding errors, and these must not show."""
+        """At every boundary and beside it: fractions add up with rounding errors, and these must not show."""
         n = sum(steps for _, _, steps in pieces)
         in_updates = [o.linear(start=a, end=b, steps=steps) for a, b, steps in pieces]
         in_fractions = [o.linear(start=a, end=b, steps=steps / n) for a, b, steps in pieces]
         fitted, written = _chain(in_fractions, right_nested).over(n), _chain(in_updates, right_nested)
         assert fitted.boundaries() == written.boundaries()
         largest = max(max(a, b) for a, b, _ in pieces)
-        for joint in written.boundaries():
-            assert fitted(joint) == written(joint)
-            for t in (joint - 1, joint + 1):
+        for boundary in written.boundaries():
+            assert fitted(boundary) == written(boundary)
+            for t in (boundary - 1, boundary + 1):
                 assert fitted(t) == pytest.approx(written(t), rel=1e-9, abs=1e-9 * largest)
 
     @pytest.mark.parametrize(
@@ -247,9 +256,9 @@ class TestOver:
     @given(st.sampled_from([0.02, 0.1, 0.25, 0.3, 0.7, 0.9]), st.integers(100, 10**6), rates)
     def test_a_plan_in_fractions_ends_at_zero_with_the_last_update(self, part, n, peak):
         plan = (o.constant(value=peak, steps=part) >> o.linear(start=peak, steps=1 - part)).over(n)
-        joint = plan.boundaries()[0]
-        assert joint == math.floor(part * n + 0.5)
-        assert plan(joint) == peak
+        boundary = plan.boundaries()[0]
+        assert boundary == math.floor(part * n + 0.5)
+        assert plan(boundary) == peak
         assert plan(n) == 0.0
 
 
@@ -264,7 +273,7 @@ def _fit(s, n):
         return s.over(n)
     except ValueError:
         # Refused where a piece would get less than one update, and only there.
-        ends = [math.floor(joint * n / s.length + 0.5) for joint in s.boundaries()[:-1]]
+        ends = [math.floor(boundary * n / s.length + 0.5) for boundary in s.boundaries()[:-1]]
         assert any(right <= left for left, right in itertools.pairwise([0, *ends, n]))
         assume(False)
 
@@ -283,14 +292,14 @@ class TestRepeat:
         length = every * stretch**cycle
         place = data.draw(st.integers(1, max(int(length), 1)))
         assume(place < length and float(begin).is_integer())
-        assert plan(begin + place) == s(place / stretch**cycle) * scale**cycle
+        assert plan(begin + place, 1) == s(place / stretch**cycle, 1) * scale**cycle
 
     @given(any_segment, st.integers(1, 8), st.sampled_from([1, 2, 3, 7]))
     def test_every_cycle_reaches_the_end_exactly_and_the_next_begins_anew(self, s, times, stretch):
         plan = s.repeat(times, stretch=stretch)
         end = s.params["end"]
-        for joint in plan.boundaries():
-            assert plan(joint) == end
+        for boundary in plan.boundaries():
+            assert plan(boundary) == end
         assert plan.length == plan.boundaries()[-1]
         assert plan(10 * plan.length) == end
         if times > 1:
@@ -329,7 +338,7 @@ class TestClosedLeft:
 
     @given(inner, st.integers(1, 10**4), st.integers(0, 10**6))
     def test_steps_begin_where_the_counter_divides(self, s, every, c):
-        assert s.staircase(every, closed="left").shift(1)(c + 1) == s(c // every * every)
+        assert s.staircase(every, closed="left").shift(1)(c + 1, 1) == s(c // every * every, 1)
 
     @pytest.mark.parametrize("every", [2.4, 0.1, 1 / 3, 7.7])
     def test_a_length_that_is_not_whole_loses_no_step_to_rounding(self, every):

@@ -35,14 +35,15 @@ def largest_value(s, steps, epoch):
 
 
 def magnitude(s):
-    """A bound of a schedule's values from the rates in its parameters."""
-    inner = [magnitude(value) for value in s.arguments.values() if isinstance(value, o.Schedule)]
+    """A bound of a schedule's values from the rates in its parameters, as far as these give one."""
+    inner = [magnitude(part) for part in s.inner]
     if s.lr_fn is o.scale:
         factor = s.arguments["factor"]
         return inner[0] * (inner[1] if isinstance(factor, o.Schedule) else factor)
-    if s.lr_fn is o.add:
-        return sum(inner)
-    own = [s.arguments.get(name) or 0.0 for name in ("start", "end", "value", "floor")]
+    own = [s.params.get(name) for name in ("start", "end", "value", "floor", "first", "second")]
+    own = [x if isinstance(x, float | int) else 0.0 for x in own]
+    if s.lr_fn in (o.add, o.subtract):
+        return sum(inner) + sum(own)
     if s.lr_fn is o.milestones:
         return own[0] * max(1.0, s.arguments["factor"] ** len(s.arguments["at"]))
     amount = s.arguments["amount"] if s.lr_fn is o.jitter else 0.0
@@ -121,7 +122,7 @@ def test_arrays_agree_with_numbers(s, steps, epoch):
 
 
 @given(schedules_and_plans, epochs)
-def test_long_sorted_arrays_are_cut_at_joints_and_agree(s, epoch):
+def test_long_sorted_arrays_agree(s, epoch):
     steps = np.arange(0, 20_000)
     curve = s(steps, epoch)
     picked = [
@@ -139,9 +140,10 @@ def test_long_sorted_arrays_are_cut_at_joints_and_agree(s, epoch):
 
 
 @given(updates_only)
-def test_joints_increase_and_end_with_the_length(s):
-    assert all(left < right - ops.tolerance(right) for left, right in itertools.pairwise([0.0, *s.boundaries()]))
-    if math.isfinite(s.length) and s.length > 0:
+def test_boundaries_increase_and_end_with_the_length(s):
+    first = s.boundaries(most=1_000)
+    assert all(left < right - ops.tolerance(right) for left, right in itertools.pairwise([0.0, *first]))
+    if math.isfinite(s.length) and s.length > 0 and len(first) < 1_000:
         assert s.boundaries()[-1] == s.length
 
 

@@ -11,9 +11,11 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 import optimsche as o
-from optimsche import Fraction, Rate, Steps, lr_fn, ops
+from optimsche import Fraction, Rate, Steps, libraries, lr_fn, ops
+from optimsche.evaluation import clocks
+from optimsche.evaluation.node import Node
 from optimsche.lr_fn import LrFn
-from optimsche.testing import assert_same_on_every_backend, check_laws, impurities, params
+from optimsche.testing import assert_same_on_every_backend, assert_sees_one_kind, check_laws, impurities, params
 from tests.property.strategies import EXACT
 
 rate = 0.1
@@ -77,7 +79,7 @@ def test_one_that_compounds_on_its_own_output():
         check(compounding)
 
 
-def test_one_that_jumps_at_a_joint_though_it_is_declared_continuous():
+def test_one_that_jumps_at_a_boundary_though_it_is_declared_continuous():
     @lr_fn
     def halved_at_the_end(real_step, epoch, *, peak: Rate, steps: Steps):
         return ops.switch(real_step, steps, lambda t: peak + 0.0 * t, lambda t: peak / 2 + 0.0 * t)
@@ -204,6 +206,107 @@ def test_a_value_that_is_another_on_one_backend_is_found(backend):
         AssertionError, match=r"assert_same_on_every_backend: another_on_arrays\(\)\n.* it is 0\.25, and"
     ):
         assert_same_on_every_backend(another_on_arrays(), backends=[backend])
+
+
+# -- what a formula may rely on ---------------------------------------------------------------------------------------
+
+
+@lr_fn
+def halved_by_doubling_its_clock(real_step, epoch, *, peak: Rate):
+    real_step *= 2.0
+    return peak / (1.0 + real_step)
+
+
+def test_one_that_works_in_place_keeps_the_laws():
+    assert "assert_may_write_into_its_clock" in check(halved_by_doubling_its_clock, backends=None, examples=5)
+
+
+def test_a_clock_that_formulas_share_is_found(monkeypatch):
+    monkeypatch.setattr(clocks, "own", lambda clock: clock)
+    with pytest.raises(AssertionError, match=r"^assert_may_write_into_its_clock: halved_by_doubling_its_clock\(peak="):
+        check(halved_by_doubling_its_clock)
+
+
+def test_a_callers_array_that_is_written_into_is_found(monkeypatch):
+    monkeypatch.setattr(clocks, "own", lambda clock: clock)
+    monkeypatch.setattr(libraries._ArrayModule, "wide", lambda self, array: array.astype(float, copy=False))
+    with pytest.raises(AssertionError, match=r"^assert_may_write_.*\n +with a long .* changes the caller's array$"):
+        check(halved_by_doubling_its_clock)
+
+
+@lr_fn
+def falling_slowly(real_step, epoch, *, peak: Rate):
+    return peak / (1.0 + 0.001 * real_step)
+
+
+@pytest.mark.parametrize("kind", ["int", "array"])
+def test_another_kind_of_clock_is_found(kind, monkeypatch):
+    if kind == "int":
+        monkeypatch.setattr(clocks, "as_inside", lambda clock: clock)
+        found = r"inside a function of one's own, with an int as its clock, call 1 gives the formula \d+ \(int\)"
+    else:
+        monkeypatch.setattr(libraries._ArrayModule, "wide", lambda self, array: array.copy())
+        found = r"alone, with a short NumPy array of int64 as its clock, call 1 gives the formula 0 \(int\)"
+    with pytest.raises(AssertionError, match=rf"^assert_sees_one_kind: falling_slowly\(peak=.*\n +{found}"):
+        check(falling_slowly)
+
+
+def test_another_kind_of_clock_after_some_calls_is_found(monkeypatch):
+    number, calls = Node.number, iter(range(10**9))
+
+    def sometimes_whole(node, real_step, epoch):
+        return number(node, int(real_step) if next(calls) % 50 == 30 else real_step, epoch)
+
+    monkeypatch.setattr(Node, "number", sometimes_whole)
+    with pytest.raises(AssertionError, match=r"^assert_sees_one_kind: falling_slowly(.|\n)* call 31 gives the formula"):
+        assert_sees_one_kind(falling_slowly(peak=0.1), backends=["numpy"])
+
+
+@lr_fn
+def counting_from_far_away(real_step, epoch, *, peak: Rate, every: Steps):
+    return peak / (1.0 + ((real_step + 2.0**30) - 2.0**30) / every)
+
+
+def test_one_that_needs_more_than_float32_is_found():
+    assert "assert_same_in_float32" in check(counting_from_far_away, every=st.just(10))
+    with pytest.raises(AssertionError, match=r"^assert_same_in_float32: counting(.|\n)* and in float32 of jax "):
+        check(counting_from_far_away, every=st.just(10), backends=["jax"])
+
+
+@lr_fn(boundaries=lambda every: (every * k for k in range(1, 9)))
+def eight_steps(real_step, epoch, *, every: Steps):
+    number, _ = ops.block(real_step, every)
+    return 0.5 ** ops.minimum(number, 8.0)
+
+
+def test_a_fractional_boundary_that_float32_misses_is_found(monkeypatch):
+    every = st.sampled_from([0.1, 0.3, 0.7])
+    assert "assert_same_in_float32" in check(eight_steps, every=every, backends=["numpy", "jax"])
+    monkeypatch.setattr(ops, "_ROUNDING_IN_FLOAT32", 2.0**-32)
+    with pytest.raises(AssertionError, match=r"^assert_same_in_float32: eight_steps(.|\n)* and in float32 of jax "):
+        check(eight_steps, every=every, backends=["jax"])
+
+
+def test_numbers_only_are_asked_on_numpy_in_float32():
+    assert "assert_same_in_float32" in check(branches_on_its_clock, backends=[])
+
+
+def test_boundaries_that_are_left_out_are_found(monkeypatch):
+    each = Node.each_boundary
+    monkeypatch.setattr(Node, "each_boundary", lambda node, upto=math.inf: each(node, upto * 0.75))
+    with pytest.raises(AssertionError, match=r"^assert_length_and_boundaries: eight_steps(.|\n)* but up to "):
+        check(eight_steps)
+
+
+def test_one_that_does_not_change_at_its_boundaries_alone_is_found():
+    @lr_fn(boundaries=lambda every: (every,), changes_at_boundaries=True)
+    def changes_elsewhere(real_step, epoch, *, every: Steps):
+        return ops.where(real_step > 0.6 * every, 0.5, 1.0) + 0.0 * real_step
+
+    with pytest.raises(
+        AssertionError, match=r"^assert_length_and_boundaries: changes_elsewhere(.|\n)* is declared to ch"
+    ):
+        check(changes_elsewhere)
 
 
 # -- the code is read, too --------------------------------------------------------------------------------------------
