@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def passage(work: Callable[[], object]) -> tuple[int, int, int]:
         work()
     finally:
         sys.setprofile(None)
-    return len(files), len(set(files)), sum(a != b for a, b in zip(files, files[1:], strict=False))
+    return len(files), len(set(files)), sum(a != b for a, b in pairwise(files))
 
 
 def lines(pattern: str) -> tuple[int, int]:

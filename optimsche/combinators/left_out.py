@@ -7,17 +7,24 @@ from optimsche.schedule import Schedule
 
 
 def warn_of_left_out_start(first: Schedule, second: Schedule, at: float) -> None:
-    """Warn whoever joins two pieces, if the second begins with a default that the first does not end with."""
+    """Warn whoever joins two pieces, if the second begins with a default that the first does not know.
+
+    Factors are fine: `linear(steps=10) >> cosine(steps=5)` begins with 1 twice. A first piece that has the default at
+    one of its own boundaries speaks in factors; another one speaks in rates.
+    """
     while second.lr_fn.name == "then":
         second = second.arguments["first"]
     if not second.has_default_start or first.counts_epochs:
         return
-    before, start = first(at), second.arguments["start"]
-    if before != start:
+    start, before = second.arguments["start"], first(at)
+    if start not in (before, *map(first, (0.0, *first.boundaries(at, most=_LOOKED_AT)))):
         warn(
             f"{second!r} begins with the default start={start}, and the piece before it ends with {before:g}. "
             f"Write start={before:g} to go on from there, or start={start} if the jump is meant"
         )
+
+
+_LOOKED_AT = 20
 
 
 def warn_of_left_out_starts(schedule: Schedule) -> None:

@@ -131,7 +131,6 @@ def test_what_is_not_written_out_is_told_the_epoch():
     ],
     ids=["short", "balanced", "chain", "table inside", "product"],
 )
-@pytest.mark.filterwarnings("ignore:.*begins with the default")
 def test_what_is_too_much_for_one_function_stays_a_tree_and_plays_the_same(plan, is_flat):
     steps = np.arange(4_000)
     tree = without_flat_code(plan)
