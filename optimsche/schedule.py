@@ -14,7 +14,7 @@ from optimsche.call_errors import explained_methods
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node, arrays_in, as_bound
-from optimsche.libraries import is_numpy_array, library_of
+from optimsche.libraries import is_numpy_array, library_of, wide
 from optimsche.methods import Methods
 
 if TYPE_CHECKING:
@@ -178,7 +178,8 @@ class Schedule(Methods):
             return clocks.leave(arrays.evaluate(node, steps, epochs), real_step, epoch)
         for array in given:  # NumPy's own arithmetic takes no traced values and no tensors
             steps, epochs = (
-                library_of(array).taken(clock, array) if is_numpy_array(clock) else clock for clock in (steps, epochs)
+                library_of(array).taken(clock, array) if is_numpy_array(clock) else wide(clock)
+                for clock in (steps, epochs)
             )
         return clocks.spread(node(steps, epochs), steps, epochs)
 

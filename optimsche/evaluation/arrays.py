@@ -12,7 +12,7 @@ from typing import Any
 from optimsche.evaluation import clocks
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node
-from optimsche.libraries import is_number, is_numpy_array
+from optimsche.libraries import is_array, is_number, is_numpy_array, library_of
 
 # With the results between, so many elements fit a core's own cache.
 _BLOCK = 16_384
@@ -24,7 +24,14 @@ def evaluate(node: Node, real_step: Any, epoch: Any) -> Any:
     """The values for clocks from the door, of which at least one is an array; in the widest type of its library."""
     if is_numpy_array(real_step) or is_numpy_array(epoch):
         return _on_numpy(node, real_step, epoch)
-    return clocks.spread(node(real_step, epoch), real_step, epoch)
+    library = library_of(*filter(is_array, (real_step, epoch)))
+    if not library.is_narrow():
+        return clocks.spread(node(real_step, epoch), real_step, epoch)
+    if is_number(real_step):
+        return library.in_double(lambda epochs: clocks.spread(node(real_step, epochs), real_step, epochs), epoch)
+    if not is_array(epoch):
+        return library.in_double(lambda steps: clocks.spread(node(steps, epoch), steps, epoch), real_step)
+    return library.in_double(lambda *both: clocks.spread(node(*both), *both), real_step, epoch)
 
 
 def _on_numpy(node: Node, real_step: Any, epoch: Any) -> Any:

@@ -42,8 +42,9 @@ def enter(value: Any, name: str) -> Any:
         if _FIRST[name] <= value <= LARGEST_CLOCK:
             return float(value)
         raise ValueError(f"{name} must be a number from {_FIRST[name]} to 1e300, got {shown(value)}. {_ADVICE[name]}")
-    widened = _widened(value, name)
-    ends = library_of(value).ends(widened)
+    library = _library_of_clock(value, name)
+    widened = library.exact(value)
+    ends = library.ends(widened)
     if ends is not None and not (ends[0] >= _FIRST[name] and ends[1] <= LARGEST_CLOCK):
         raise ValueError(
             f"{name} must hold numbers from {_FIRST[name]} to 1e300, got values from {ends[0]} to {ends[1]}. "
@@ -94,7 +95,7 @@ def as_inside(clock: Any) -> Any:
         clock = clock.item()
     if isinstance(clock, int | float) and not isinstance(clock, bool):
         return float(clock)
-    return _widened(clock, "real_step")
+    return _library_of_clock(clock, "real_step").wide(clock)
 
 
 def own(clock: Any) -> Any:
@@ -111,7 +112,7 @@ def _is_array(clock: Any) -> bool:
     return not is_number(clock) and clock is not NO_EPOCH and clock is not None
 
 
-def _widened(value: Any, name: str) -> Any:
+def _library_of_clock(value: Any, name: str) -> Any:
     try:
         library = library_of(value)
     except TypeError:
@@ -123,7 +124,7 @@ def _widened(value: Any, name: str) -> Any:
         raise TypeError(f"{name} must be an array without a mask; evaluate {name}.filled(...), and mask the result")
     if not library.is_real(value):
         raise TypeError(f"{name} must hold whole or real numbers, got an array of {value.dtype}")
-    return library.wide(value)
+    return library
 
 
 class _NoEpoch:
