@@ -291,8 +291,8 @@ def _in_double_by_jax(function: Callable[..., Any], clocks: tuple[Any, ...]) -> 
     @jax.custom_jvp
     def computed(*clocks: Any) -> Any:
         with switched(True):
-            library = library_of(clocks[0])
-            return library.narrowed(function(*(clock.astype("float64") for clock in clocks)), jax.numpy.dtype("float32"))
+            value = function(*(clock.astype("float64") for clock in clocks))
+            return library_of(value).narrowed(value, jax.numpy.dtype("float32"))
 
     @computed.defjvp
     def moved(clocks: Any, moves: Any) -> Any:

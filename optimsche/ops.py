@@ -180,7 +180,7 @@ def tolerance(steps: float) -> float:
 
 
 def _rounding(x: float) -> float:
-    """What rounding does to a sum of a few numbers, as a part of it; JAX has float32 unless told otherwise."""
+    """What rounding does to a sum of a few numbers, as a part of it; with parameters of JAX they may be float32."""
     return _ROUNDING_IN_FLOAT32 if not is_number(x) and x.dtype.itemsize < 8 else _ROUNDING  # type: ignore[attr-defined]
 
 
