@@ -125,13 +125,28 @@ def by_torch() -> Curve:
     return curve
 
 
-def against(plan: Schedule, build: Callable[[], Curve], *, rounds: int = 31, theirs_up_to: int = TOTAL) -> Row:
-    """The whole curve; a rival that takes seconds is timed on its beginning, in seconds a step."""
-    theirs, beginning = build(), STEPS[:theirs_up_to]
-    if not np.allclose(np.asarray(theirs(beginning)), plan(beginning), rtol=1e-5, atol=1e-9 * PEAK):
+def against(
+    plan: Schedule,
+    build: Callable[[], Curve],
+    *,
+    rounds: int = 31,
+    theirs_up_to: int = TOTAL,
+    road: Callable[[Schedule], Curve] = lambda plan: plan,
+) -> Row:
+    """The whole curve; a rival that takes seconds is timed on its beginning, in seconds a step.
+
+    Args:
+        plan: our schedule.
+        build: makes the rival.
+        rounds: how often each is timed.
+        theirs_up_to: how many steps the rival takes.
+        road: how our schedule is called.
+    """
+    ours, theirs, beginning = road(plan), build(), STEPS[:theirs_up_to]
+    if not np.allclose(np.asarray(theirs(beginning)), ours(beginning), rtol=1e-5, atol=1e-9 * PEAK):
         raise AssertionError(f"{build} computes something else")
     return compare(
-        lambda: plan(STEPS), lambda: theirs(beginning), rounds=rounds, pieces=TOTAL, their_pieces=theirs_up_to
+        lambda: ours(STEPS), lambda: theirs(beginning), rounds=rounds, pieces=TOTAL, their_pieces=theirs_up_to
     )
 
 
@@ -139,8 +154,14 @@ _WSD, _RESTARTS = "1,000,000 steps of a warm-up, a hold and a decay", "1,000,000
 
 QUESTIONS = [
     Question("curve/where", _WSD, "np.where by hand", 0.6, partial(against, WSD, by_where)),
-    Question("curve/optax", _WSD, "optax, jitted, x64", 1.0, partial(against, WSD, by_optax)),
-    Question("curve/lrsched", _WSD, "lrsched.sample", 0.02, partial(against, WSD, by_lrsched, rounds=3)),
+    Question(
+        "curve/optax",
+        f"{_WSD}, both under jax.jit, x64",
+        "optax, jitted, x64",
+        1.0,
+        partial(against, WSD, by_optax, rounds=101, road=_jitted),
+    ),
+    Question("curve/lrsched", _WSD, "lrsched.sample", 0.03, partial(against, WSD, by_lrsched, rounds=3)),
     Question(
         "curve/torch",
         _WSD,

@@ -96,7 +96,7 @@ QUESTIONS = [
         measure=measure,
     )
     for name, rival, promised, measure in (
-        ("hand", "closure with folded constants", 2.5, partial(against, by_hand)),
+        ("hand", "closure with folded constants", 2.3, partial(against, by_hand)),
         ("lrsched", "lrsched", 1.0, partial(against, by_lrsched)),
         ("fvcore", "fvcore", 1.0, partial(against, by_fvcore, tolerance=1e-3)),
         ("optax", "optax, jitted", 1.0, partial(against, by_optax, count=200, tolerance=1e-4)),

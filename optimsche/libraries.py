@@ -7,6 +7,7 @@ imported when one of its arrays arrives, so nothing here imports PyTorch or JAX 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,11 @@ def is_numpy_array(value: Any) -> bool:
 def is_numpy_scalar(value: Any) -> bool:
     """Whether `value` is a NumPy scalar such as `numpy.float64(0.1)`, and not an array."""
     return is_numpy(value) and not hasattr(value, "__len__")
+
+
+def wide(value: Any) -> Any:
+    """An array in the widest real type of its library; anything else as it is."""
+    return library_of(value).wide(value) if is_array(value) else value
 
 
 def is_array(value: Any) -> bool:
@@ -114,6 +120,23 @@ class _ArrayModule:
         # A copy, which whoever takes it may write into; of a subclass, such as a matrix, a plain array.
         return self._module.asarray(value).astype(float)
 
+    def exact(self, value: Any) -> Any:
+        """A clock without loss: whole numbers stay what they are where JAX would make float32 of them."""
+        return value if self.is_narrow() and self.is_whole(value) else self.wide(value)
+
+    def rounding(self, value: Any) -> float:
+        """How far a number may be from what it stands for, in a float that is narrower than a Python number."""
+        is_narrow = self.is_real(value) and not self.is_whole(value) and value.dtype.itemsize < 8
+        return 2.0 * float(self._module.finfo(value.dtype).eps) if is_narrow else 0.0
+
+    def is_narrow(self) -> bool:
+        """Whether the widest real type is float32: JAX, unless it is told otherwise."""
+        return not self._is_numpy and self._module.result_type(float).itemsize < 8
+
+    def in_double(self, function: Callable[..., Any], *clocks: Any) -> Any:
+        """`function(*clocks)` computed in float64, in float32."""
+        return _in_double_by_jax(function, clocks)
+
     def ends(self, value: Any) -> tuple[float, float] | None:
         if value.size == 0 or not self._is_at_hand(value):
             return None
@@ -132,8 +155,14 @@ class _ArrayModule:
     def cast(self, value: Any, *clocks: Any) -> Any:
         xp = self._module
         kinds = (xp.result_type(float) if self.is_whole(clock) else clock.dtype for clock in clocks)
-        kind = functools.reduce(xp.promote_types, kinds).newbyteorder("=")
-        return value if value.dtype == kind else value.astype(kind)
+        return self.narrowed(value, functools.reduce(xp.promote_types, kinds).newbyteorder("="))
+
+    def narrowed(self, value: Any, kind: Any) -> Any:
+        """In another type: what is too large for it becomes its largest number, and only what was infinite is."""
+        if value.dtype == kind:
+            return value
+        largest = float(self._module.finfo(kind).max)
+        return self.where(abs(value) < math.inf, self._module.clip(value, -largest, largest), value).astype(kind)
 
     def copied(self, clock: Any) -> Any:
         return clock.copy() if self._is_numpy else clock  # JAX's arrays cannot be changed
@@ -210,6 +239,16 @@ class _Torch:
     def wide(self, value: Any) -> Any:
         return value.to(self._widest(value))
 
+    def exact(self, value: Any) -> Any:
+        return self.wide(value)
+
+    def rounding(self, value: Any) -> float:
+        is_narrow = value.is_floating_point() and value.dtype.itemsize < 8
+        return 2.0 * self._torch.finfo(value.dtype).eps if is_narrow else 0.0
+
+    def is_narrow(self) -> bool:
+        return False
+
     def ends(self, value: Any) -> tuple[float, float] | None:
         tracing = self._torch.compiler.is_compiling() or self._torch._C._get_tracing_state() is not None
         if value.device.type != "cpu" or tracing or not value.numel():
@@ -222,7 +261,11 @@ class _Torch:
 
     def cast(self, value: Any, *clocks: Any) -> Any:
         kinds = (clock.dtype if clock.is_floating_point() else self._widest(clock) for clock in clocks)
-        return value.to(functools.reduce(self._torch.promote_types, kinds))
+        kind = functools.reduce(self._torch.promote_types, kinds)
+        if value.dtype == kind:
+            return value
+        largest = self._torch.finfo(kind).max
+        return self._torch.where(value.abs() < math.inf, value.clamp(-largest, largest), value).to(kind)
 
     def copied(self, clock: Any) -> Any:
         return clock.clone()
@@ -245,6 +288,49 @@ class _Torch:
 
     def real_like(self, value: Any, clock: Any) -> Any:
         return value.to(clock.dtype)
+
+
+def _in_double_by_jax(function: Callable[..., Any], clocks: tuple[Any, ...]) -> Any:
+    """A function of each element of its clocks, computed by JAX in float64 though float32 is its widest type.
+
+    JAX differentiates float64 only where it is switched on, and it does so long after the call. So the derivative is a
+    function of the same kind, which is computed in float64 and leaves in float32.
+    """
+    import jax
+
+    if jax.default_backend() == "METAL":  # it has no float64
+        return function(*map(jax.numpy.float32, clocks))
+    # It moved from one module to the other.
+    switched: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+
+    @jax.custom_jvp
+    def computed(*clocks: Any) -> Any:
+        with switched(True):
+            value = function(*(clock.astype("float64") for clock in clocks))
+            return library_of(value).narrowed(value, jax.numpy.dtype("float32"))
+
+    @computed.defjvp
+    def moved(clocks: Any, moves: Any) -> Any:
+        total = jax.numpy.zeros_like(value := computed(*clocks))
+        for place, (clock, move) in enumerate(zip(clocks, moves, strict=True)):
+            if jax.numpy.issubdtype(clock.dtype, jax.numpy.floating):
+                total = total + _in_double_by_jax(_slope_of(function, place), clocks) * move.astype("float32")
+        return value, total
+
+    return computed(*clocks)
+
+
+def _slope_of(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+    """The derivative with respect to one of the clocks, element by element."""
+    import jax
+
+    def slope(*clocks: Any) -> Any:
+        def of_one(clock: Any) -> Any:
+            return function(*clocks[:place], clock, *clocks[place + 1 :])
+
+        return jax.jvp(of_one, (clocks[place],), (jax.numpy.ones_like(clocks[place]),))[1]
+
+    return slope
 
 
 def _numpy() -> _ArrayModule:

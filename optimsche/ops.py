@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from optimsche.evaluation.trace import is_symbol, recorded
 from optimsche.libraries import is_number, is_numpy, library_of
 
 __all__ = [
+    "EXACT",
     "block",
     "clip_to_end",
     "cos",
@@ -51,7 +53,31 @@ __all__ = [
 
 # A clock that went through sums of fractions (0.1 + 0.2, then - 0.1) misses a boundary by rounding errors. So near to a
 # boundary, as a part of the piece, it is on it; but never so far that whole numbers could be meant.
-_ROUNDING, _ROUNDING_IN_FLOAT32, _LESS_THAN_AN_UPDATE = 2.0**-32, 2.0**-18, 0.25
+EXACT, _IN_FLOAT32, _LESS_THAN_AN_UPDATE = 2.0**-32, 2.0**-18, 0.25
+
+
+class _Precision(threading.local):
+    """How exact the clocks are that are evaluated in this thread: one that came as float32 is a rounded number."""
+
+    def __init__(self) -> None:
+        self.rounding = EXACT
+
+
+_precision = _Precision()
+
+
+def with_rounding(rounding: float, function: Callable[..., Any], *args: Any) -> Any:
+    """`function(*args)`, where clocks may be off by `rounding`, as a part of them, from what was meant."""
+    before, _precision.rounding = _precision.rounding, rounding
+    try:
+        return function(*args)
+    finally:
+        _precision.rounding = before
+
+
+def is_exact() -> bool:
+    """Whether clocks are as exact as a Python number."""
+    return _precision.rounding == EXACT
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -132,8 +158,7 @@ def growth(start: float, factor: float, times: float) -> float:
     >>> growth(0.5, 2.0, 3.0), growth(0.5, 1.0, 1e9)
     (4.0, 0.5)
     """
-    in_float32 = max(_rounding(start), _rounding(factor), _rounding(times)) > _ROUNDING
-    largest = math.log(1e37 if in_float32 else 1e300)
+    largest = math.log(1e37 if any(map(_is_narrow, (start, factor, times))) else 1e300)
     most = (largest - log(maximum(start, 1.0))) / log(maximum(factor, 1.0 + 1e-12))
     return start * factor ** minimum(times, most)
 
@@ -180,8 +205,13 @@ def tolerance(steps: float) -> float:
 
 
 def _rounding(x: float) -> float:
-    """What rounding does to a sum of a few numbers, as a part of it; JAX has float32 unless told otherwise."""
-    return _ROUNDING_IN_FLOAT32 if not is_number(x) and x.dtype.itemsize < 8 else _ROUNDING  # type: ignore[attr-defined]
+    """What rounding does to a sum of a few numbers, as a part of it."""
+    return max(_precision.rounding, _IN_FLOAT32) if _is_narrow(x) else _precision.rounding
+
+
+def _is_narrow(x: Any) -> bool:
+    """Whether arithmetic is done in float32: with parameters of that type, and on what has nothing wider."""
+    return not is_number(x) and x.dtype.itemsize < 8
 
 
 def _tolerance_at(boundary: float, clock: float) -> float:

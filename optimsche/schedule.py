@@ -10,11 +10,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload
 
+from optimsche import ops
 from optimsche.call_errors import did_you_mean, explained_methods
 from optimsche.evaluation import arrays, clocks
-from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node, arrays_in, as_bound
-from optimsche.libraries import is_numpy_array, library_of
+from optimsche.libraries import is_numpy_array, library_of, wide
 from optimsche.methods import Methods
 from optimsche.pickling import build, build_by_name
 
@@ -148,11 +148,7 @@ class Schedule(Methods):
                     return flat(real_step + 0.0)
             elif type(epoch) is int and 1 <= epoch <= 2**53:
                 return flat(real_step + 0.0, epoch + 0.0)
-        steps = clocks.enter(real_step, "real_step")
-        epochs = clocks.enter_epoch(epoch, needed=self._counts_epochs)
-        if type(steps) is float and (type(epochs) is float or epochs is NO_EPOCH):
-            return self._node.number(steps, epochs)
-        return clocks.leave(arrays.evaluate(self._node, steps, epochs), real_step, epoch)
+        return arrays.call(self._node, real_step, epoch, needs_epoch=self._counts_epochs)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
@@ -180,17 +176,17 @@ class Schedule(Methods):
                [0.05, 0.1 ]])
         """
         node, given = self._node.with_params(params), list(arrays_in(params))
+        if not given:
+            return arrays.call(node, real_step, epoch, needs_epoch=self._counts_epochs)
         steps = clocks.enter(real_step, "real_step")
         epochs = clocks.enter_epoch(epoch, needed=self._counts_epochs)
-        if not given:
-            if type(steps) is float and (type(epochs) is float or epochs is NO_EPOCH):
-                return node.number(steps, epochs)
-            return clocks.leave(arrays.evaluate(node, steps, epochs), real_step, epoch)
         for array in given:  # NumPy's own arithmetic takes no traced values and no tensors
             steps, epochs = (
-                library_of(array).taken(clock, array) if is_numpy_array(clock) else clock for clock in (steps, epochs)
+                library_of(array).taken(clock, array) if is_numpy_array(clock) else wide(clock)
+                for clock in (steps, epochs)
             )
-        return clocks.spread(node(steps, epochs), steps, epochs)
+        rounding = clocks.rounding_of(real_step, epoch)
+        return clocks.spread(ops.with_rounding(rounding, node, steps, epochs), steps, epochs)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optimsche import ops
 from optimsche.evaluation import clocks
+from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node
 from optimsche.libraries import is_array, is_numpy_array, library_of
 
@@ -19,17 +21,51 @@ _BLOCK = 16_384
 _FEW = 256
 
 
-def evaluate(node: Node, real_step: Any, epoch: Any) -> Any:
-    """The values for clocks from the door, of which at least one is an array; in the widest type of its library."""
-    epochs_differ = is_numpy_array(epoch)
+def call(node: Node, real_step: Any, epoch: Any, *, needs_epoch: bool) -> Any:
+    """A call of a schedule: through the door, evaluated, and out again in the type that its clocks came in."""
+    steps, epochs = clocks.enter(real_step, "real_step"), clocks.enter_epoch(epoch, needed=needs_epoch)
+    if type(steps) is float and (type(epochs) is float or epochs is NO_EPOCH):
+        return node.number(steps, epochs)
+    values = evaluate(node, steps, epochs, clocks.rounding_of(real_step, epoch))
+    return clocks.leave(values, real_step, epoch)
+
+
+def evaluate(node: Node, real_step: Any, epoch: Any, rounding: float = ops.EXACT) -> Any:
+    """The values for clocks from the door, of which at least one is an array.
+
+    Args:
+        node: what is evaluated.
+        real_step: a number or an array of the widest type of its library.
+        epoch: likewise, or none.
+        rounding: how far a clock may be from what was meant, as a part of it: it came in a narrow type.
+
+    Returns:
+        An array of their shape, in the widest type of their library.
+    """
     if is_array(epoch) and is_array(real_step) and library_of(epoch) is not library_of(real_step):
         raise TypeError(
             f"real_step is a {type(real_step).__name__} and epoch a {type(epoch).__name__}: take one library"
         )
-    if not epochs_differ and not is_numpy_array(real_step):
-        return clocks.spread(node(real_step, epoch), real_step, epoch)
+    if is_numpy_array(real_step) or is_numpy_array(epoch):
+        return ops.with_rounding(rounding, _on_numpy, node, real_step, epoch)
+
+    def spread(steps: Any, epochs: Any) -> Any:
+        return clocks.spread(ops.with_rounding(rounding, node, steps, epochs), steps, epochs)
+
+    library = library_of(*filter(is_array, (real_step, epoch)))
+    if not library.is_narrow():
+        return spread(real_step, epoch)
+    if not is_array(real_step):
+        return library.in_double(lambda epochs: spread(real_step, epochs), epoch)
+    if not is_array(epoch):
+        return library.in_double(lambda steps: spread(steps, epoch), real_step)
+    return library.in_double(spread, real_step, epoch)
+
+
+def _on_numpy(node: Node, real_step: Any, epoch: Any) -> Any:
     import numpy
 
+    epochs_differ = is_numpy_array(epoch)
     if epochs_differ or type(real_step) is float:
         real_step, epoch = numpy.broadcast_arrays(real_step, epoch)
         epochs_differ, epoch = True, epoch.ravel()

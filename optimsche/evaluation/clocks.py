@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from optimsche.call_errors import shown
 from optimsche.libraries import is_number, is_numpy_scalar, library_of, register
+from optimsche.ops import EXACT
 
 #: The largest clock: far beyond any run, and small enough that no formula overflows on it.
 LARGEST_CLOCK = 1e300
@@ -37,13 +38,15 @@ def enter(value: Any, name: str) -> Any:
             would wait for them, nor are traced ones.
     """
     if is_numpy_scalar(value):
-        value = value.item()
+        # A float32 is the shortest number that prints like it: 0.7, and not 0.699999988.
+        value = float(str(value)) if value.dtype.kind == "f" else value.item()
     if isinstance(value, int | float) and not isinstance(value, bool):
         if _FIRST[name] <= value <= LARGEST_CLOCK:
             return float(value)
         raise ValueError(f"{name} must be a number from {_FIRST[name]} to 1e300, got {shown(value)}. {_ADVICE[name]}")
-    widened = _widened(value, name)
-    ends = library_of(value).ends(widened)
+    library = _library_of_clock(value, name)
+    widened = library.exact(value)
+    ends = library.ends(widened)
     if ends is not None and not (ends[0] >= _FIRST[name] and ends[1] <= LARGEST_CLOCK):
         raise ValueError(
             f"{name} must hold numbers from {_FIRST[name]} to 1e300, got values from {ends[0]} to {ends[1]}. "
@@ -63,6 +66,11 @@ def enter_epoch(value: Any, *, needed: bool) -> Any:
     if needed:
         NO_EPOCH.refuse()
     return NO_EPOCH
+
+
+def rounding_of(*clocks: Any) -> float:
+    """How far the clocks that were given may be from what was meant, as a part of them: one in float32 was rounded."""
+    return max(EXACT, *(library_of(clock).rounding(clock) for clock in clocks if hasattr(clock, "dtype")), 0.0)
 
 
 def leave(value: Any, real_step: Any, epoch: Any) -> Any:
@@ -94,7 +102,7 @@ def as_inside(clock: Any) -> Any:
         clock = clock.item()
     if isinstance(clock, int | float) and not isinstance(clock, bool):
         return float(clock)
-    return _widened(clock, "real_step")
+    return _library_of_clock(clock, "real_step").wide(clock)
 
 
 def own(clock: Any) -> Any:
@@ -111,7 +119,7 @@ def _is_array(clock: Any) -> bool:
     return type(clock) is not float and clock is not NO_EPOCH and not is_number(clock)
 
 
-def _widened(value: Any, name: str) -> Any:
+def _library_of_clock(value: Any, name: str) -> Any:
     try:
         library = library_of(value)
     except TypeError:
@@ -123,7 +131,7 @@ def _widened(value: Any, name: str) -> Any:
         raise TypeError(f"{name} must be an array without a mask; evaluate {name}.filled(...), and mask the result")
     if not library.is_real(value):
         raise TypeError(f"{name} must hold whole or real numbers, got an array of {value.dtype}")
-    return library.wide(value)
+    return library
 
 
 class _NoEpoch:

@@ -78,14 +78,14 @@ class Node:
     # -- numbers: the formula, and flat code once it is worth it ------------------------------------------------------
 
     def number(self, real_step: float, epoch: Any) -> float:
-        """The value for numbers, as a float."""
-        if self.flat is None and not self._has_code_after(1):
+        """The value for numbers, as a float. Flat code has the tolerances of exact clocks written into it."""
+        if not ops.is_exact() or (self.flat is None and not self._has_code_after(1)):
             return self._one(real_step, epoch)
         return self.flat(real_step, epoch)  # type: ignore[misc]  # it has
 
     def many(self, steps: list[float], epochs: list[Any]) -> list[float]:
         """The values for a list of updates and as many epochs."""
-        if self.flat is None and not self._has_code_after(len(steps)):
+        if not ops.is_exact() or (self.flat is None and not self._has_code_after(len(steps))):
             return [*map(self._one, steps, epochs)]
         return self._flat_for_many(steps, epochs)  # type: ignore[misc]  # it has
 

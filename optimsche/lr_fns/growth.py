@@ -25,8 +25,8 @@ def growth(real_step: float, epoch: float, *, start: Rate = 1.0, factor: GrowthF
 
         start * factor ** (t / every)
 
-    It is held where 1e300 is reached, or 1e300 times a `start` below 1; in float32 it is 1e37. That is far beyond any
-    rate, and nothing overflows.
+    It is held where 1e300 is reached, or 1e300 times a `start` below 1; a narrower type has its largest number there.
+    That is far beyond any rate, and nothing overflows.
 
     Args:
         start: rate at update 0; finite, >= 0.
