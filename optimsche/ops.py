@@ -33,13 +33,13 @@ __all__ = [
     "growth",
     "interpolate",
     "is_number",
+    "line",
     "log",
     "maximum",
     "minimum",
     "nearest",
     "power",
     "progress",
-    "ramp",
     "real",
     "segment",
     "sin",
@@ -251,17 +251,16 @@ def segment(start: float, end: float, weight: float) -> float:
     return clip_to_end(start + (end - start) * weight, start, end, weight)
 
 
-def ramp(start: float, end: float, real_step: float, steps: float) -> float:
-    """A straight line from `start` to `end` over `steps`: `segment(start, end, progress(real_step, steps))`.
+def line(start: float, end: float, weight: float) -> float:
+    """`segment` for a `weight` that is known to be from 0 to 1.
 
-    >>> ramp(0.1, 0.3, 50.0, 100.0)
+    >>> line(0.1, 0.3, 0.5)
     0.2
     """
-    done = progress(real_step, steps)
-    if not is_number(done) and is_number(start) and is_number(end) and start + (end - start) == end:
-        # Rounding is monotone, so with no more than 1 done this goes no further than the end.
-        return start + (end - start) * done if start else end * done
-    return segment(start, end, done)
+    if is_number(start) and is_number(end) and start + (end - start) == end:
+        # Rounding is monotone, so this goes no further than the end, and meets it.
+        return start + (end - start) * weight if start else end * weight
+    return segment(start, end, weight)
 
 
 def clip_to_end(value: float, start: float, end: float, weight: float) -> float:

@@ -87,9 +87,9 @@ def cooldown(
 
     def down(t: float, epoch: float) -> float:
         if along is None:
-            return ops.ramp(schedule(at, epoch), end, t, steps)
+            return ops.line(schedule(at, epoch), end, ops.progress(t, steps))
         shape = cast(Schedule, along)
         left = shape(ops.progress(t, steps) * shape.length, epoch)
-        return ops.segment(end, schedule(at, epoch), left)  # from the end, where what is left is exactly 0
+        return ops.line(end, schedule(at, epoch), left)  # from the end, where what is left is exactly 0
 
     return ops.switch(real_step, at, before=schedule, after=down, along=(epoch,))

@@ -135,7 +135,7 @@ def _growing_cycle(
     later = _begun(real_step, guess + 1.0, every, stretch, closed) & (guess < last)
     cycle = ops.where(later, guess + 1.0, guess)
     late = real_step - _begin(cycle, every, stretch)
-    return cycle, ops.where(late > 0, late, 0.0 * late) / stretch**cycle
+    return cycle, ops.where(late > 0, late, 0.0) / stretch**cycle
 
 
 def _begun(real_step: float, cycle: float, every: float, stretch: float, closed: str) -> bool:

@@ -49,6 +49,6 @@ def warmup(real_step: float, epoch: float, schedule: Schedule, steps: Length, *,
     return ops.switch(
         real_step,
         steps,
-        before=lambda t: ops.ramp(start, schedule(0.0, epoch), t, steps),
+        before=lambda t: ops.line(start, schedule(0.0, epoch), ops.progress(t, steps)),
         after=lambda t: schedule(t, epoch),
     )

@@ -34,4 +34,4 @@ def cosine(real_step: float, epoch: float, *, start: Rate = 1.0, end: Rate = 0.0
     [0.1, 0.05, 0.0, 0.0]
     """
     left = 0.5 + 0.5 * ops.cos(math.pi * ops.progress(real_step, steps))
-    return ops.segment(end, start, left)  # from the end, where what is left is exactly 0
+    return ops.line(end, start, left)  # from the end, where what is left is exactly 0

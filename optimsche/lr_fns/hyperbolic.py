@@ -45,4 +45,4 @@ def hyperbolic(
     """
     done = ops.progress(real_step, steps)
     left = ops.power((1.0 - done) * (1.0 - steps / (2.0 * upper_bound - steps) * done), 0.5)
-    return ops.segment(end, start, left)  # from the end, where what is left is exactly 0
+    return ops.line(end, start, left)  # from the end, where what is left is exactly 0

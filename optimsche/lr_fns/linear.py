@@ -27,4 +27,4 @@ def linear(real_step: float, epoch: float, *, start: Rate = 1.0, end: Rate = 0.0
     >>> [linear(start=0.1, steps=100)(t) for t in (0, 50, 100, 999)]
     [0.1, 0.05, 0.0, 0.0]
     """
-    return ops.ramp(start, end, real_step, steps)
+    return ops.line(start, end, ops.progress(real_step, steps))

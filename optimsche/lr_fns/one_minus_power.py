@@ -35,4 +35,4 @@ def one_minus_power(
     >>> [one_minus_power(start=0.1, steps=100)(t) for t in (0, 25, 100, 999)]
     [0.1, 0.05, 0.0, 0.0]
     """
-    return ops.segment(start, end, ops.power(ops.progress(real_step, steps), power))
+    return ops.line(start, end, ops.power(ops.progress(real_step, steps), power))

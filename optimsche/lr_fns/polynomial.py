@@ -33,4 +33,4 @@ def polynomial(
     [1.0, 0.25, 0.0625, 0.0]
     """
     left = 1.0 - ops.progress(real_step, steps)
-    return ops.segment(end, start, ops.power(left, power))  # from the end, where what is left is exactly 0
+    return ops.line(end, start, ops.power(left, power))  # from the end, where what is left is exactly 0

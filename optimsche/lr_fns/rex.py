@@ -45,4 +45,4 @@ def rex(real_step: float, epoch: float, *, start: Rate = 1.0, end: Rate = 0.0, s
     """
     done = ops.progress(real_step, steps)
     left = (1.0 - done) / (1.0 - beta * done)
-    return ops.segment(end, start, left)  # from the end, where what is left is exactly 0
+    return ops.line(end, start, left)  # from the end, where what is left is exactly 0
