@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from optimsche.evaluation.precision import rounding
 from optimsche.evaluation.trace import is_symbol, recorded
 from optimsche.libraries import is_number, is_numpy, library_of
 
 __all__ = [
-    "EXACT",
     "block",
     "clip_to_end",
     "cos",
@@ -53,31 +52,7 @@ __all__ = [
 
 # A clock that went through sums of fractions (0.1 + 0.2, then - 0.1) misses a boundary by rounding errors. So near to a
 # boundary, as a part of the piece, it is on it; but never so far that whole numbers could be meant.
-EXACT, _IN_FLOAT32, _LESS_THAN_AN_UPDATE = 2.0**-32, 2.0**-18, 0.25
-
-
-class _Precision(threading.local):
-    """How exact the clocks are that are evaluated in this thread: one that came as float32 is a rounded number."""
-
-    def __init__(self) -> None:
-        self.rounding = EXACT
-
-
-_precision = _Precision()
-
-
-def with_rounding(rounding: float, function: Callable[..., Any], *args: Any) -> Any:
-    """`function(*args)`, where clocks may be off by `rounding`, as a part of them, from what was meant."""
-    before, _precision.rounding = _precision.rounding, rounding
-    try:
-        return function(*args)
-    finally:
-        _precision.rounding = before
-
-
-def is_exact() -> bool:
-    """Whether clocks are as exact as a Python number."""
-    return _precision.rounding == EXACT
+_IN_FLOAT32, _LESS_THAN_AN_UPDATE = 2.0**-18, 0.25
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -206,7 +181,7 @@ def tolerance(steps: float) -> float:
 
 def _rounding(x: float) -> float:
     """What rounding does to a sum of a few numbers, as a part of it."""
-    return max(_precision.rounding, _IN_FLOAT32) if _is_narrow(x) else _precision.rounding
+    return max(rounding(), _IN_FLOAT32) if _is_narrow(x) else rounding()
 
 
 def _is_narrow(x: Any) -> bool:

@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload
 
-from optimsche import ops
 from optimsche.call_errors import did_you_mean, explained_methods
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.node import Node, arrays_in, as_bound
+from optimsche.evaluation.precision import with_rounding
 from optimsche.libraries import is_numpy_array, library_of, wide
 from optimsche.methods import Methods
 from optimsche.pickling import build, build_by_name
@@ -186,7 +186,7 @@ class Schedule(Methods):
                 for clock in (steps, epochs)
             )
         rounding = clocks.rounding_of(real_step, epoch)
-        return clocks.spread(ops.with_rounding(rounding, node, steps, epochs), steps, epochs)
+        return clocks.spread(with_rounding(rounding, node, steps, epochs), steps, epochs)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
@@ -242,11 +242,6 @@ class Schedule(Methods):
         return self._counts_epochs
 
     # -- a value among values -----------------------------------------------------------------------------------------
-
-    @property
-    def has_default_start(self) -> bool:
-        """Whether it is a segment whose `start` was left to its default; no part of the value."""
-        return self._has_default_start
 
     def replace(self, **changes: Any) -> Schedule:
         """The same lr function with some parameters changed.

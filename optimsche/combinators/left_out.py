@@ -14,7 +14,7 @@ def warn_of_left_out_start(first: Schedule, second: Schedule, at: float) -> None
     """
     while second.lr_fn.name == "then":
         second = second.arguments["first"]
-    if not second.has_default_start or first.counts_epochs:
+    if not second._has_default_start or first.counts_epochs:
         return
     start, before = second.arguments["start"], first(at)
     if start not in (before, *map(first, (0.0, *first.boundaries(at, most=_LOOKED_AT)))):

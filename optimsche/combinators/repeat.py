@@ -41,7 +41,7 @@ def _boundaries(schedule: Node, times: int | None, every: float, stretch: float,
     inside = [*facts.boundaries_before(schedule, every), every]
     for cycle in itertools.count() if times is None else range(times):
         begin = _begin(cycle, every, stretch)
-        if begin > LARGEST_CLOCK:
+        if ops.is_number(begin) and begin > LARGEST_CLOCK:
             return
         yield from (begin + boundary * stretch**cycle for boundary in inside)
 

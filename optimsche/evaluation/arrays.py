@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from optimsche import ops
 from optimsche.evaluation import clocks
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node
+from optimsche.evaluation.precision import EXACT, with_rounding
 from optimsche.libraries import is_array, is_numpy_array, library_of
 
 # With the results between, so many elements fit a core's own cache.
@@ -30,7 +30,7 @@ def call(node: Node, real_step: Any, epoch: Any, *, needs_epoch: bool) -> Any:
     return clocks.leave(values, real_step, epoch)
 
 
-def evaluate(node: Node, real_step: Any, epoch: Any, rounding: float = ops.EXACT) -> Any:
+def evaluate(node: Node, real_step: Any, epoch: Any, rounding: float = EXACT) -> Any:
     """The values for clocks from the door, of which at least one is an array.
 
     Args:
@@ -47,10 +47,10 @@ def evaluate(node: Node, real_step: Any, epoch: Any, rounding: float = ops.EXACT
             f"real_step is a {type(real_step).__name__} and epoch a {type(epoch).__name__}: take one library"
         )
     if is_numpy_array(real_step) or is_numpy_array(epoch):
-        return ops.with_rounding(rounding, _on_numpy, node, real_step, epoch)
+        return with_rounding(rounding, _on_numpy, node, real_step, epoch)
 
     def spread(steps: Any, epochs: Any) -> Any:
-        return clocks.spread(ops.with_rounding(rounding, node, steps, epochs), steps, epochs)
+        return clocks.spread(with_rounding(rounding, node, steps, epochs), steps, epochs)
 
     library = library_of(*filter(is_array, (real_step, epoch)))
     if not library.is_narrow():

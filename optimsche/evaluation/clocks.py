@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from optimsche.call_errors import shown
+from optimsche.evaluation.precision import EXACT
 from optimsche.libraries import is_number, is_numpy_scalar, library_of, register
-from optimsche.ops import EXACT
 
 #: The largest clock: far beyond any run, and small enough that no formula overflows on it.
 LARGEST_CLOCK = 1e300

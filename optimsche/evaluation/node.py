@@ -15,6 +15,7 @@ from optimsche.call_errors import did_you_mean, shown
 from optimsche.checking import admit
 from optimsche.evaluation import clocks
 from optimsche.evaluation.clocks import NO_EPOCH
+from optimsche.evaluation.precision import is_exact
 from optimsche.evaluation.scalar_code import scalar_code
 from optimsche.evaluation.trace import Symbol, Untraceable, is_symbol, trace
 from optimsche.libraries import is_array, library_of
@@ -79,13 +80,13 @@ class Node:
 
     def number(self, real_step: float, epoch: Any) -> float:
         """The value for numbers, as a float. Flat code has the tolerances of exact clocks written into it."""
-        if not ops.is_exact() or (self.flat is None and not self._has_code_after(1)):
+        if not is_exact() or (self.flat is None and not self._has_code_after(1)):
             return self._one(real_step, epoch)
         return self.flat(real_step, epoch)  # type: ignore[misc]  # it has
 
     def many(self, steps: list[float], epochs: list[Any]) -> list[float]:
         """The values for a list of updates and as many epochs."""
-        if not ops.is_exact() or (self.flat is None and not self._has_code_after(len(steps))):
+        if not is_exact() or (self.flat is None and not self._has_code_after(len(steps))):
             return [*map(self._one, steps, epochs)]
         return self._flat_for_many(steps, epochs)  # type: ignore[misc]  # it has
 

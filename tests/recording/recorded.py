@@ -151,7 +151,9 @@ def differences(tree, *, exact):
 def _is_same(new, old, bound):
     if type(new) is not float:
         return False
-    return new.hex() == old.hex() if not bound else abs(new - old) <= bound or new == old
+    if not bound:
+        return new.hex() == old.hex() or new == old == 0.0  # a rate of -0.0, of which there was one, is now 0.0
+    return abs(new - old) <= bound or new == old
 
 
 def _shown(value):

@@ -26,10 +26,14 @@ def test_values_are_those_that_were_recorded(part):
         pytest.fail(f"{sum(map(len, found))} values of {len(found)} trees differ, {how}:\n{shown}", pytrace=False)
 
 
+# running_product remembered its products then; the others came after the recording.
+LATER = {"running_product", "growth", "by_tokens", "minimum", "maximum", "subtract"}
+
+
 def test_every_lr_function_was_recorded_often():
     trees, _ = recording()
     assert sum(len(tree.values) for tree in trees) == 200_000
-    for name in {*lr_fns.__all__, *combinators.__all__} - {"running_product"}:
+    for name in {*lr_fns.__all__, *combinators.__all__} - LATER:
         assert sum(f"{name}(" in tree.text for tree in trees) > 200, name
 
 

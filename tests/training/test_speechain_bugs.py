@@ -367,9 +367,9 @@ def test_a_loaded_rate_that_disagrees_is_reported_once(caplog):
 def test_noam_takes_every_step_from_zero_on():
     """Row 22, Noam at 0 or with a warm-up of 0 or less: no division by zero, and no complex number later."""
     assert noam(peak=0.1, warmup_steps=10)(0) == 0.0
-    for warmup_steps in (0, -1):
-        with pytest.raises(ValueError, match="warmup_steps"):
-            noam(peak=0.1, warmup_steps=warmup_steps)
+    assert [noam(peak=0.1, warmup_steps=0)(n) for n in (0, 1, 4)] == [0.0, 0.1, 0.05]
+    with pytest.raises(ValueError, match="warmup_steps"):
+        noam(peak=0.1, warmup_steps=-1)
     with pytest.raises(ValueError, match="d_model"):
         noam(d_model=0, warmup_steps=10)
 

@@ -113,7 +113,7 @@ def conf(**changes):
         (conf(optim_conf={"lr": 0.1, "beta": 1}), "optim_sches.decoder: optim_conf: SGD has no argument 'beta'"),
         (conf(optim_conf=[1]), "optim_sches.decoder.conf.optim_conf must be a mapping, got [1]"),
         (conf(updated_modules="decodr"), "optim_sches.decoder: updated_modules: no part of EncoderDecoder is named"),
-        (conf(warmup_steps=0), "optim_sches.decoder: "),
+        (conf(warmup_steps=-1), "optim_sches.decoder: "),
         (conf(grad_clip=0), "optim_sches.decoder: OptimScheduler(grad_clip=0): grad_clip must be > 0"),
         ({"type": "noam.Noamlr", "conf": {}}, "optim_sches.conf: 'optim_type' is missing"),
         ({"type": "noam.Noamlr", "conf": {"optim_typ": "SGD"}}, "there is 'optim_typ': rename it"),

@@ -95,9 +95,9 @@ def test_every_lr_function_of_ours_is_traced_whole(lr_fn):
     ("plan", "paths"),
     [
         (o.constant(), 1),
-        (o.linear(steps=9), 3),
-        (o.linear(steps=9).warmup(3), 6),
-        (o.linear(steps=9).clamp(floor=0.1, ceiling=0.5), 3),
+        (o.linear(steps=9), 2),
+        (o.linear(steps=9).warmup(3), 4),
+        (o.linear(steps=9).clamp(floor=0.1, ceiling=0.5), 2),
         (o.step_decay(factor=0.5, every=9), 1),
     ],
     ids=repr,
