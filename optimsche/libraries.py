@@ -125,9 +125,10 @@ class _ArrayModule:
         return value if self.is_narrow() and self.is_whole(value) else self.wide(value)
 
     def rounding(self, value: Any) -> float:
-        """How far a number may be from what it stands for, in a float that is narrower than a Python number."""
-        is_narrow = self.is_real(value) and not self.is_whole(value) and value.dtype.itemsize < 8
-        return 2.0 * float(self._module.finfo(value.dtype).eps) if is_narrow else 0.0
+        """How far numbers may be from what they stand for: fractions, in a float narrower than a Python number."""
+        if not self.is_real(value) or self.is_whole(value) or value.dtype.itemsize >= 8:
+            return 0.0
+        return _rounding_of(float(self._module.finfo(value.dtype).eps), value if self._is_at_hand(value) else None)
 
     def is_narrow(self) -> bool:
         """Whether the widest real type is float32: JAX, unless it is told otherwise."""
@@ -243,8 +244,11 @@ class _Torch:
         return self.wide(value)
 
     def rounding(self, value: Any) -> float:
-        is_narrow = value.is_floating_point() and value.dtype.itemsize < 8
-        return 2.0 * self._torch.finfo(value.dtype).eps if is_narrow else 0.0
+        if not value.is_floating_point() or value.dtype.itemsize >= 8:
+            return 0.0
+        return _rounding_of(
+            self._torch.finfo(value.dtype).eps, None if self.ends(value) is None else value.detach().double()
+        )
 
     def is_narrow(self) -> bool:
         return False
@@ -288,6 +292,21 @@ class _Torch:
 
     def real_like(self, value: Any, clock: Any) -> Any:
         return value.to(clock.dtype)
+
+
+def _rounding_of(eps: float, value: Any) -> float:
+    """Whole numbers are what they say. With a fraction among them, so much that the largest is less than an update off.
+
+    What cannot be looked at may be either: float32 is taken for fractions, and what is narrower for whole numbers.
+    """
+    if value is None:
+        return min(2.0 * eps, 2.0**-22)
+    import numpy
+
+    numbers = numpy.asarray(value).astype(float)
+    if (numbers == numpy.floor(numbers)).all():
+        return 0.0
+    return min(16.0 * eps, max(0.25 / float(numbers.max()), 0.75 * eps))
 
 
 def _in_double_by_jax(function: Callable[..., Any], clocks: tuple[Any, ...]) -> Any:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import optimsche as o
 from optimsche import Rate, combinators, ops, ranges, testing
 from optimsche.combinators.by_tokens import PerUpdate
+from optimsche.combinators.cooldown import Along
 from optimsche.lr_fn import Shape
 from tests.property.strategies import (
     any_schedule,
@@ -35,7 +36,7 @@ def test_each_combinator_is_also_a_method_of_the_same_signature(name):
     method = inspect.signature(
         getattr(o.Schedule, name),
         eval_str=True,
-        globals=vars(ranges) | vars(o) | {"PerUpdate": PerUpdate, "Shape": Shape},
+        globals=vars(ranges) | vars(o) | {"Along": Along, "PerUpdate": PerUpdate, "Shape": Shape},
     )
     (first, *rest) = function.parameters.values()
     (self, *shared) = method.parameters.values()

@@ -15,7 +15,14 @@ from optimsche import Fraction, Rate, Steps, libraries, lr_fn, ops
 from optimsche.evaluation import clocks
 from optimsche.evaluation.node import Node
 from optimsche.lr_fn import LrFn
-from optimsche.testing import assert_same_on_every_backend, assert_sees_one_kind, check_laws, impurities, params
+from optimsche.testing import (
+    assert_same_in_float32,
+    assert_same_on_every_backend,
+    assert_sees_one_kind,
+    check_laws,
+    impurities,
+    params,
+)
 from tests.property.strategies import EXACT
 
 rate = 0.1
@@ -267,10 +274,11 @@ def counting_from_far_away(real_step, epoch, *, peak: Rate, every: Steps):
     return peak / (1.0 + ((real_step + 2.0**30) - 2.0**30) / every)
 
 
-def test_one_that_needs_more_than_float32_is_found():
-    assert "assert_same_in_float32" in check(counting_from_far_away, every=st.just(10))
+def test_one_that_needs_more_than_float32_is_found(monkeypatch):
+    assert "assert_same_in_float32" in check(counting_from_far_away, every=st.just(10), backends=["numpy", "jax"])
+    monkeypatch.setattr(libraries._ArrayModule, "is_narrow", lambda self: False)
     with pytest.raises(AssertionError, match=r"^assert_same_in_float32: counting(.|\n)* and in float32 of jax "):
-        check(counting_from_far_away, every=st.just(10), backends=["jax"])
+        assert_same_in_float32(counting_from_far_away(peak=1.0, every=10), backends=["jax"])
 
 
 @lr_fn(boundaries=lambda every: (every * k for k in range(1, 9)))
@@ -282,9 +290,9 @@ def eight_steps(real_step, epoch, *, every: Steps):
 def test_a_fractional_boundary_that_float32_misses_is_found(monkeypatch):
     every = st.sampled_from([0.1, 0.3, 0.7])
     assert "assert_same_in_float32" in check(eight_steps, every=every, backends=["numpy", "jax"])
-    monkeypatch.setattr(ops, "_ROUNDING_IN_FLOAT32", 2.0**-32)
-    with pytest.raises(AssertionError, match=r"^assert_same_in_float32: eight_steps(.|\n)* and in float32 of jax "):
-        check(eight_steps, every=every, backends=["jax"])
+    monkeypatch.setattr(clocks, "rounding_of", lambda *clocks: 2.0**-32)
+    with pytest.raises(AssertionError, match=r"^assert_same_in_float32: eight_steps(.|\n)* and in float32 of numpy "):
+        check(eight_steps, every=every, backends=["numpy"])
 
 
 def test_numbers_only_are_asked_on_numpy_in_float32():
