@@ -317,4 +317,5 @@ def checked(call: str, function: Callable[P, ResultT]) -> Callable[P, ResultT]:
         values: dict[str, Any] = {name: admit(call, name, annotations[name], given[name]) for name in given}
         return function(**values)  # type: ignore[call-arg]
 
+    checking.__annotations__ = annotations  # read once, here
     return checking

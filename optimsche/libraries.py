@@ -306,7 +306,7 @@ def _rounding_of(eps: float, value: Any) -> float:
     numbers = numpy.asarray(value).astype(float)
     if (numbers == numpy.floor(numbers)).all():
         return 0.0
-    return min(16.0 * eps, max(0.25 / float(numbers.max()), 0.75 * eps))
+    return min(2.0 * eps, max(0.25 / float(numbers.max()), 0.75 * eps))
 
 
 def _in_double_by_jax(function: Callable[..., Any], clocks: tuple[Any, ...]) -> Any:

@@ -1,7 +1,6 @@
 """Many schedules one after the other."""
 
-from __future__ import annotations
-
+# Without postponed annotations: `from_dict` reads them.
 import itertools
 import math
 from collections.abc import Iterable

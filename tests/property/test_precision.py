@@ -26,7 +26,7 @@ def _plans():
             yield f"staircase {n} {closed}", fall.warmup(3 * n).staircase(n, closed=closed)
         yield f"then {n}", saw >> fall >> o.constant(value=0.7, steps=n)
         yield f"over {n}", (saw >> fall).over(max(7 * n, 100)).warmup(n)
-        yield f"step_decay {n}", stairs.warmup(7)
+        yield f"step_decay {n}", stairs
         yield f"by_tokens {n}", (saw >> fall).stretch(768).by_tokens({1: 768, 11: 1536})
         yield f"cooldown {n}", stairs.cooldown(at=5 * n, steps=3 * n, along=o.one_minus_power(steps=1))
         yield f"jitter {n}", stairs.jitter(0.3, seed=3)
