@@ -7,8 +7,10 @@ imported when one of its arrays arrives, so nothing here imports PyTorch or JAX 
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from optimsche.evaluation.trace import Symbol
@@ -163,7 +165,9 @@ class _ArrayModule:
         if value.dtype == kind:
             return value
         largest = float(self._module.finfo(kind).max)
-        return self.where(abs(value) < math.inf, self._module.clip(value, -largest, largest), value).astype(kind)
+        return self._module.where(abs(value) < math.inf, self._module.clip(value, -largest, largest), value).astype(
+            kind
+        )
 
     def copied(self, clock: Any) -> Any:
         return clock.copy() if self._is_numpy else clock  # JAX's arrays cannot be changed
@@ -309,6 +313,16 @@ def _rounding_of(eps: float, value: Any) -> float:
     return min(2.0 * eps, max(0.25 / float(numbers.max()), 0.75 * eps))
 
 
+def double_precision_of_jax(on: bool) -> AbstractContextManager[None]:
+    """JAX with float64, or without it, as it is by default."""
+    import jax
+
+    # It moved from one module to the other.
+    owner: Any = jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")
+    switched: AbstractContextManager[None] = owner.enable_x64(on)
+    return switched
+
+
 def _in_double_by_jax(function: Callable[..., Any], clocks: tuple[Any, ...]) -> Any:
     """A function of each element of its clocks, computed by JAX in float64 though float32 is its widest type.
 
@@ -319,12 +333,10 @@ def _in_double_by_jax(function: Callable[..., Any], clocks: tuple[Any, ...]) -> 
 
     if jax.default_backend() == "METAL":  # it has no float64
         return function(*map(jax.numpy.float32, clocks))
-    # It moved from one module to the other.
-    switched: Any = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
 
     @jax.custom_jvp
     def computed(*clocks: Any) -> Any:
-        with switched(True):
+        with double_precision_of_jax(True):
             value = function(*(clock.astype("float64") for clock in clocks))
             return library_of(value).narrowed(value, jax.numpy.dtype("float32"))
 

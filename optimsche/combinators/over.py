@@ -37,11 +37,10 @@ def _fitted(schedule: Schedule | Node, steps: float) -> list[float]:
 def _knots(schedule: Node, steps: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Where the boundaries are in updates, and on the schedule's own clock."""
     try:
-        inner = (0.0, *schedule.boundaries())
-        of_numbers = ops.is_number(schedule.length)
+        inner = (0.0, *schedule.boundaries()) if ops.is_number(schedule.length) else None
     except (TypeError, ValueError):  # arrays have no order
-        of_numbers = False
-    if not of_numbers:
+        inner = None
+    if inner is None:
         raise TypeError("apply: inside over, what a length is made of must be numbers: build a plan for each of them")
     return (0.0, *_fitted(schedule, steps)), inner
 

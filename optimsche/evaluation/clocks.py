@@ -70,7 +70,8 @@ def enter_epoch(value: Any, *, needed: bool) -> Any:
 
 def rounding_of(*clocks: Any) -> float:
     """How far the clocks that were given may be from what was meant, as a part of them: one in float32 was rounded."""
-    return max(EXACT, *(library_of(clock).rounding(clock) for clock in clocks if hasattr(clock, "dtype")), 0.0)
+    found: list[float] = [library_of(clock).rounding(clock) for clock in clocks if hasattr(clock, "dtype")]
+    return max([EXACT, *found])
 
 
 def leave(value: Any, real_step: Any, epoch: Any) -> Any:

@@ -141,7 +141,7 @@ class Node:
         if self.lr_fn.length is not None:
             length: float = self.lr_fn.length(**self.params)
             return length
-        steps = self.params.get("steps")
+        steps: Any = self.params.get("steps")
         return steps if type(steps) is float or type(steps) is int or is_array(steps) else math.inf
 
     def boundaries(self, upto: float = math.inf) -> tuple[float, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from optimsche.evaluation import clocks as door
+from optimsche.libraries import double_precision_of_jax
 from optimsche.schedule import Schedule
 from optimsche.testing.laws import broken, clocks, largest_value
 
@@ -120,19 +120,8 @@ def _torch_call(schedule: Schedule, steps: list[int], epoch: float) -> list[floa
 def _jax_call(schedule: Schedule, steps: list[int], epoch: float) -> list[float]:
     import jax.numpy as jnp
 
-    with double_precision(True):
+    with double_precision_of_jax(True):
         return schedule(jnp.asarray(steps), epoch).tolist()
-
-
-def double_precision(on: bool) -> contextlib.AbstractContextManager[None]:
-    """JAX with float64, or with the float32 that it has by default."""
-    import jax
-    import jax.experimental
-
-    name = "enable_x64"  # moved from one module to the other
-    enable: Any = getattr(jax if hasattr(jax, name) else jax.experimental, name)
-    switched: contextlib.AbstractContextManager[None] = enable(on)
-    return switched
 
 
 _Road = Callable[[Schedule, list[int], float], list[Any]]

@@ -10,10 +10,10 @@ from typing import Any
 from optimsche.combinators import add
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.trace import is_symbol
-from optimsche.libraries import is_number
+from optimsche.libraries import double_precision_of_jax, is_number
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
-from optimsche.testing.backends import available_backends, double_precision, slope
+from optimsche.testing.backends import available_backends, slope
 from optimsche.testing.laws import broken, clocks, largest_value
 
 # Past this many elements a NumPy array goes to the formula as an array, and not number by number.
@@ -301,6 +301,6 @@ def _in_type(
         return list(zip(steps, tensor.tolist(), schedule(tensor, epoch).tolist(), strict=True))
     import jax.numpy as jnp
 
-    with double_precision(False):
+    with double_precision_of_jax(False):
         padded = jnp.asarray((steps * 64)[: max(64, len(steps))], dtype=kind)
         return list(zip(steps, padded.tolist(), schedule(padded, epoch).tolist(), strict=False))
