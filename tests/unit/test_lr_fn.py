@@ -75,11 +75,11 @@ def test_one_that_branches_draws_element_by_element():
 
 def test_an_error_of_its_own_is_not_swallowed():
     @lr_fn
-    def broken(real_step, epoch, *, peak: Rate):
+    def failing_at_five(real_step, epoch, *, peak: Rate):
         raise ValueError("my own mistake")
 
     with pytest.raises(ValueError, match="my own mistake"):
-        broken(peak=0.1)(np.arange(9))
+        failing_at_five(peak=0.1)(np.arange(9))
 
 
 def test_a_combinator_of_ones_own():
