@@ -267,6 +267,8 @@ class _Constraint(NamedTuple):
 def _constraints(metadata: Iterable[Any]) -> Iterator[_Constraint]:
     for item in metadata:
         match item:
+            case Meaning() | ReadAs():
+                pass
             case Gt(gt=bound):
                 yield _Constraint(partial(operator.lt, bound), _bound_in_words(">", bound))
             case Ge(ge=bound):

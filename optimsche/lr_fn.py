@@ -300,14 +300,18 @@ def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
     return own
 
 
+# What an annotation may name without importing it.
+_NAMES = {name: getattr(ranges, name) for name in ranges.__all__} | {"Schedule": Schedule}
+
+
 def _annotation(formula: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
     where = f"@lr_fn: the annotation {annotation!r} of {formula.__name__}'s parameter {parameter.name!r}"
     if isinstance(annotation, str):  # from __future__ import annotations
-        variables = dict(inspect.getclosurevars(formula).nonlocals) if inspect.isfunction(formula) else {}
-        here = {name: getattr(ranges, name) for name in ranges.__all__} | {"Schedule": Schedule}
-        try:
-            annotation = eval(annotation, here | getattr(formula, "__globals__", {}), variables)
+        variables = inspect.getclosurevars(formula).nonlocals if getattr(formula, "__closure__", None) else {}
+        known = getattr(formula, "__globals__", {})
+        try:  # as most are, a name that is there already
+            annotation = known.get(annotation) or eval(annotation, _NAMES | known, dict(variables))
         except Exception as error:
             raise TypeError(f"{where} cannot be read here: {error}. Define it at the top of the module") from None
     if not is_storable(annotation):
