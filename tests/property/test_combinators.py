@@ -73,10 +73,10 @@ class TestWarmup:
     def test_then_is_the_schedule(self, s, w, t, e):
         assert s.warmup(w)(w + t, e) == s(t, e)
 
-    @given(inner, few_updates)
-    def test_rises_by_the_same_amount_with_each_update(self, s, w):
+    @given(inner, few_updates, epochs)
+    def test_rises_by_the_same_amount_with_each_update(self, s, w, e):
         plan = s.warmup(w)
-        assert plan(1) == pytest.approx(s(0) / w, rel=1e-14)
+        assert plan(1, e) == pytest.approx(s(0, e) / w, rel=1e-14)
 
 
 @given(inner, lengths, lengths, rates, real_steps, epochs)
