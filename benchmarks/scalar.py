@@ -81,7 +81,7 @@ def without_flat_code(plan: Schedule) -> Schedule:
 def against(build: Callable[[], Rate], *, count: int = len(STEPS), tolerance: float = 1e-9) -> Row:
     """Random steps of a warm-up and a cosine."""
     theirs, steps = build(), STEPS[:count]
-    # fvcore and lrsched count a joint otherwise by an update, so neighbouring steps decide nothing.
+    # fvcore and lrsched count a boundary otherwise by an update, so neighbouring steps decide nothing.
     if not all(math.isclose(PLAN(t), theirs(t), rel_tol=tolerance, abs_tol=tolerance * PEAK) for t in steps):
         raise AssertionError(f"{build} computes something else")
     return compare(lambda: [PLAN(t) for t in steps], lambda: [theirs(t) for t in steps], pieces=len(steps))

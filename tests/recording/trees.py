@@ -1,7 +1,7 @@
 """Trees of lr functions and combinators, drawn by a seed: what is recorded, and at which clocks.
 
-Nothing here is asked of the library but whether it takes a tree, and where its joints are. The same seed draws the same
-trees as long as those answers are the same; a recording holds what was drawn, so that it can be read without this.
+Nothing here is asked of the library but whether it takes a tree, and where its boundaries are. The same seed draws the
+same trees as long as those answers are the same; a recording holds what was drawn, so that it can be read without this.
 """
 
 import inspect
@@ -241,10 +241,10 @@ def _beside(rng, depth, size, first):
 
 
 def _near(rng, drawn, size):
-    """An update in the schedule, at one of its joints, or beyond."""
-    joints = drawn.schedule.boundaries()
-    if joints and rng.random() < 0.3:
-        return _plain(rng.choice(joints))
+    """An update in the schedule, at one of its boundaries, or beyond."""
+    boundaries = drawn.schedule.boundaries()
+    if boundaries and rng.random() < 0.3:
+        return _plain(rng.choice(boundaries))
     return _length(rng, size)
 
 
@@ -384,18 +384,18 @@ _COMBINATORS: dict[str, tuple[int, Callable[..., Drawn]]] = {
 
 
 def _clocks(rng, schedule):
-    """The first updates, joints and what is around them, middles, and a few clocks beyond the end; sorted."""
-    length, joints = schedule.length, [joint for joint in schedule.boundaries() if joint <= LARGEST]
-    last = rng.choice(joints[-20:]) if joints else 10 ** rng.uniform(1, 5)
+    """The first updates, boundaries and what is around them, middles, and a few clocks beyond the end; sorted."""
+    length, boundaries = schedule.length, [boundary for boundary in schedule.boundaries() if boundary <= LARGEST]
+    last = rng.choice(boundaries[-20:]) if boundaries else 10 ** rng.uniform(1, 5)
     last = length if 0 < length < math.inf else last
     chosen = [0, 1, 2, rng.randint(3, 20), rng.randint(3, 200), 0.5, _digits(rng.uniform(0.01, 40), 3), last, last + 1]
     chosen += rng.sample([1e5, rng.randint(10**6, 10**7), 10 ** rng.randint(7, 11), 1e9, LARGEST], 3)
-    some = sorted({*joints[:3], *joints[-1:], *rng.sample(joints, min(len(joints), 4))})
-    for joint in rng.sample(some, len(some)):
-        beside = [joint - 1, joint + 1, math.floor(joint), math.ceil(joint), math.floor(joint) + 0.5]
-        chosen += [joint, *rng.sample(beside, 2)]
-        if rng.random() < 0.3:  # so near that it counts as the joint
-            chosen.append(rng.choice([math.nextafter(joint, 0), joint * (1 + 2**-40), joint * (1 - 2**-34)]))
+    some = sorted({*boundaries[:3], *boundaries[-1:], *rng.sample(boundaries, min(len(boundaries), 4))})
+    for boundary in rng.sample(some, len(some)):
+        beside = [boundary - 1, boundary + 1, math.floor(boundary), math.ceil(boundary), math.floor(boundary) + 0.5]
+        chosen += [boundary, *rng.sample(beside, 2)]
+        if rng.random() < 0.3:  # so near that it counts as the boundary
+            chosen.append(rng.choice([math.nextafter(boundary, 0), boundary * (1 + 2**-40), boundary * (1 - 2**-34)]))
     edges = [0, *some, 2 * last]
     for _ in range(6):
         place = rng.randrange(len(edges) - 1)
@@ -410,20 +410,20 @@ def _clocks(rng, schedule):
 
 
 def _epochs(rng, schedule):
-    """An epoch for each clock: a few in turn, or for a schedule that counts them those around its joints."""
+    """An epoch for each clock: a few in turn, or for a schedule that counts them those around its boundaries."""
     if not schedule.counts_epochs:
         return [1, 1.5, 2, 40] * (CLOCKS // 4)
     chosen = [1, 2, 1.5, 3, rng.randint(2, 300), _digits(rng.uniform(1, 90), 3)]
-    joints = sorted(_epoch_joints(schedule))
-    for joint in joints if len(joints) < 6 else rng.sample(joints, 6):
-        chosen += [joint + 1, math.floor(joint) + 1, joint + 2, joint + 0.5]
+    boundaries = sorted(_epoch_boundaries(schedule))
+    for boundary in boundaries if len(boundaries) < 6 else rng.sample(boundaries, 6):
+        chosen += [boundary + 1, math.floor(boundary) + 1, boundary + 2, boundary + 0.5]
     chosen = [_plain(epoch) for epoch in chosen if 1 <= epoch <= LARGEST]
     return [rng.choice(chosen) for _ in range(CLOCKS)]
 
 
-def _epoch_joints(schedule):
+def _epoch_boundaries(schedule):
     """Joints that are counted in epochs: those inside a `by_epoch`."""
     inner = schedule.inner
     if schedule.lr_fn.name == "by_epoch":
-        return set(inner[0].boundaries()).union(*map(_epoch_joints, inner))
-    return set().union(*map(_epoch_joints, inner))
+        return set(inner[0].boundaries()).union(*map(_epoch_boundaries, inner))
+    return set().union(*map(_epoch_boundaries, inner))

@@ -195,7 +195,7 @@ def test_the_largest_clock_is_in_the_last_cycle():
 
 
 @pytest.mark.parametrize("stretch", [1, 2])
-def test_how_far_from_a_joint_a_clock_still_counts_as_on_it(stretch):
+def test_how_far_from_a_boundary_a_clock_still_counts_as_on_it(stretch):
     begin = 96.0 if stretch == 2 else 64.0
     slack = begin * 2.0**-32
     once = o.constant(value=1.0)
@@ -241,7 +241,7 @@ def test_more_than_a_million_boundaries_are_not_listed():
 
 
 @pytest.mark.parametrize("stretch", [1.0, 2.0, 3.0, 10.0])
-def test_cycles_at_their_joints_far_out(stretch):
+def test_cycles_at_their_boundaries_far_out(stretch):
     """Where the logarithm that guesses the cycle is off by a rounding error."""
     begins = [100.0 * (k if stretch == 1 else (stretch**k - 1) / (stretch - 1)) for k in range(1, 30)]
     begins = [begin for begin in begins if begin < 1e12]

@@ -155,7 +155,7 @@ def test_landing(value, start, end, weight, expected):
         (9.0, 10.0, -9.0),
         (10.0, 10.0, -10.0),
         (11.0, 10.0, 1.0),
-        (10.0 + 2.0**-29, 10.0, -10.0 - 2.0**-29),  # nearly on the joint
+        (10.0 + 2.0**-29, 10.0, -10.0 - 2.0**-29),  # nearly on the boundary
         (10.0 + 2.0**-28, 10.0, 2.0**-28),
         (10.5, 10.0, 0.5),
         (2.0**40 + 0.25, 2.0**40, -(2.0**40) - 0.25),
@@ -165,7 +165,7 @@ def test_landing(value, start, end, weight, expected):
     ],
 )
 def test_switch(real_step, at, expected):
-    _check(lambda t, joint: ops.switch(t, joint, before=lambda x: -x, after=lambda x: x), [real_step, at], expected)
+    _check(lambda t, at: ops.switch(t, at, before=lambda x: -x, after=lambda x: x), [real_step, at], expected)
 
 
 def test_switch_shows_neither_side_a_clock_of_the_other():
@@ -185,10 +185,10 @@ def test_switch_shows_neither_side_a_clock_of_the_other():
         assert seen == {"before": 10.0, "after": 0.0}
 
 
-def test_switch_has_the_common_shape_of_clocks_and_joints_also_where_all_are_on_one_side():
-    steps, joints = np.array([1.0, 2.0]), np.array([[5.0], [6.0]])
-    assert ops.switch(steps, joints, before=lambda t: t, after=lambda t: 0.0 * t).tolist() == [[1, 2], [1, 2]]
-    assert ops.switch(steps + 7, joints, before=lambda t: 0.0 * t, after=lambda t: t).tolist() == [[3, 4], [2, 3]]
+def test_switch_has_the_common_shape_of_clocks_and_boundaries_also_where_all_are_on_one_side():
+    steps, boundaries = np.array([1.0, 2.0]), np.array([[5.0], [6.0]])
+    assert ops.switch(steps, boundaries, before=lambda t: t, after=lambda t: 0.0 * t).tolist() == [[1, 2], [1, 2]]
+    assert ops.switch(steps + 7, boundaries, before=lambda t: 0.0 * t, after=lambda t: t).tolist() == [[3, 4], [2, 3]]
 
 
 def test_switch_does_not_compute_the_side_that_no_element_is_on():

@@ -104,7 +104,7 @@ def test_plans_are_what_their_documentation_says():
 
 
 @pytest.mark.parametrize(
-    ("schedule", "length", "joints"),
+    ("schedule", "length", "boundaries"),
     [
         (o.constant(), math.inf, ()),
         (o.constant(steps=7), 7.0, (7.0,)),
@@ -130,9 +130,9 @@ def test_plans_are_what_their_documentation_says():
     ],
     ids=repr,
 )
-def test_length_and_joints(schedule, length, joints):
+def test_length_and_boundaries(schedule, length, boundaries):
     assert schedule.length == length
-    assert schedule.boundaries() == joints
+    assert schedule.boundaries() == boundaries
 
 
 def test_stairs_without_an_end_list_the_edges_that_are_asked_for():
