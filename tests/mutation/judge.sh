@@ -10,7 +10,7 @@ case $changed in
     *ops.py | *libraries.py) judge tests/unit/test_ops.py ;;
     *schedule.py | *lr_fn.py) judge tests/unit/test_{schedule,lr_fn}.py ;;
     *evaluation/*) judge tests/unit/evaluation tests/unit/test_{schedule,lr_fn}.py ;;
-    *ranges.py | *checking.py) judge tests/unit/test_{checking,wrong_calls}.py ;;
+    *ranges.py | *checking.py) judge tests/unit/test_{ranges,checking,wrong_calls}.py ;;
     *text.py) judge tests/unit/test_text.py ;;
     *counting.py) judge tests/unit/test_counting.py ;;
     *combinators/*) judge tests/unit/test_combinators.py ;;
@@ -18,7 +18,7 @@ case $changed in
     *lr_fns/*) judge tests/unit/test_shapes.py tests/parity/test_curves.py ;;
 esac
 judge tests/unit/test_{ops,shapes,schedule,combinators,counting,text,lr_fn,json_schema,wrong_calls,expression}.py \
-    tests/unit/test_{jitter,checking,names}.py tests/unit/evaluation tests/parity/test_curves.py \
+    tests/unit/test_{jitter,ranges,checking,names}.py tests/unit/evaluation tests/parity/test_curves.py \
     tests/property/test_{segments,values,laws,combinators,flat_code}.py \
     -k "not jax and not tensor and not drawn_at_every_depth and not fresh_process"
 judge tests/property/test_backends.py tests/unit/test_{jitter,expression}.py -k "not compiled and not jax_agrees and not fresh_process"

@@ -1,6 +1,7 @@
 """What a parameter admits, and as what a schedule stores it."""
 
 import enum
+import math
 
 import numpy as np
 import pytest
@@ -39,3 +40,23 @@ def test_text_of_other_types_is_plain_text(left):
     plan = o.linear(steps=9).staircase(5, closed=left)
     assert repr(plan) == "staircase(linear(start=1.0, end=0.0, steps=9), every=5, closed='left')"
     assert o.parse(repr(plan)) == plan
+
+
+LONG = tuple(range(1, 1_200))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 0, -1, "1", True, 2 + 0j])
+@pytest.mark.parametrize("place", [0, 600, -1])
+def test_an_element_of_a_long_row_is_held_to_its_range(bad, place):
+    row = list(LONG)
+    row[place] = bad
+    with pytest.raises((TypeError, ValueError), match="at must be"):
+        o.milestones(at=row)
+
+
+def test_elements_of_a_long_row_are_stored_as_those_of_a_short_one():
+    assert o.milestones(at=LONG).params["at"] == LONG
+    stored = o.piecewise_linear(at=LONG, values=[-0.0, 2**53 + 1, *LONG[2:]]).params["values"]
+    assert math.copysign(1, stored[0]) == 1
+    assert stored[1] == 2**53
+    assert type(stored[1]) is float
