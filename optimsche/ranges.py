@@ -61,7 +61,7 @@ Rate: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a learning rate
 Factor: TypeAlias = Annotated[float, Ge(0), Lt(math.inf), Meaning("a factor on the rate")]
 PositiveFactor: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("a factor on the rate")]
 Fraction: TypeAlias = Annotated[
-    float, Gt(0), Le(1), Meaning("what is left of the rate each time", "To grow, use geometric(start=, end=, steps=).")
+    float, Gt(0), Le(1), Meaning("what is left of the rate each time", "To grow, use growth(start=, factor=, every=).")
 ]
 Power: TypeAlias = Annotated[float, Gt(0), Lt(math.inf), Meaning("an exponent")]
 Steps: TypeAlias = Annotated[

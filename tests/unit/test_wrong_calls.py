@@ -172,7 +172,7 @@ WRONG_CALLS = {
     "growth without end": (
         lambda: o.exponential(factor=1.1),
         ValueError,
-        r"factor must be > 0 and <= 1 .*\n    To grow, use geometric\(start=, end=, steps=\)",
+        r"factor must be > 0 and <= 1 .*\n    To grow, use growth\(start=, factor=, every=\)",
     ),
     "half a cycle": (lambda: PLAN.repeat(2.5), ValueError, r"times must be a whole number .*got 2.5"),
     "endless in number": (
