@@ -17,7 +17,7 @@ from optimsche.evaluation import clocks
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.precision import is_exact
 from optimsche.evaluation.scalar_code import scalar_code
-from optimsche.evaluation.trace import Symbol, Untraceable, is_symbol, trace
+from optimsche.evaluation.trace import Expression, Symbol, Untraceable, is_symbol, leaves_parts, trace
 from optimsche.libraries import is_array, library_of
 
 DerivedT = TypeVar("DerivedT")
@@ -73,7 +73,7 @@ class Node:
         if type(real_step) is float and (type(epoch) is float or epoch is NO_EPOCH) and self.takes_parts:
             return self.number(real_step, epoch)
         if is_symbol(real_step) or is_symbol(epoch):
-            return self._traced(real_step, epoch)
+            return Symbol("call", self.number, real_step, epoch) if leaves_parts() else self._traced(real_step, epoch)
         return self._formula(real_step, epoch)
 
     # -- numbers: the formula, and flat code once it is worth it ------------------------------------------------------
@@ -103,7 +103,7 @@ class Node:
         if self._values < _VALUES_BEFORE_CODE or not self.lr_fn.is_built_in:
             return False
         try:
-            traced = trace(self._traced, "t", "e")
+            traced = self._trace()
             if isinstance(traced, Symbol) and traced.operation == "call" and traced.arguments[0] == self._one:
                 return False
             code = scalar_code(traced)
@@ -111,6 +111,13 @@ class Node:
             return False
         self._flat_for_many, self.flat = code.many, code.one
         return True
+
+    def _trace(self) -> Expression:
+        """The whole, or where that has too many paths this formula alone: its parts have flat code of their own."""
+        try:
+            return trace(self._traced, "t", "e")
+        except Untraceable:
+            return trace(self._traced, "t", "e", leaves_parts=True)
 
     def _traced(self, real_step: Any, epoch: Any) -> Any:
         """The formula on symbols. One that needs to know its numbers, or is a user's, stays a call."""

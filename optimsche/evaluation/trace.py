@@ -118,6 +118,7 @@ class _Trace(threading.local):
         self.given: list[bool] = []
         self.asked: dict[int, tuple[Symbol, bool]] = {}
         self.is_foreign = False
+        self.leaves_parts = False
 
     def answer(self, condition: Symbol) -> bool:
         if id(condition) not in self.asked:
@@ -129,13 +130,21 @@ class _Trace(threading.local):
 _trace = _Trace()
 
 
-def trace(formula: Callable[..., Any], *clocks: str, is_foreign: bool = False) -> Expression:
+def leaves_parts() -> bool:
+    """Whether schedules inside of the one that is traced stay calls."""
+    return _trace.leaves_parts
+
+
+def trace(
+    formula: Callable[..., Any], *clocks: str, is_foreign: bool = False, leaves_parts: bool = False
+) -> Expression:
     """All that a formula of clocks can compute.
 
     Args:
         formula: called with a symbol for each clock, once for each path through it.
         clocks: their names.
         is_foreign: whether it is a user's function, which may look a symbol up among numbers.
+        leaves_parts: whether schedules inside stay calls, because the whole has too many paths.
 
     Raises:
         Untraceable: there are too many paths through it.
@@ -145,8 +154,8 @@ def trace(formula: Callable[..., Any], *clocks: str, is_foreign: bool = False) -
     >>> found.condition.operation, found.when.operation, found.otherwise
     ('<', '*', 10.0)
     """
-    before = _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign
-    _trace.symbols, _trace.is_foreign, paths = {}, is_foreign, 0
+    before = _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign, _trace.leaves_parts
+    _trace.symbols, _trace.is_foreign, _trace.leaves_parts, paths = {}, is_foreign, leaves_parts, 0
 
     def explore(given: list[bool]) -> Expression:
         nonlocal paths
@@ -164,4 +173,4 @@ def trace(formula: Callable[..., Any], *clocks: str, is_foreign: bool = False) -
     try:
         return explore([])
     finally:
-        _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign = before
+        _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign, _trace.leaves_parts = before
