@@ -258,7 +258,7 @@ def lr_fn(formula: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 
 _FUNCTIONS = ("length", "boundaries", "reach", "resolve")
-OPTIONS = (*_FUNCTIONS, "counts_epochs", "changes_at_boundaries", "rests_with")
+OPTIONS = tuple(LrFn.__init__.__kwdefaults__ or ())
 
 
 def _make(formula: Callable[..., Any], **options: Any) -> LrFn[...]:

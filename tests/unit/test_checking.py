@@ -56,7 +56,8 @@ def test_an_element_of_a_long_row_is_held_to_its_range(bad, place):
 
 def test_elements_of_a_long_row_are_stored_as_those_of_a_short_one():
     assert o.milestones(at=LONG).params["at"] == LONG
-    stored = o.piecewise_linear(at=LONG, values=[-0.0, 2**53 + 1, *LONG[2:]]).params["values"]
-    assert math.copysign(1, stored[0]) == 1
-    assert stored[1] == 2**53
-    assert type(stored[1]) is float
+    rates = o.piecewise_linear(at=LONG, values=[-0.0, *LONG[1:]]).params["values"]
+    assert math.copysign(1, rates[0]) == 1
+    rates = o.piecewise_linear(at=LONG, values=[2**53 + 1, 2**53 + 2, *LONG[2:]]).params["values"]
+    assert rates[:2] == (2**53, 2**53 + 2)
+    assert type(rates[0]) is float

@@ -140,6 +140,15 @@ def test_what_is_too_much_for_one_function_is_written_in_several_and_plays_the_s
     assert plan(shuffled).tolist() == pytest.approx([expected[t] for t in shuffled], rel=1e-14)
 
 
+def test_what_is_too_much_for_one_function_is_told_the_epoch():
+    long = o.sequence([o.linear(start=k, steps=10) for k in range(90)])
+    plan = long.by_epoch() + long
+    clocks = [(t, 1 + t % 70) for t in range(200)]
+    expected = [without_flat_code(plan)(t, epoch) for t, epoch in clocks]
+    assert [plan(t, epoch) for t, epoch in clocks] == expected
+    assert plan._node.flat is not None
+
+
 def test_a_function_of_a_user_is_called_from_flat_code():
     plan = of_a_user(peak=0.5, every=7).warmup(10) * 2.0
     steps = np.arange(1_000)
