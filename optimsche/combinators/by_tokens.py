@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from annotated_types import Gt, Lt
 
 from optimsche import ops
+from optimsche.call_errors import shown
 from optimsche.evaluation.node import Node
 from optimsche.lr_fn import lr_fn
 from optimsche.ranges import Count, Meaning, ReadAs
@@ -32,14 +33,23 @@ def read_stages(value: Any) -> Any:
     if isinstance(value, str):
         value = stages_of_text(value)
     if isinstance(value, Mapping):
-        try:
-            value = tuple((int(update), tokens) for update, tokens in value.items())
-        except (TypeError, ValueError):
-            raise TypeError("a mapping goes from the first update of each stage to its tokens per update") from None
+        value = tuple((_update_of(key), tokens) for key, tokens in value.items())
     if isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], list | tuple):
         (first, tokens), *_ = value
         return tokens if first == 1 else value
     return value
+
+
+def _update_of(key: Any) -> int:
+    try:  # JSON's keys are text
+        if isinstance(key, str) or (not isinstance(key, bool) and int(key) == key):
+            return int(key)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise TypeError(
+        "a mapping goes from the first update of each stage, a whole number, to its tokens per update; "
+        f"{shown(key)} is no update"
+    )
 
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}

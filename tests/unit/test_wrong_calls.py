@@ -343,7 +343,7 @@ WRONG_CALLS = {
     "a shape that is none": (lambda: PLAN.cooldown(at=5, steps=5, along=0.5), TypeError, "along must be a Schedule"),
     "ceiling below floor in numbers": (lambda: PLAN.clamp(floor=1, ceiling=0), ValueError, "ceiling must be >= floor"),
     "no tokens": (lambda: PLAN.by_tokens(0), ValueError, r"per_update must be > 0 and finite"),
-    "endless tokens": (lambda: PLAN.by_tokens(math.inf), ValueError, "per_update must be finite|per_update must be"),
+    "endless tokens": (lambda: PLAN.by_tokens(math.inf), ValueError, "per_update must be finite"),
     "tokens of later stages": (
         lambda: PLAN.by_tokens({2: 5, 7: 9}),
         ValueError,
@@ -360,8 +360,11 @@ WRONG_CALLS = {
     "tokens by name": (
         lambda: PLAN.by_tokens({"first": 5, "then": 7}),
         TypeError,
-        "a mapping goes from the first update of each stage to its tokens per update",
+        "a mapping goes from the first update of each stage, a whole number, to its tokens .*; 'first' is no update",
     ),
+    "tokens from half an update on": (lambda: PLAN.by_tokens({1: 5, 9.5: 7}), TypeError, "9.5 is no update"),
+    "tokens from no update on": (lambda: PLAN.by_tokens({1: 5, None: 7}), TypeError, "None is no update"),
+    "tokens from a truth on": (lambda: PLAN.by_tokens({True: 5, 9: 7}), TypeError, "True is no update"),
     "Megatron's text in another form": (
         lambda: PLAN.by_tokens("768, 250B:1536"),
         ValueError,
