@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import gc
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -18,7 +16,7 @@ def syntax_tree(text: str) -> ast.expr:
         SyntaxError: the text is no expression.
         ValueError, RecursionError, MemoryError: Python's parser gave up.
     """
-    with warnings.catch_warnings(), _collector_paused():
+    with warnings.catch_warnings():
         # "9in" makes Python's parser warn the reader of a program; the answer here is an error, or none.
         warnings.simplefilter("ignore")
         # In brackets of both kinds, since none in the text closes both: "a) * (b" is no expression.
@@ -27,18 +25,6 @@ def syntax_tree(text: str) -> ast.expr:
     if isinstance(alone, ast.List) and not alone.elts:
         raise SyntaxError("there is nothing in it")
     return tree
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A tree of a hundred thousand nodes has no cycles, and the collector would look at all of them again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def is_numeric_text(text: str) -> bool:

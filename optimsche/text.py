@@ -9,10 +9,12 @@ it walks Python's own syntax tree and knows numbers, names of lr functions and p
 from __future__ import annotations
 
 import ast
+import contextlib
+import gc
 import inspect
 import io
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from optimsche import combinators
@@ -64,6 +66,14 @@ def parse(text: str) -> Schedule:
     if "\0" in text:  # Python's parser says it in another way in each version, and never where
         where = f"at character {text.index(chr(0)) + 1} of {_shortened(text)}"
         raise ValueError(f"parse: {where}: this is not an expression: it has a null character")
+    with _collector_paused():
+        value = _read(text)
+    if not isinstance(value, Schedule):
+        raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
+    return value
+
+
+def _read(text: str) -> Any:
     try:
         tree = syntax_tree(text)
     except SyntaxError as error:
@@ -71,10 +81,19 @@ def parse(text: str) -> Schedule:
         raise ValueError(f"parse: {where}: this is not an expression: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError):
         raise ValueError(f"parse: {_shortened(text)} is not an expression: nested too deeply, or no text") from None
-    value = _Reader(text).read(tree, depth=0)
-    if not isinstance(value, Schedule):
-        raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
-    return value
+    return _Reader(text).read(tree, depth=0)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A tree of a hundred thousand nodes has no cycles, and the collector would look at all of them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _character(text: str, error: SyntaxError) -> int:

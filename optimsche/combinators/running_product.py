@@ -21,8 +21,8 @@ def running_product(real_step: float, epoch: float, schedule: Schedule) -> float
 
         prod(schedule(i) for i in range(1, floor(t) + 1))
 
-    It is 1 at update 0. The product is computed anew at each call, a block of updates at a time: about 10 ms for a
-    million updates. Where it has a closed form, use that: equal factors make `exponential` or `growth`.
+    It is 1 at update 0. The product is computed anew at each call, from the first update on, so a call late
+    in a run takes long. Where it has a closed form, use that: equal factors make `exponential` or `growth`.
 
     Args:
         schedule: the factor of each update.
