@@ -422,7 +422,7 @@ def _epochs(rng, schedule):
 
 
 def _epoch_boundaries(schedule):
-    """Joints that are counted in epochs: those inside a `by_epoch`."""
+    """Boundaries that are counted in epochs: those inside a `by_epoch`."""
     inner = schedule.inner
     if schedule.lr_fn.name == "by_epoch":
         return set(inner[0].boundaries()).union(*map(_epoch_boundaries, inner))
