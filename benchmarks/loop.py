@@ -83,6 +83,65 @@ def by_hand(batch: Any, accum_grad: int) -> Callable[[], None]:
     return loop
 
 
+def two_parts() -> Any:
+    """A model of two parts, each with an optimizer of its own."""
+    import torch
+
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Linear(8, 8))
+
+
+def our_members(batch: Any, accum_grad: int) -> Callable[[], None]:
+    """Two optimizers as members, one norm over both."""
+    from optimsche import Member, OptimScheduler
+
+    model = two_parts()
+    members = {name: Member(_adamw(part), _plan()) for name, part in model.named_children()}
+    optim = OptimScheduler(members, model=model, accum_grad=accum_grad, grad_clip=MAX_NORM)
+    step_num = 0
+
+    def loop() -> None:
+        nonlocal step_num
+        for _ in range(UPDATES * accum_grad):
+            step_num += 1
+            with optim.micro_batch(step_num):
+                loss = model(batch).square().mean()
+            optim.step(loss, step_num=step_num)
+
+    return loop
+
+
+def two_by_hand(batch: Any, accum_grad: int) -> Callable[[], None]:
+    """The same, as people write it."""
+    import torch
+
+    from benchmarks.scalar import by_hand as closure
+
+    model = two_parts()
+    optimizers, rate = [_adamw(part) for part in model], closure()
+    parameters = list(model.parameters())
+    step_num = 0
+
+    def loop() -> None:
+        nonlocal step_num
+        for _ in range(UPDATES * accum_grad):
+            step_num += 1
+            loss = model(batch).square().mean()
+            (loss / accum_grad).backward()
+            if step_num % accum_grad:
+                continue
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate(step_num // accum_grad)
+            norm = torch.nn.utils.clip_grad_norm_(parameters, MAX_NORM)
+            for optimizer in optimizers:
+                if torch.isfinite(norm):
+                    optimizer.step()
+                optimizer.zero_grad()
+
+    return loop
+
+
 def with_accelerate(batch: Any, accum_grad: int) -> Callable[[], None]:
     """As accelerate's documentation has it."""
     import torch
@@ -140,7 +199,11 @@ def _factor() -> Callable[[int], float]:
     return lambda finished: plan(finished + 1) / PEAK
 
 
-def against(theirs: Callable[[Any, int], Callable[[], None]], accum_grad: int) -> Row:
+def against(
+    theirs: Callable[[Any, int], Callable[[], None]],
+    accum_grad: int,
+    mine: Callable[[Any, int], Callable[[], None]] = ours,
+) -> Row:
     """Whole micro-steps of a Linear(8, 8) in one thread, fused AdamW, clipping, a warm-up and a cosine."""
     import torch
 
@@ -151,7 +214,7 @@ def against(theirs: Callable[[Any, int], Callable[[], None]], accum_grad: int) -
         with warnings.catch_warnings(), contextlib.redirect_stderr(None):
             warnings.simplefilter("ignore")
             loop = theirs(batch, accum_grad)
-        return compare(ours(batch, accum_grad), loop, rounds=41, pieces=UPDATES * accum_grad)
+        return compare(mine(batch, accum_grad), loop, rounds=41, pieces=UPDATES * accum_grad)
     finally:
         torch.set_num_threads(threads)
 
@@ -171,3 +234,12 @@ QUESTIONS = [
     )
     for accum_grad in (1, 4)
 ]
+QUESTIONS.append(
+    Question(
+        name="loop/members-2",
+        work="an update of two optimizers on one model of two Linear(8, 8), forward and backward included, one norm",
+        rival="hand-written loop of both",
+        promised=1.0,
+        measure=partial(against, two_by_hand, 1, our_members),
+    )
+)

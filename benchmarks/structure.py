@@ -81,6 +81,27 @@ def _reached(name: str, imports: dict[str, set[str]]) -> set[str]:
     return found
 
 
+def a_step() -> Callable[[int], None]:
+    """A training step of a tiny model with four micro-batches in a window, by their number."""
+    import torch
+
+    from optimsche import OptimScheduler
+
+    model, batch = torch.nn.Linear(8, 8), torch.ones(4, 8)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    plan = warmup_cosine(peak=1e-3, warmup_steps=100, total_steps=100_000)
+    optim = OptimScheduler(optimizer, plan, model=model, accum_grad=4, grad_clip=1.0)
+
+    def step(step_num: int) -> None:
+        with optim.micro_batch(step_num):
+            loss = model(batch).square().mean()
+        optim.step(loss, step_num=step_num)
+
+    for step_num in range(1, 402):
+        step(step_num)
+    return step
+
+
 def main() -> None:
     """Print the table."""
     plan, curve = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000), np.arange(100)
@@ -93,6 +114,12 @@ def main() -> None:
     long = np.arange(100_000)
     calls, files, moves = passage(lambda: plan(long))
     print(f"plan(np.arange(100_000)):      {calls} calls, {files} files, {moves} moves between files")
+    step = a_step()
+    calls, files, moves = passage(lambda: step(402))
+    print(f"a micro-batch in a window:     {calls} calls, {files} files, {moves} moves between files")
+    step(403)
+    calls, files, moves = passage(lambda: step(404))
+    print(f"a micro-batch that closes it:  {calls} calls, {files} files, {moves} moves between files")
     print(f"schedule.py:                   {lines('schedule.py')[1]} lines")
     print(f"evaluation/:                   {lines('evaluation/*.py')[1]} lines in {lines('evaluation/*.py')[0]} files")
     print(f"training/:                     {lines('training/*.py')[1]} lines in {lines('training/*.py')[0]} files")

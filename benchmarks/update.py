@@ -85,6 +85,53 @@ def against_hand(kind: str, *, scaled: bool = False, weighted: bool = False, max
     return row
 
 
+def joint_clip() -> Row:
+    """One norm over two fused optimizers, against ``clip_grad_norm_`` over all and two steps."""
+    import torch
+
+    from optimsche import Member, OptimScheduler, constant
+
+    size, half = NUMBERS // TENSORS, TENSORS // 2
+    torch.manual_seed(0)
+    gradients = [torch.randn(size) for _ in range(TENSORS)]
+    ours, theirs = ([torch.nn.Parameter(torch.ones(size)) for _ in range(TENSORS)] for _ in range(2))
+
+    def built(parameters: list[Any]) -> list[Any]:
+        return [torch.optim.AdamW(part, lr=RATE, fused=True) for part in (parameters[:half], parameters[half:])]
+
+    plan, by_hand = constant(value=RATE), built(theirs)
+    members = {str(number): Member(optimizer, plan) for number, optimizer in enumerate(built(ours))}
+    optim = OptimScheduler(members, grad_clip=MAX_NORM)
+    step_num = 0
+
+    def give(parameters: list[Any]) -> None:
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient.clone()
+
+    def our_update() -> None:
+        nonlocal step_num
+        step_num += 1
+        optim.update(step_num=step_num)
+
+    def their_update() -> None:
+        norm = torch.nn.utils.clip_grad_norm_(theirs, MAX_NORM)
+        for optimizer in by_hand:
+            if torch.isfinite(norm):
+                optimizer.step()
+            optimizer.zero_grad()
+
+    row = compare(
+        our_update,
+        their_update,
+        before_ours=lambda: give(ours),
+        before_theirs=lambda: give(theirs),
+        rounds=ROUNDS,
+    )
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
+    return row
+
+
 def _question(
     name: str, promised: float, kind: str, *, scaled: bool = False, weighted: bool = False, max_norm: float = MAX_NORM
 ) -> Question:
@@ -105,4 +152,11 @@ QUESTIONS = [
     _question("update/adamw-30M-scaler", 0.75, "AdamW", scaled=True),
     _question("update/sgd-30M-scaler", 0.66, "SGD", scaled=True),
     _question("update/weighted-30M", 0.75, "AdamW", weighted=True),
+    Question(
+        name="update/joint-clip",
+        work="one norm over two fused AdamW, 30M float32 parameters together, clip and both steps",
+        rival="clip_grad_norm_ over all, isfinite, two steps",
+        promised=0.85,
+        measure=joint_clip,
+    ),
 ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, micro_batch_all, step_all, warmup_constant
+from optimsche import Member, OptimScheduler, warmup_constant
 
 UPDATES = 600
 MEAN, DEVIATION = 3.0, 0.5  # of the numbers to be imitated
@@ -41,27 +41,26 @@ def train(updates: int = UPDATES, seed: int = 0) -> torch.Tensor:
     """Train, and draw numbers from the generator."""
     torch.manual_seed(seed)
     model = Gan()
-    optims = {
-        "discriminator": OptimScheduler(
+    members = {
+        "discriminator": Member(
             torch.optim.Adam(model.discriminator.parameters(), betas=(0.5, 0.99)),
             warmup_constant(peak=4e-3, warmup_steps=20),
-            model=model,
             optim_loss="discriminator",
         ),
-        "generator": OptimScheduler(
+        "generator": Member(
             torch.optim.Adam(model.generator.parameters(), betas=(0.5, 0.99)),
             warmup_constant(peak=2e-3, warmup_steps=20),
-            model=model,
             optim_loss="generator",
             step_per_update=2,
             grad_clip=1.0,
         ),
     }
+    optim = OptimScheduler(members, model=model)
     for step_num in range(1, updates + 1):
         real = MEAN + DEVIATION * torch.randn(128, 1)
-        with micro_batch_all(optims, step_num):
+        with optim.micro_batch(step_num):
             losses = model(real, torch.randn(128, 4))
-        step_all(optims, losses, step_num=step_num)
+        optim.step(losses, step_num=step_num)
     with torch.no_grad():
         drawn: torch.Tensor = model.generator(torch.randn(4096, 4))
     return drawn

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, micro_batch_all, step_all, wsd
+from optimsche import Member, OptimScheduler, wsd
 
 UPDATES = 150
 
@@ -38,17 +38,18 @@ def train(updates: int = UPDATES, seed: int = 0) -> list[float]:
     def plan(peak: float):
         return wsd(peak=peak, warmup_steps=updates // 10, decay_steps=updates // 3, total_steps=updates)
 
-    optims = {
-        "muon": OptimScheduler(torch.optim.Muon(inside, momentum=0.9), plan(0.02), model=model, grad_clip=1.0),
-        "adamw": OptimScheduler(torch.optim.AdamW(rest, weight_decay=0.0), plan(0.01), model=model, grad_clip=5.0),
+    members = {
+        "muon": Member(torch.optim.Muon(inside, momentum=0.9), plan(0.02), grad_clip=1.0),
+        "adamw": Member(torch.optim.AdamW(rest, weight_decay=0.0), plan(0.01), grad_clip=5.0),
     }
+    optim = OptimScheduler(members, model=model)
     points, which = task(seed)
     losses = []
     for step_num in range(1, updates + 1):
-        with micro_batch_all(optims, step_num):
+        with optim.micro_batch(step_num):
             loss = nn.functional.cross_entropy(model(points), which)
-        results = step_all(optims, loss, step_num=step_num)
-        assert all(result.updated for result in results.values())
+        results = optim.step(loss, step_num=step_num)
+        assert all(result.updated for result in results.members.values())
         losses.append(loss.item())
     return losses
 

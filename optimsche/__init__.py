@@ -11,9 +11,9 @@ nothing here imports PyTorch or JAX until it is needed:
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
-- training, which needs PyTorch: OptimScheduler, StepResult, LossScaler, build_optim_sches, micro_batch_all, step_all,
-  ClipByNorm, ClipByValue, ClipEachGroup, ClipAdaptive, bias_or_norm, layer_decay, without_decay, range_test,
-  advance_rates; counting: next_window, resume_step, total_updates
+- training, which needs PyTorch: OptimScheduler, Member, StepResult, LossScaler, clip_norm, clip_value,
+  clip_each_group, clip_adaptive, skip_above, skip_non_finite, bias_or_norm, layer_decay, without_decay, range_test,
+  advance_rates, build_optim_sches; counting: next_window, resume_step, total_updates
 
 >>> from optimsche import cosine
 >>> plan = cosine(start=3e-4, steps=9_000).warmup(1_000)
@@ -107,24 +107,25 @@ from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
     from optimsche.curve import plot, table
+    from optimsche.device_rates import advance_rates
+    from optimsche.lr_finder import RangeTest, range_test
+    from optimsche.speechain import build_optim_sches
     from optimsche.text import from_dict, parse, to_dict
     from optimsche.training import (
-        ClipAdaptive,
-        ClipByNorm,
-        ClipByValue,
-        ClipEachGroup,
+        Gradients,
         LossScaler,
+        Member,
         NonFiniteError,
         OptimScheduler,
-        RangeTest,
         StepResult,
-        advance_rates,
         bias_or_norm,
-        build_optim_sches,
+        clip_adaptive,
+        clip_each_group,
+        clip_norm,
+        clip_value,
         layer_decay,
-        micro_batch_all,
-        range_test,
-        step_all,
+        skip_above,
+        skip_non_finite,
         without_decay,
     )
 
@@ -133,71 +134,75 @@ __version__ = "0.1.0"
 # What a schedule alone does not need is loaded when it is first used.
 _LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
 # The training step needs PyTorch, too.
-_TRAINING = (
-    "ClipAdaptive",
-    "ClipByNorm",
-    "ClipByValue",
-    "ClipEachGroup",
-    "LossScaler",
-    "NonFiniteError",
-    "OptimScheduler",
-    "RangeTest",
-    "StepResult",
-    "advance_rates",
-    "bias_or_norm",
-    "build_optim_sches",
-    "layer_decay",
-    "micro_batch_all",
-    "range_test",
-    "step_all",
-    "without_decay",
-)
+_TRAINING = {
+    "advance_rates": "device_rates",
+    "RangeTest": "lr_finder",
+    "range_test": "lr_finder",
+    "build_optim_sches": "speechain",
+    **dict.fromkeys(
+        (
+            "Gradients",
+            "LossScaler",
+            "Member",
+            "NonFiniteError",
+            "OptimScheduler",
+            "StepResult",
+            "bias_or_norm",
+            "clip_adaptive",
+            "clip_each_group",
+            "clip_norm",
+            "clip_value",
+            "layer_decay",
+            "skip_above",
+            "skip_non_finite",
+            "without_decay",
+        ),
+        "training",
+    ),
+}
 
 # Parts that are loaded when they are first used, and what they need.
 _PARTS = {"curve": "", "json_schema": "", "peers": "", "testing": "hypothesis", "text": "", "training": "torch"}
 
 __all__ = [
-    "ClipAdaptive",
-    "ClipByNorm",
-    "ClipByValue",
-    "ClipEachGroup",
-    "LossScaler",
-    "NonFiniteError",
-    "OptimScheduler",
-    "RangeTest",
-    "StepResult",
-    "advance_rates",
-    "bias_or_norm",
-    "build_optim_sches",
-    "layer_decay",
-    "micro_batch_all",
-    "range_test",
-    "step_all",
-    "without_decay",
     "Closed",
     "Count",
     "Cycles",
     "Factor",
     "Fraction",
+    "Gradients",
     "Growth",
     "Length",
+    "LossScaler",
     "Meaning",
+    "Member",
     "Milestones",
+    "NonFiniteError",
     "Offset",
+    "OptimScheduler",
     "Points",
     "PositiveFactor",
     "Power",
+    "RangeTest",
     "Rate",
     "Rates",
     "Ratio",
     "Schedule",
     "Seed",
     "Share",
+    "StepResult",
     "Steps",
     "add",
+    "advance_rates",
+    "bias_or_norm",
+    "build_optim_sches",
     "by_epoch",
     "by_tokens",
     "clamp",
+    "clip_adaptive",
+    "clip_each_group",
+    "clip_norm",
+    "clip_value",
     "constant",
     "cooldown",
     "cosine",
@@ -206,11 +211,12 @@ __all__ = [
     "expression",
     "from_dict",
     "geometric",
-    "growth",
     "greedy",
+    "growth",
     "hyperbolic",
     "inverse_sqrt",
     "jitter",
+    "layer_decay",
     "linear",
     "lr_fn",
     "maximum",
@@ -223,12 +229,13 @@ __all__ = [
     "ops",
     "over",
     "parse",
-    "plateau",
     "piecewise_constant",
     "piecewise_linear",
+    "plateau",
     "plot",
     "polynomial",
     "power_law",
+    "range_test",
     "repeat",
     "resume_step",
     "rex",
@@ -236,6 +243,8 @@ __all__ = [
     "scale",
     "sequence",
     "shift",
+    "skip_above",
+    "skip_non_finite",
     "staircase",
     "step_decay",
     "stretch",
@@ -251,6 +260,7 @@ __all__ = [
     "warmup_cosine",
     "warmup_linear",
     "warp",
+    "without_decay",
     "wsd",
 ]
 
@@ -264,8 +274,10 @@ if find_spec("torch") is None:  # `import *` takes what can be had
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(f"optimsche.{_LAZY[name]}"), name)
-    if name in _TRAINING or name == "training":
-        return _training(name)
+    if name in _TRAINING:
+        return getattr(_training(_TRAINING[name], name), name)
+    if name in _TRAINING.values():
+        return _training(name, name)
     if name.isidentifier() and not name.startswith("_"):
         if find_spec(f"optimsche.{name}") is not None:
             return import_module(f"optimsche.{name}")
@@ -273,16 +285,15 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
 
 
-def _training(name: str) -> Any:
+def _training(module: str, name: str) -> Any:
     try:
-        training = import_module("optimsche.training")
+        return import_module(f"optimsche.{module}")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise ModuleNotFoundError(
             f"optimsche.{name} needs PyTorch: pip install 'optimsche[torch]'", name="torch"
         ) from None
-    return training if name == "training" else getattr(training, name)
 
 
 def _say_where(name: str) -> None:

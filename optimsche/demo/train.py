@@ -7,7 +7,6 @@ the state after the last update in a checkpoint, that is enough to go on to bit-
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +19,12 @@ from optimsche.counting import resume_step, total_updates
 from optimsche.demo import digits, files
 from optimsche.lr_fns import constant, cosine
 from optimsche.schedule import Schedule
+from optimsche.speechain import build_optim_sches
 from optimsche.text import parse
-from optimsche.training import OptimScheduler, StepResult, build_optim_sches, micro_batch_all, step_all
+from optimsche.training import OptimScheduler, StepResult
 
 BATCH_SIZE, ACCUM_GRAD, GRAD_CLIP, SAVE_EVERY = 16, 4, 1.0, 10
-PARTS = {"settings", "step_num", "model", "optims", "rows"}  # of a checkpoint
+PARTS = {"settings", "step_num", "model", "optim", "rows"}  # of a checkpoint
 
 
 class Settings(NamedTuple):
@@ -82,49 +82,39 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH_SIZE, sampler=sampler)
     model = digits.network(settings.seed)
     try:
-        optims = _optimizers(settings, model, steps_per_epoch=len(loader))
+        optim = _optimizer(settings, model, steps_per_epoch=len(loader))
     except TypeError as error:  # a parameter of the wrong kind is a mistake in the text or the file
         raise ValueError(str(error)) from error
 
     start = 1
     rows: list[tuple[Any, ...]] = []
     if resume and (out / "checkpoint.pt").exists():
-        done, rows = _load(out / "checkpoint.pt", settings, model, optims)
-        start = resume_step(done, next(iter(optims.values())).accum_grad, len(loader))
+        done, rows = _load(out / "checkpoint.pt", settings, model, optim)
+        start = resume_step(done, optim.accum_grad, len(loader))
     else:
         (out / "checkpoint.pt").unlink(missing_ok=True)
 
     total = settings.epochs * len(loader)
     loss_of = nn.CrossEntropyLoss()
-    batches = next(iter(optims.values())).batches(loader, settings.epochs, start)
+    batches = optim.batches(loader, settings.epochs, start)
     with tqdm(total=total, initial=start - 1, unit="batch", disable=None, file=sys.stderr) as bar:
         for step_num, epoch, (images, labels) in batches:
             torch.manual_seed(settings.seed * 1_000_003 + step_num)  # dropout
-            with micro_batch_all(optims, step_num):
+            with optim.micro_batch(step_num):
                 loss = loss_of(model(images), labels)
-            results = _step(optims, loss, step_num, epoch)
+            result = _step(optim, loss, step_num, epoch)
             bar.update()
-            closed = {name: result for name, result in results.items() if result.closed}
+            closed = {name: one for name, one in (result.members or {"main": result}).items() if one.closed}
             if not closed:
                 continue
-            for name, result in closed.items():
-                row = (
-                    name,
-                    result.real_step,
-                    epoch,
-                    step_num,
-                    result.lr,
-                    loss.item(),
-                    result.grad_norm,
-                    result.skipped,
-                )
-                rows.append(row)
+            for name, one in closed.items():
+                rows.append((name, one.real_step, epoch, step_num, one.lr, loss.item(), one.grad_norm, one.skipped))
             bar.set_postfix(epoch=epoch, lr=f"{rows[-1][4]:.2e}", loss=f"{rows[-1][5]:.3f}")
             if rows[-1][1] % SAVE_EVERY == 0 or step_num == total:
-                _save(out / "checkpoint.pt", settings, model, optims, step_num, rows)
+                _save(out / "checkpoint.pt", settings, model, optim, step_num, rows)
 
     files.write_metrics(out / "metrics.csv", rows)
-    plans = {name: optim.schedule for name, optim in optims.items()}
+    plans = {name: member.schedule for name, member in optim.members.items()}
     files.draw_rates(out / "curve.png", plans, rows, steps_per_epoch=len(loader), accum_grad=ACCUM_GRAD)
     model.eval()
     with torch.no_grad():
@@ -133,19 +123,19 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     return Outcome(correct, len(test_labels), len(rows) - skipped, skipped)
 
 
-def _step(optims: Mapping[str, OptimScheduler], loss: torch.Tensor, step_num: int, epoch: int) -> dict[str, StepResult]:
+def _step(optim: OptimScheduler, loss: torch.Tensor, step_num: int, epoch: int) -> StepResult:
     try:
-        return step_all(optims, loss, step_num=step_num, epoch_num=epoch)
+        return optim.step(loss, step_num=step_num, epoch_num=epoch)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
-        rates = ", ".join(f"{optim.get_lr():g}" for optim in optims.values())
+        rates = ", ".join(f"{member.optimizer.param_groups[0]['lr']:g}" for member in optim.members.values())
         raise ValueError(
             f"the rate of micro-batch {step_num}, {rates}, is too large for the weights: {error}"
         ) from None
 
 
-def _optimizers(settings: Settings, model: nn.Module, steps_per_epoch: int) -> dict[str, OptimScheduler]:
+def _optimizer(settings: Settings, model: nn.Module, steps_per_epoch: int) -> OptimScheduler:
     options: dict[str, Any] = {
         "accum_grad": ACCUM_GRAD,
         "steps_per_epoch": steps_per_epoch,
@@ -157,14 +147,14 @@ def _optimizers(settings: Settings, model: nn.Module, steps_per_epoch: int) -> d
     updates = total_updates(settings.epochs, steps_per_epoch, ACCUM_GRAD)
     plan = default_plan(updates) if settings.schedule is None else parse(settings.schedule)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
-    return {"main": OptimScheduler(optimizer, plan, model=model, **options)}
+    return OptimScheduler(optimizer, plan, model=model, **options)
 
 
-def _decisive(settings: Settings, optims: Mapping[str, OptimScheduler]) -> dict[str, Any]:
+def _decisive(settings: Settings, optim: OptimScheduler) -> dict[str, Any]:
     """The settings, with the optimizers that text and files describe instead of the words and the paths."""
     return {
         **{name: value for name, value in settings._asdict().items() if name not in ("schedule", "config")},
-        "optimizers": {name: repr(optim) for name, optim in optims.items()},
+        "optimizer": repr(optim),
     }
 
 
@@ -172,25 +162,23 @@ def _save(
     path: Path,
     settings: Settings,
     model: nn.Module,
-    optims: Mapping[str, OptimScheduler],
+    optim: OptimScheduler,
     step_num: int,
     rows: list[tuple[Any, ...]],
 ) -> None:
     state = {
-        "settings": _decisive(settings, optims),
+        "settings": _decisive(settings, optim),
         "step_num": step_num,
         "model": model.state_dict(),
-        "optims": {name: optim.state_dict() for name, optim in optims.items()},
+        "optim": optim.state_dict(),
         "rows": rows,
     }
     files.save_checkpoint(path, state)
 
 
-def _load(
-    path: Path, settings: Settings, model: nn.Module, optims: Mapping[str, OptimScheduler]
-) -> tuple[int, list[tuple[Any, ...]]]:
+def _load(path: Path, settings: Settings, model: nn.Module, optim: OptimScheduler) -> tuple[int, list[tuple[Any, ...]]]:
     state = files.load_checkpoint(path, PARTS)
-    for name, wanted in _decisive(settings, optims).items():
+    for name, wanted in _decisive(settings, optim).items():
         saved = state["settings"].get(name)
         if saved != wanted:
             raise ValueError(
@@ -198,6 +186,5 @@ def _load(
                 "resume with the settings of the run, or begin anew without --resume"
             )
     model.load_state_dict(state["model"])
-    for name, optim in optims.items():
-        optim.load_state_dict(state["optims"][name])
+    optim.load_state_dict(state["optim"])
     return state["step_num"], state["rows"]

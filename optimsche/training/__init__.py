@@ -1,48 +1,49 @@
-"""The training step: an optimizer that follows a schedule.
+"""The training step: optimizers that follow schedules.
 
 Its files, as a table of contents:
 
-- the class: ``optim_scheduler`` (what users call), ``stepping`` (its parts), ``result``, ``errors``, ``together``
-  (several optimizers), ``checked_attributes``, ``arguments``, ``compatibility`` (what may follow what)
-- which micro-batch is due: ``micro_batch``, ``window_tracker``, ``window_weights``, ``epochs``
-- gradients: ``losses``, ``precision``, ``loss_scaler``, ``synchronisation`` (DDP, FSDP)
-- the update: ``apply_gradients``, ``norms``, ``clipping``, ``divisor``, ``fused_step``
-- what is scheduled: ``group_schedules``, ``groups`` (patterns), ``hyperparameters``, ``rates``, ``device_rates``
-- whose parameters: ``parameters``, ``owned_parameters``, ``optimizers``
-- what came of it: ``outcomes``, ``async_copy``, ``timing``, ``rate_range``
-- checkpoints: ``checkpoints``, ``state_checks``, ``restoring``, ``resume_guard``
-- SpeeChain's configurations: ``speechain``, ``yaml_tags``
+- ``optim_scheduler``: what users call; one micro-batch from top to bottom. ``settings``, ``result``
+- ``turn`` (what follows from a micro-batch's number), ``window`` (what the open window holds, and the order)
+- ``members``: one optimizer and what it follows; ``follow`` (rules become groups, once), ``rules``, ``names``,
+  ``hyperparameters``, ``optimizers``, ``compatibility`` (what may follow what)
+- ``losses``, ``precision``, ``loss_scaler``, ``processes`` (DDP, FSDP)
+- ``gradients``: the one number that is pending; ``stages`` (clip, skip, a user's own), ``norms``
+- ``outcomes`` (counted, logged, observed), ``async_copy``
+- ``checkpoints``, ``state_checks``, ``restoring``, ``resume_guard``
 """
 
 from optimsche.pickling import let_torch_load_schedules
-from optimsche.training.clipping import ClipAdaptive, ClipByNorm, ClipByValue, ClipEachGroup
-from optimsche.training.device_rates import advance_rates
-from optimsche.training.errors import NonFiniteError
-from optimsche.training.groups import bias_or_norm, layer_decay, without_decay
+from optimsche.training.gradients import Gradients
 from optimsche.training.loss_scaler import LossScaler
+from optimsche.training.members import Member
 from optimsche.training.optim_scheduler import OptimScheduler
-from optimsche.training.rate_range import RangeTest, range_test
+from optimsche.training.outcomes import NonFiniteError
 from optimsche.training.result import StepResult
-from optimsche.training.speechain import build_optim_sches
-from optimsche.training.together import micro_batch_all, step_all
+from optimsche.training.rules import bias_or_norm, layer_decay, without_decay
+from optimsche.training.stages import (
+    clip_adaptive,
+    clip_each_group,
+    clip_norm,
+    clip_value,
+    skip_above,
+    skip_non_finite,
+)
 
 __all__ = [
-    "ClipAdaptive",
-    "ClipByNorm",
-    "ClipByValue",
-    "ClipEachGroup",
+    "Gradients",
     "LossScaler",
+    "Member",
     "NonFiniteError",
     "OptimScheduler",
-    "RangeTest",
     "StepResult",
-    "advance_rates",
     "bias_or_norm",
-    "build_optim_sches",
+    "clip_adaptive",
+    "clip_each_group",
+    "clip_norm",
+    "clip_value",
     "layer_decay",
-    "micro_batch_all",
-    "range_test",
-    "step_all",
+    "skip_above",
+    "skip_non_finite",
     "without_decay",
 ]
 

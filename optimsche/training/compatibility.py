@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +14,6 @@ import torch
 from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
-from optimsche.training import norms
-from optimsche.training.loss_scaler import LossScaler
-from optimsche.training.parameters import owned
 
 _ROUNDING = 1e-9
 _FAR_TOO_LONG = 1.5
@@ -40,6 +37,11 @@ def check_optimizer(optimizer: Any) -> None:
         raise TypeError(
             f"{kind.__name__} needs a closure, which calls the model several times in one step. OptimScheduler steps "
             "an optimizer once, with gradients that are there: use a first-order one."
+        )
+    if kind is torch.optim.ASGD:
+        raise ValueError(
+            "torch.optim.ASGD computes the rate of a step at the end of the step before, so each rate of a schedule "
+            "would come one update late. Take SGD, and torch.optim.swa_utils.AveragedModel for the mean of the weights."
         )
     if not any(group["params"] for group in optimizer.param_groups):
         raise ValueError(f"{kind.__name__} has no parameters: there is nothing to update.")
@@ -67,18 +69,6 @@ def refuse_a_broken_kernel(optimizer: torch.optim.Optimizer, group: Mapping[str,
                 f"fused SGD with momentum={group['momentum']} is wrong for {parameter.dtype} parameters on the "
                 "CPU: torch's kernel reads memory that was never set. Build it with fused=False."
             )
-
-
-def check_synchronising(model: torch.nn.Module, scaler: LossScaler | None) -> None:
-    """Refuse what cannot be kept equal in all processes, where ``model`` sums its gradients over them.
-
-    Raises:
-        ValueError: fp16 with FSDP's first version.
-    """
-    if scaler is not None and norms.sums_norms_itself(model):
-        raise ValueError(
-            "fp16 needs a loss scale that FSDP's first version cannot share: use_amp='bf16', or fully_shard"
-        )
 
 
 def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
@@ -126,20 +116,25 @@ def _cure(schedule: Any) -> str:
     return "@lr_fn for a function"
 
 
-def check_model(optimizer: torch.optim.Optimizer, model: torch.nn.Module | None) -> None:
-    """Refuse a model that the optimizer updates nothing of.
+def check_model(optimizers: Iterable[torch.optim.Optimizer], model: Any) -> None:
+    """Refuse a model that an optimizer updates nothing of.
 
     Raises:
-        ValueError: none of its parameters are the optimizer's.
+        TypeError: it is no model.
+        ValueError: none of its parameters are an optimizer's.
     """
     if model is None:
         return
-    own = {id(parameter) for parameter in owned(optimizer)}
-    if not any(id(parameter) in own for parameter in model.parameters()):
-        raise ValueError(
-            f"model={type(model).__name__}: none of its parameters are in the optimizer {type(optimizer).__name__}, so "
-            "it would never change. Build the optimizer from the parameters() of this model."
-        )
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
+    known = {id(parameter) for parameter in model.parameters()}
+    for optimizer in optimizers:
+        if not any(id(parameter) in known for group in optimizer.param_groups for parameter in group["params"]):
+            raise ValueError(
+                f"model={type(model).__name__}: none of its parameters are in the optimizer "
+                f"{type(optimizer).__name__}, so it would never change. Build the optimizer from the "
+                "parameters() of this model."
+            )
 
 
 # The rates of Adam and its relatives are far below this.
@@ -174,6 +169,20 @@ def point_out(schedule: Schedule, optimizer: torch.optim.Optimizer, *, relative:
             type(optimizer).__name__,
             own[0],
         )
+
+
+def point_out_a_warm_up_of_its_own(optimizer: torch.optim.Optimizer, log: logging.Logger) -> None:
+    """Warn of an optimizer with a warm-up of its own, as schedule-free ones have: it multiplies the schedule's rate."""
+    for group in optimizer.param_groups:
+        steps = group.get("warmup_steps")
+        if isinstance(steps, int | float) and not isinstance(steps, bool) and steps > 0:
+            log.warning(
+                "%s has a warm-up of its own, of %g updates, which multiplies the schedule's rate. Build it with "
+                "warmup_steps=0 and let the schedule warm up, or the other way round.",
+                type(optimizer).__name__,
+                steps,
+            )
+            return
 
 
 def compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> None:

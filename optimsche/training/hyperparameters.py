@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import torch
 from optimsche.call_errors import did_you_mean
 
 _ENTRY = re.compile(r"(\w+)(?:\[(\d+)\])?")
-_NOT_SCHEDULED = {"params", "param_names", "initial_lr", "lr_scale"}
+_NOT_SCHEDULED = {"params", "param_names", "initial_lr", "lr_scale", "follows", "name"}
 
 
 class Entry(NamedTuple):
@@ -41,12 +40,18 @@ class Entry(NamedTuple):
         old = self.read(group)
         if isinstance(old, torch.Tensor):
             old.fill_(value)
-        elif self.place is None:
-            group[self.name] = value
         else:
-            values = list(group[self.name])
-            values[self.place] = value
-            group[self.name] = tuple(values)
+            group[self.name] = self.changed(group[self.name], value)
+
+    def changed(self, whole: Any, value: float) -> Any:
+        """What the entry as a whole is with this value in its place.
+
+        >>> entry("betas[1]").changed((0.9, 0.99), 0.5)
+        (0.9, 0.5)
+        """
+        if self.place is None:
+            return value
+        return tuple(value if place == self.place else each for place, each in enumerate(whole))
 
     def __str__(self) -> str:
         return self.name if self.place is None else f"{self.name}[{self.place}]"
@@ -91,23 +96,6 @@ def check_entry(where: Entry, group: MutableMapping[str, Any], kind: str) -> Non
         raise ValueError(f"schedules: {where}={value!r} has several numbers; schedule one of them: '{where}[0]'")
     if not isinstance(value, int | float | torch.Tensor):
         raise ValueError(f"schedules: {kind} has {where}={value!r}, which is no number")
-
-
-def admitted_number(where: Entry, value: float) -> float:
-    """``value``, if this entry may have it: finite and not negative; below 1 where it is a factor of decay.
-
-    Raises:
-        ValueError: it may not.
-
-    >>> admitted_number(entry("betas[0]"), 1.0)
-    Traceback (most recent call last):
-    ValueError: betas[0] would be 1.0; it is >= 0 and below 1
-    """
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{where} would be {value}; it is finite and >= 0")
-    if where.name in ("betas", "alpha", "rho") and value >= 1:
-        raise ValueError(f"{where} would be {value}; it is >= 0 and below 1")
-    return value
 
 
 def tensors_of(groups: Iterable[Mapping[str, Any]]) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -158,3 +158,17 @@ class LossScaler:
             f"LossScaler(growth_factor={self._growth_factor}, backoff_factor={self._backoff_factor}, "
             f"growth_interval={self._growth_interval})"
         )
+
+
+def admitted_scaler(scaler: Any) -> LossScaler | None:
+    """A loss scaler, or none.
+
+    Raises:
+        TypeError: something else.
+    """
+    if scaler is not None and not isinstance(scaler, LossScaler):
+        raise TypeError(
+            f"optim.scaler must be a LossScaler, got {type(scaler).__name__}. To go on from a GradScaler's state: "
+            "optim.scaler.load_state_dict(grad_scaler.state_dict())"
+        )
+    return scaler

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import torch
 
 from optimsche.call_errors import did_you_mean
 from optimsche.training.loss_scaler import LossScaler
+from optimsche.training.members import Member
 
-# What torch says where one optimizer was stepped, or its graph freed, before the next one's backward pass.
-_ONE_BY_ONE = ("backward through the graph a second time", "modified by an inplace operation")
+# What torch says where the graph is freed already, or an optimizer has changed what it needs.
+_TWICE = ("backward through the graph a second time", "modified by an inplace operation")
+
+_REENTRANT = (
+    "activation checkpoints with use_reentrant=True get no gradient in a backward pass for an optimizer's own "
+    "parameters alone: torch leaves them out. Write checkpoint(..., use_reentrant=False)."
+)
 
 Losses: TypeAlias = torch.Tensor | Mapping[str, torch.Tensor]
+Chosen: TypeAlias = Sequence[tuple[torch.Tensor, list[torch.Tensor]]]  # losses, and the parameters that follow each
 
 
 def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
@@ -30,8 +37,9 @@ def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
     >>> pick({"loss": torch.ones((), requires_grad=True), "ctc": torch.zeros(())}, None)
     tensor(1., requires_grad=True)
     """
-    if type(losses) is torch.Tensor and optim_loss is None and _is_a_loss(losses):
-        return losses  # the common case
+    plain = type(losses) is torch.Tensor and optim_loss is None and losses.requires_grad and losses.numel() == 1
+    if plain and not losses.is_complex():  # type: ignore[union-attr]  # as nearly always
+        return losses  # type: ignore[return-value]
     name = "loss"
     if isinstance(losses, Mapping):
         name = next(iter(losses)) if optim_loss is None and len(losses) == 1 else optim_loss or "loss"
@@ -61,12 +69,37 @@ def pick(losses: Losses, optim_loss: str | None) -> torch.Tensor:
     return loss
 
 
-def _is_a_loss(tensor: torch.Tensor) -> bool:
-    return tensor.numel() == 1 and tensor.requires_grad and not tensor.is_complex()
+def followed(members: Iterable[Member], losses: Losses) -> Chosen:
+    """The losses that optimizers follow, each with the parameters that get its gradient.
+
+    Raises:
+        TypeError, ValueError: as :func:`pick`.
+    """
+    chosen: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
+    for member in members:
+        own = member.trainable()
+        if own:
+            loss = pick(losses, member.optim_loss)
+            for other, inputs in chosen:
+                if other is loss:
+                    inputs.extend(own)
+                    break
+            else:
+                chosen.append((loss, own))
+    return chosen
 
 
-def refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:
-    """Refuse activation checkpoints whose own backward pass would be left out where only some parameters get gradients.
+def refuse_what_was_left_out(chosen: Chosen) -> None:
+    """Refuse parameters that a first pass has given no gradient, if an activation checkpoint is the cause."""
+    for loss, inputs in chosen:
+        for parameter in inputs:
+            if parameter.grad is None:
+                _refuse_reentrant_checkpoints(loss)
+                break
+
+
+def _refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:
+    """Refuse activation checkpoints whose own backward pass torch leaves out where only some parameters get gradients.
 
     Raises:
         ValueError: there is one in the graph of the loss.
@@ -78,10 +111,7 @@ def refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:
             continue
         seen.add(node)
         if node.name() == "CheckpointFunctionBackward":
-            raise ValueError(
-                "activation checkpoints with use_reentrant=True get no gradient where an optimizer has only some of "
-                "the model's parameters: torch leaves them out. Write checkpoint(..., use_reentrant=False)."
-            )
+            raise ValueError(_REENTRANT)
         nodes += [following for following, _ in node.next_functions]
 
 
@@ -103,7 +133,7 @@ def run_backward(
         retain_graph: whether another backward pass will go through the same graph.
 
     Raises:
-        RuntimeError: the backward pass failed; with a hint if optimizers on one graph were stepped one by one.
+        RuntimeError: the backward pass failed; with a hint if the graph was used before.
     """
     if type(share) is not float or share != 1.0:
         loss = loss * share
@@ -112,9 +142,13 @@ def run_backward(
     try:
         torch.autograd.backward(loss, inputs=inputs, retain_graph=retain_graph)
     except RuntimeError as error:
-        if any(sign in str(error) for sign in _ONE_BY_ONE):
+        if "use_reentrant=True" in str(error):
+            raise ValueError(_REENTRANT) from error
+        if any(sign in str(error) for sign in _TWICE):
             raise RuntimeError(
-                f"{error}\n    Several optimizers on one loss? Then step them together, so that every backward pass "
-                "comes before every update: step_all(optims, losses, step_num=...)"
+                f"{error}\n    Was loss.backward() called before? Then no loss is needed: optim.update(step_num=...)"
+                "\n    Several optimizers on one loss? Then they are members of one OptimScheduler, so that every "
+                "backward pass comes before every update: OptimScheduler({'encoder': Member(...), "
+                "'decoder': Member(...)})"
             ) from error
         raise

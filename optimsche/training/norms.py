@@ -33,24 +33,41 @@ def total_norm(gradients: Sequence[torch.Tensor], norm_type: float = 2.0, model:
     tensor(5.)
     """
     if sums_norms_itself(model):
-        norm: torch.Tensor = model.clip_grad_norm_(math.inf, norm_type)  # a bound of inf clips nothing
-        return norm
-    # A sparse gradient may name a row twice; coalescing adds those up.
-    dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
-    # Shards, as fully_shard makes them; to ask plain tensors for what they lack takes long.
-    if any(type(gradient) is not torch.Tensor and hasattr(gradient, "full_tensor") for gradient in dense):
-        norm = get_total_norm(dense, norm_type)
-        whole: Any = getattr(norm, "full_tensor", None)
-        return norm if whole is None else whole()
-    if norm_type != 2.0 or dense[0].device.type != "cpu":
-        norm = torch.linalg.vector_norm(torch.stack(_norms(dense, norm_type)), norm_type)
-        return norm
-    large = [gradient for gradient in dense if gradient.numel() > _SMALL]
-    small = [gradient for gradient in dense if gradient.numel() <= _SMALL] if large else dense
-    norms = _norms(small, 2.0) if small else []
+        norm: Any = model.clip_grad_norm_(math.inf, norm_type)  # a bound of inf clips nothing
+        return norm  # type: ignore[no-any-return]
+    large: list[torch.Tensor] = []
+    small: list[torch.Tensor] = []
+    on_cpu = norm_type == 2.0 and gradients[0].device.type == "cpu"
+    for gradient in gradients:
+        if gradient.is_sparse:
+            gradient = gradient.coalesce().values()  # a row that is named twice is the sum of both
+        elif type(gradient) is not torch.Tensor and hasattr(gradient, "full_tensor"):  # a shard, as of fully_shard
+            norm = get_total_norm(gradients, norm_type)
+            return norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # type: ignore[no-any-return]
+        (large if on_cpu and gradient.numel() > _SMALL else small).append(gradient)
+    norms = _norms(small, norm_type) if small else []
     if large:
         norms.append(_norm_of_large(large))
-    return torch.linalg.vector_norm(torch.stack(norms)) if len(norms) > 1 else norms[0]
+    return torch.linalg.vector_norm(torch.stack(norms), norm_type) if len(norms) > 1 else norms[0]
+
+
+def combined(norms: Sequence[float | torch.Tensor], norm_type: float = 2.0) -> Any:
+    """The norm of several vectors as one, from their norms.
+
+    >>> combined([3.0, 4.0])
+    5.0
+    """
+    if len(norms) == 1:
+        return norms[0]
+    device = next((norm.device for norm in norms if isinstance(norm, torch.Tensor)), None)
+    each = torch.stack([torch.as_tensor(norm, dtype=torch.float64).to(device) for norm in norms])
+    norm = torch.linalg.vector_norm(each, norm_type)
+    return norm.item() if device is None else norm.float()
+
+
+def is_here(tensor: torch.Tensor) -> bool:
+    """Whether a tensor's numbers are in the host's memory."""
+    return tensor.device.type == "cpu"
 
 
 def sums_norms_itself(model: Any) -> bool:

@@ -1,78 +1,90 @@
 """An optimizer that follows a schedule: the training step.
 
-Read from the top: what is kept, one micro-batch, its parts, checkpoints, the ways in. Everything that can be said
-without the class stands in a small file of its own.
+Read from the top: what is set, one micro-batch, its two halves, checkpoints, the ways in.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
 from torch import nn
 
-from optimsche import counting
+from optimsche import counting, data
 from optimsche.call_errors import explained_methods
 from optimsche.counting import AccumGrad
-from optimsche.lr_fns.constant import constant
 from optimsche.schedule import Schedule
-from optimsche.training import checkpoints, compatibility, parameters
-from optimsche.training.arguments import admitted
-from optimsche.training.clipping import Clip, admitted_clip
-from optimsche.training.epochs import length_of, numbered
-from optimsche.training.group_schedules import Followed, Values
-from optimsche.training.groups import Rules
-from optimsche.training.loss_scaler import LossScaler
-from optimsche.training.losses import Losses
-from optimsche.training.micro_batch import Turn
+from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, stages, updates
+from optimsche.training.loss_scaler import LossScaler, admitted_scaler
+from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
+from optimsche.training.members import Member, members_of
 from optimsche.training.optimizers import OptimType, build
-from optimsche.training.outcomes import Observer, Outcomes
-from optimsche.training.owned_parameters import Owned
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult
-from optimsche.training.stepping import LOG, Stepping
-from optimsche.training.synchronisation import synchronising
-from optimsche.training.timing import TimeFunc, timed
-from optimsche.training.window_weights import Weight, admitted_weight
+from optimsche.training.rules import Rules
+from optimsche.training.settings import Checked, ValueT, admitted
+from optimsche.training.stages import Stage
+from optimsche.training.stages import admitted as admitted_stages
+from optimsche.training.turn import Turn, turn_of
+from optimsche.training.updates import Plan, epoch_of, results_of
+from optimsche.training.window import Order, Weight, Window, admitted_weight
 
 BatchT = TypeVar("BatchT")
+TimeFunc: TypeAlias = Callable[[list[str]], AbstractContextManager[Any]]
 
-# What is shown where it is another.
-_DEFAULTS = {
-    "schedules": None,
-    "optim_loss": None,
-    "updated_modules": None,
-    "step_per_update": 1,
-    "accum_grad": 1,
-    "steps_per_epoch": None,
-    "use_amp": False,
-    "grad_clip": None,
-    "grad_norm_type": 2.0,
-    "ft_factor": 1.0,
-}
+LOG = logging.getLogger("optimsche")
+
+
+class _OfMember:
+    """A setting of the only optimizer; with several, each has its own."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: OptimScheduler | None, owner: type) -> Any:
+        return self if instance is None else getattr(instance._only(self._name), self._name)
+
+    def __set__(self, instance: OptimScheduler, value: Any) -> None:
+        setattr(instance._only(self._name), self._name, value)
+
+
+class _Counted(Checked[ValueT]):
+    """A setting by which windows are counted: the one that is open ends by the new value, or the value is refused."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        before = instance.__dict__.get(self._name)
+        super().__set__(instance, value)
+        window = instance._order.window if "_order" in instance.__dict__ else None
+        if window is not None and window.by_caller is not None:
+            try:
+                window.count_by(instance._order.seen, instance.accum_grad, instance.steps_per_epoch)
+            except ValueError:
+                instance.__dict__[self._name] = before
+                raise
 
 
 @explained_methods
-class OptimScheduler(Stepping):
-    """An optimizer that follows a schedule, with accumulation, mixed precision and clipping.
+class OptimScheduler:
+    """An optimizer that follows a schedule, with accumulation, mixed precision and clipping; or several optimizers.
 
     The schedule's value is the rate. Nothing is done that was not asked for: by default there is no mixed precision
     and no clipping. The clocks come from the caller, so a run that is resumed with the right ``step_num`` has the
     right rate.
 
     Args:
-        optimizer: any torch optimizer.
+        optimizer: any torch optimizer. For several, a mapping from names to :class:`Member`, each with its schedule:
+            they have one window, one loss scaler, and one backward pass for a loss that several follow.
         schedule: the rate of each update. It may be left out where ``schedules`` has a rate for every parameter.
         schedules: what parameters follow by name, in one mapping from patterns to schedules or to mappings
             ``{"lr": ..., "weight_decay": ..., "betas[0]": ..., "lr_scale": ..., "grad_clip": ...}`` of schedules and
-            numbers. A pattern is a name, a glob, the name of a module, or a predicate on (name, parameter); the first
-            that matches wins. The optimizer's groups are split to fit. Needs ``model``.
-        model: the model as it is called, in its wrappers. With it, parameters that belong to other optimizers get no
-            gradient from this one, and processes (DDP, FSDP) synchronise once per update.
+            numbers. A pattern is a name or a glob, of a parameter or of a module, or a predicate on (name, parameter);
+            the first that matches wins. The optimizer's groups are split to fit. Needs ``model``.
+        model: the model as it is called, in its wrappers. Names of parameters come from it, and processes (DDP, FSDP)
+            synchronise once per update.
         optim_loss: name of the loss to follow, where the model returns several; by default ``"loss"``.
         step_per_update: windows from one update to the next. In the windows between, this optimizer does nothing; the
             schedule sees its own count of updates.
@@ -81,11 +93,13 @@ class OptimScheduler(Stepping):
         steps_per_epoch: micro-batches in one epoch; the last window of an epoch is then cut short. None: windows run
             on across epochs.
         use_amp: False, ``"bf16"``, ``"fp16"``, or True for fp16 on an accelerator and nothing on the CPU.
-        grad_clip: largest global norm of this optimizer's gradients; or ``ClipByValue``, ``ClipEachGroup``,
-            ``ClipAdaptive``; None for no clipping. A parameter group with a ``grad_clip`` of its own is clipped by
-            itself.
-        grad_norm_type: p of that norm, and of the one that is reported; ``ClipByValue`` and ``ClipAdaptive`` clip
-            without it.
+        grad_clip: largest global norm of the gradients, as a number or a schedule; or a stage such as
+            :class:`clip_adaptive`; None for no clipping. Of several optimizers, the norm is that of all. A parameter
+            group with a ``grad_clip`` of its own is clipped by itself.
+        stages: what is done with the gradients before they are clipped: :class:`skip_above`, or functions of
+            :class:`Gradients`.
+        skip_non_finite: whether an update with inf or nan in its gradients is skipped.
+        grad_norm_type: p of the norm.
         ft_factor: a factor on every rate, for fine-tuning.
         rates: ``"absolute"``: the schedule's value is the rate of every group; ``"relative"``: it multiplies each
             group's own. A group's ``lr_scale`` multiplies in both.
@@ -93,10 +107,10 @@ class OptimScheduler(Stepping):
         max_skips: so many skipped updates in a row raise :class:`NonFiniteError`. Those in which ``"fp16"`` still
             searches its loss scale, before the first good update, do not count; a scale below 1 ends that search. On
             an accelerator whose optimizer skips by itself, skips are known, logged and counted an update or more later.
-        on_update: called after each update that had gradients, made or skipped, with a dictionary of plain numbers (lr,
-            grad_norm, skipped, micro_batches, weight, loss_scale) and the number of the update, as ``wandb.log`` is. On
-            an accelerator it is called later, when the numbers have arrived; nothing waits for them but
-            :meth:`settle`, at the end of a run.
+        on_update: called after each update, made or skipped, with a dictionary of plain numbers (lr, grad_norm,
+            skipped, micro_batches, weight, loss_scale, and all that is scheduled) and the number of the update, as
+            ``wandb.log`` is. On an accelerator it is called later, when the numbers have arrived; nothing waits for
+            them but :meth:`settle`, at the end of a run.
 
     Raises:
         ValueError, TypeError: an argument is outside its range or of the wrong kind; the optimizer has no parameters
@@ -117,9 +131,17 @@ class OptimScheduler(Stepping):
     2 True 0.5
     """
 
+    accum_grad = _Counted[AccumGrad]()
+    steps_per_epoch = _Counted["int | None"]()
+    scaler = Checked[LossScaler | None](admitted_scaler)
+    grad_norm_type = Checked[float]()
+    optimizer, schedule, schedules = _OfMember(), _OfMember(), _OfMember()
+    optim_loss, step_per_update, ft_factor = _OfMember(), _OfMember(), _OfMember()
+    updated_modules: str | Sequence[str] | None = None  # as a configuration said; the optimizer has the parameters
+
     def __init__(
         self,
-        optimizer: torch.optim.Optimizer,
+        optimizer: torch.optim.Optimizer | Member | Mapping[str, Member],
         schedule: Schedule | None = None,
         *,
         schedules: Rules | None = None,
@@ -129,124 +151,66 @@ class OptimScheduler(Stepping):
         accum_grad: AccumGrad = 1,
         steps_per_epoch: int | None = None,
         use_amp: UseAmp = False,
-        grad_clip: float | Clip | None = None,
+        grad_clip: float | Schedule | Stage | None = None,
+        stages: Sequence[Stage] = (),
+        skip_non_finite: bool = True,
         grad_norm_type: float = 2.0,
         ft_factor: float = 1.0,
         rates: Literal["absolute", "relative"] = "absolute",
         distributed: bool | None = None,
         max_skips: int = 100,
-        on_update: Observer | None = None,
+        on_update: outcomes.Observer | None = None,
     ) -> None:
-        compatibility.check_optimizer(optimizer)
-        if model is not None and not isinstance(model, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
-        if on_update is not None and not callable(on_update):
-            raise TypeError(f"on_update must be a function (numbers, update), got {type(on_update).__name__}.")
-        self.optimizer = optimizer
+        own: dict[str, Any] = {
+            "schedule": schedule,
+            "schedules": schedules,
+            "optim_loss": optim_loss,
+            "step_per_update": step_per_update,
+            "ft_factor": ft_factor,
+            "rates": rates,
+        }
+        self.members = members_of(optimizer, own)
+        self._plain = not isinstance(optimizer, Mapping)
+        compatibility.check_model([member.optimizer for member in self.members.values()], model)
         self.model = model
-        if optim_loss is not None and not isinstance(optim_loss, str):
-            raise TypeError(
-                f"optim_loss must be the name of a loss, got {optim_loss!r:.60} ({type(optim_loss).__name__})."
-            )
-        self.optim_loss = optim_loss
-        self.updated_modules: str | Sequence[str] | None = None
-        self.step_per_update = step_per_update
         self.accum_grad = accum_grad
         self.steps_per_epoch = steps_per_epoch
-        self.grad_clip = grad_clip
         self.grad_norm_type = grad_norm_type
-        self.ft_factor = ft_factor
-        relative = admitted("rates", rates) == "relative"
-        self.precision = Precision(use_amp, parameters.owned(optimizer)[0].device.type)
-        self._scaler = self.precision.new_scaler()
-        self._owned = Owned(optimizer, model)
-        self._synchronising = synchronising(model, distributed)
-        self._windows = self._new_tracker()
-        self._outcomes = Outcomes(admitted("max_skips", max_skips), on_update)
-        self._loaded_rate: float | None = None
-        self._resumed = False
-        self._told_of_no_gradients = False
-        self._looked_at_graph = False
-        self._epochs_from_caller = False
-        self._scaler_is_shared = False
-        self._foreign: list[str] = []  # names of the parameters that others must update
-        self._seen_together: object = None  # the optimizers that this one was last stepped with
-        self._schedule: Schedule | None = None
-        self._counts_epochs = False
-        self._window_has = 0, 0.0
-        self._last_turn: tuple[object, Turn | None] = (None, None)
-        self._last_values: tuple[object, Values | None] = (None, None)
-        if self._synchronising is not None:
-            compatibility.check_synchronising(self._synchronising, self.scaler)
-            self._foreign = parameters.foreign(self._synchronising, self._owned.all())
-        compatibility.check_model(optimizer, model)
-        epochs_known = self.steps_per_epoch is not None
-        with restored_on_failure(optimizer):
-            self._followed = Followed(optimizer, model, schedules, relative=relative, epochs_known=epochs_known)
-            if schedule is not None or not self._followed.all_have_rates:
-                if isinstance(schedule, Schedule):
-                    compatibility.point_out(schedule, optimizer, relative=relative, log=LOG)
-                self.schedule = schedule
-            else:
-                self._followed.write(self._values(None, 1, 1))
+        self.stages = admitted_stages(stages)
+        self.skip_non_finite = skip_non_finite
+        self.grad_clip = grad_clip
+        self.precision = Precision(use_amp, next(iter(self.members.values())).parameters()[0].device.type)
+        self.scaler = self.precision.new_scaler()
+        self.synchronising = processes.synchronising(model, distributed)
+        self._order = Order()
+        self._resumed = False  # whether a state was loaded that is still to be compared with the plan
+        self._outcomes = outcomes.Outcomes(admitted("max_skips", max_skips), on_update, by_name=not self._plain)
+        self.log = LOG
+        names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, model)
+        if self.synchronising is not None:
+            processes.refuse(self.synchronising, list(self.members.values()), self.scaler)
+        with ExitStack() as on_failure:
+            for member in self.members.values():
+                on_failure.enter_context(restored_on_failure(member.optimizer))
+                member.attach(model, epochs_known=steps_per_epoch is not None)
 
     @property
-    def schedule(self) -> Schedule:
-        """The plan that is followed. It may be replaced at any moment: no state depends on it.
-
-        Where ``schedules`` has all the rates and there is no other plan, it is that of the first group.
-        """
-        return self._schedule or self._followed.first_rate  # type: ignore[return-value]  # one of them is there
-
-    @schedule.setter
-    def schedule(self, schedule: Schedule | None) -> None:
-        epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
-        checked = compatibility.check_schedule(schedule, epochs_known=epochs_known)
-        self._write_first_rates(checked)
-        self._schedule, self._counts_epochs = checked, checked.counts_epochs
-        self._forget_plans()
-
-    @property
-    def schedules(self) -> Rules | None:
-        """What parameters follow by name. It may be replaced at any moment by one with the same patterns."""
-        return self._followed.rules
-
-    @schedules.setter
-    def schedules(self, schedules: Rules) -> None:
-        epochs_known = self.steps_per_epoch is not None or self._epochs_from_caller
-        with self._followed.restored_on_failure():
-            self._followed.replace(schedules, epochs_known=epochs_known, others_have_rates=self._schedule is not None)
-            self._write_first_rates(self._schedule)
-        self._forget_plans()
-
-    @property
-    def grad_clip(self) -> float | Clip | None:
-        """How gradients are clipped; it may be changed at any moment."""
+    def grad_clip(self) -> float | Schedule | Stage | None:
+        """How gradients are clipped, those of several optimizers together; it may be changed at any moment."""
         return self._grad_clip
 
     @grad_clip.setter
-    def grad_clip(self, grad_clip: float | Clip | None) -> None:
-        self._clip = admitted_clip(grad_clip)
+    def grad_clip(self, grad_clip: float | Schedule | Stage | None) -> None:
+        clip = stages.admitted_clip(grad_clip)
         self._grad_clip = grad_clip
-
-    @property
-    def scaler(self) -> LossScaler | None:
-        """The loss scaler of ``use_amp="fp16"``; another :class:`LossScaler` may be put in its place."""
-        return self._scaler
-
-    @scaler.setter
-    def scaler(self, scaler: LossScaler | None) -> None:
-        if scaler is not None and not isinstance(scaler, LossScaler):
-            raise TypeError(
-                f"optim.scaler must be a LossScaler, got {type(scaler).__name__}. To go on from a GradScaler's state: "
-                "optim.scaler.load_state_dict(grad_scaler.state_dict())"
-            )
-        self._scaler, self._scaler_is_shared = scaler, False
+        self.in_order = self.stages if clip is None else (*self.stages, clip)
 
     # -- one micro-batch ----------------------------------------------------------------------------------------------
 
     def micro_batch(self, step_num: int, *, last: bool = False) -> AbstractContextManager[Any]:
         """The context of a forward pass: autocast, and synchronisation between processes only where it is due.
+
+        A window begins here, and without gradients: what another backward pass has left in the parameters is dropped.
 
         Args:
             step_num: number of the micro-batch over the whole run, from 1.
@@ -258,11 +222,15 @@ class OptimScheduler(Stepping):
         Raises:
             ValueError, TypeError: ``step_num`` is not a whole number from 1 on.
         """
-        if self._synchronising is None:
-            counting.whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
+        turn = self._turn(step_num, last)
+        window = self._order.window
+        if window is None or window.place is not turn.window:
+            window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
+        if self.synchronising is None:
             return self.precision.autocast()
-        turn = self._turn(step_num, last=last)
-        return self._synchronised_forward(turn.due)
+        if window is not None:
+            window.synchronised = turn.step_num, turn.closes
+        return processes.forward(self.synchronising, self.precision.autocast(), turn.closes)
 
     def step(
         self,
@@ -291,7 +259,7 @@ class OptimScheduler(Stepping):
             time_func: called with ``["loss_backward_time", optim_name]`` and with ``["optim_time", optim_name]``;
                 gives the context in which that part runs.
             optim_name: name of this optimizer, for ``time_func``.
-            logger: for skipped updates and warnings; by default the logger ``"optimsche"``.
+            logger: for skipped updates and warnings from here on; by default the logger ``"optimsche"``.
 
         Returns:
             What happened.
@@ -302,65 +270,41 @@ class OptimScheduler(Stepping):
                 not finite.
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
-        simple = weight is None and not last and time_func is None and not self._scaler_is_shared
-        if simple and self._windows.goes_on(step_num):
-            # Most micro-batches are such; what they are spared is measured by the benchmark loop/hand.
-            return self._go_on(losses, step_num, self._epoch(step_num, epoch_num), logger)
-        self._refuse_alone()
-        # All that can be refused comes first: the call may be corrected and made again.
         if time_func is not None and not callable(time_func):
             raise TypeError(f"step(time_func={time_func!r:.60}): time_func must be a function that gives a context.")
-        if type(last) is not bool:
-            raise TypeError(f"step(last={last!r:.60}): last must be True or False, got {type(last).__name__}.")
-        if weight is not None:
-            weight = admitted_weight(weight)
-        planned = self._planned(step_num, epoch_num, last=last)
-        loss = self._loss(planned.turn, losses, weight)
+        if logger is not None:
+            self.log = logger
+        if weight is None and time_func is None and last is False and self.synchronising is None:
+            window = self._order.inside(step_num, epoch_num)
+            if window is not None:  # as most micro-batches are; what they are spared is measured by loop/hand
+                chosen = followed(window.part.values(), losses)
+                self._order.seen = step_num
+                self._pass(window, step_num, False, chosen, window.add(None))
+                return self._result(Turn(step_num, window.place, False), window.epoch or 1, None, {})
+        # All that can be refused comes first: the call may be corrected and made again.
+        turn = self._turn(step_num, last)
+        plan = self._plan(turn, epoch_num)
         if time_func is None:
-            self._backward(planned.turn, loss, weight, logger)
-        else:
-            with timed(time_func, "loss_backward_time", optim_name):
-                self._backward(planned.turn, loss, weight, logger)
-        return self._timed_update(planned, weight, time_func, optim_name, logger)
+            return self._update(turn, plan, self._backward(turn, losses, weight))
+        with time_func(["loss_backward_time", optim_name]):
+            window = self._backward(turn, losses, weight)
+        with time_func(["optim_time", optim_name]):
+            return self._update(turn, plan, window)
 
-    def backward(
-        self,
-        losses: Losses,
-        *,
-        step_num: int,
-        weight: Weight | None = None,
-        last: bool = False,
-        time_func: TimeFunc | None = None,
-        optim_name: str = "main",
-        logger: logging.Logger | None = None,
-    ) -> None:
+    def backward(self, losses: Losses, *, step_num: int, weight: Weight | None = None, last: bool = False) -> None:
         """Add a micro-batch's gradients to those of its window, times its weight. :meth:`update` makes them a mean.
 
-        A window begins without gradients: what another backward pass left in this optimizer's parameters is zeroed
-        before the first. If a pass fails, the gradients of the whole window are dropped, so that no part of them can
-        leak into an update. The arguments are those of :meth:`step`.
+        Only the parameters of the optimizers that follow a loss get its gradient. A window begins without gradients. If
+        a pass fails, the gradients of the whole window are dropped, so that no part of them can leak into an update.
+        The arguments are those of :meth:`step`.
 
         Raises:
             ValueError, TypeError: no such loss, or not a tensor of one number; ``step_num`` did not rise, or left a
                 window open.
         """
-        self._refuse_alone()
-        weight = admitted_weight(weight)
-        turn = self._turn(step_num, last=last)
-        loss = self._loss(turn, losses, weight)
-        with timed(time_func, "loss_backward_time", optim_name):
-            self._backward(turn, loss, weight, logger)
+        self._backward(self._turn(step_num, last), losses, weight)
 
-    def update(
-        self,
-        *,
-        step_num: int,
-        epoch_num: float | None = None,
-        last: bool = False,
-        time_func: TimeFunc | None = None,
-        optim_name: str = "main",
-        logger: logging.Logger | None = None,
-    ) -> StepResult:
+    def update(self, *, step_num: int, epoch_num: float | None = None, last: bool = False) -> StepResult:
         """Make the update, if this micro-batch closes its window: measure, divide, clip, step, zero.
 
         A loop with a backward pass of its own calls this after it. It divides the loss by
@@ -368,7 +312,7 @@ class OptimScheduler(Stepping):
         scales the loss with ``optim.scaler.scale``. The arguments are those of :meth:`step`.
 
         With ``last=True`` it closes the window of the micro-batch that came last, also if that is known only now,
-        because the data have ended.
+        because the data have ended; where that window is closed already, nothing is done.
 
         Returns:
             What happened.
@@ -377,9 +321,12 @@ class OptimScheduler(Stepping):
             ValueError, TypeError: ``step_num`` did not rise, or left a window open; a rate is negative or not finite.
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
-        self._refuse_alone()
-        planned = self._planned(step_num, epoch_num, last=last)
-        return self._timed_update(planned, None, time_func, optim_name, logger)
+        turn = self._turn(step_num, last)
+        plan = self._plan(turn, epoch_num)
+        if last and self._order.is_over(turn):
+            nothing = turn._replace(window=turn.window._replace(last=turn.step_num + 1))
+            return self._result(nothing, plan.epoch, plan.values, {})
+        return self._update(turn, plan)
 
     def discard(self, step_num: int | None = None) -> None:
         """Drop a window: its gradients, and the micro-batches of it that are still to come.
@@ -393,13 +340,18 @@ class OptimScheduler(Stepping):
             step_num: the micro-batch whose window is dropped, also if its forward pass failed and it never came. None
                 drops the open window; without one, this only zeroes the gradients.
         """
-        turn = None if step_num is None else self._turn(step_num)
-        window = turn.window if turn is not None and turn.gathers else None
-        dropped = self._drop(LOG, "its window was discarded", window)
-        if dropped is not None and not self._epochs_from_caller:
+        turn = None if step_num is None else turn_of(step_num, self.accum_grad, self.steps_per_epoch)
+        dropped = self._order.drop(turn)
+        if self._order.window is None or self._order.window.dropped:
+            self._drop_gradients()
+        if dropped is None:
+            return
+        self.log.warning("update %d is skipped: its window was discarded", dropped.real_step)
+        if self.steps_per_epoch is not None or not any(member.counts_epochs for member in self.members.values()):
             # No micro-batch of it may come any more to write its rates, and a checkpoint is compared by them.
-            turn = self._turn(dropped.first)
-            self._followed.write(self._values(self._schedule, turn.update, self._epoch(dropped.first, None)))
+            plan = self._plan(turn_of(dropped.first, self.accum_grad, self.steps_per_epoch), None)
+            for values in plan.values.values():
+                follow.write(values)
 
     def settle(self) -> None:
         """Wait for the updates that were made, and tell of them: to ``on_update``, in the log, as an error.
@@ -412,6 +364,153 @@ class OptimScheduler(Stepping):
         """
         self._outcomes.settle(wait=True)
 
+    # -- its two halves -----------------------------------------------------------------------------------------------
+
+    def _turn(self, step_num: int, last: bool) -> Turn:
+        """The place of a micro-batch in the run: nearly always in the window that is open."""
+        window = self._order.window
+        if window is not None and type(step_num) is int and last is False:
+            place = window.place
+            if place.first <= step_num <= place.last:
+                return Turn(step_num, place, step_num == place.last)
+        return turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
+
+    def _plan(self, turn: Turn, epoch_num: float | None) -> Plan:
+        """What is scheduled; whatever can be refused of it is refused here, and nothing is changed."""
+        window, members = self._order.window, self.members
+        known = epoch_num is None and window is not None and window.place is turn.window
+        epoch = window.epoch if known else None  # type: ignore[union-attr]
+        if epoch is None:
+            epoch = epoch_of(turn, epoch_num, self.steps_per_epoch, members.values())
+        values, clips = {}, {}
+        for name, member in members.items():
+            values[name] = member.values(-(-turn.window.real_step // member.step_per_update), epoch)
+            clips[name] = member.own_clips(turn.closes)
+        return Plan(epoch, values, clips)
+
+    def _window(self, turn: Turn, *, updating: bool) -> Window:
+        """The window of a micro-batch, opened where it begins; what cannot come now is refused."""
+        order = self._order
+        window = order.expected(turn, updating=updating)
+        if window is None:
+            order.check(turn, updating=updating)
+            # Where the caller's own backward pass came before, its gradients stay.
+            window = order.window_of(turn) or self._begin(turn, keep_gradients=updating)
+        return window
+
+    def _begin(self, turn: Turn, *, keep_gradients: bool = False) -> Window:
+        """Open the window of a micro-batch, without gradients."""
+        number, halves = turn.window.real_step, self.precision.dtype is torch.float16
+        if len(self.members) > 1:  # their groups may have changed
+            names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, self.model)
+        part, counts_epochs = {}, False
+        for name, member in self.members.items():
+            member.begun = True
+            halves, counts_epochs = halves or member.in_float16, counts_epochs or member.counts_epochs
+            if number % member.step_per_update == 0:
+                part[name] = member
+            if not keep_gradients:
+                member.drop_gradients()
+        epoch = None if counts_epochs else 1  # None: the caller has to say it
+        if self.steps_per_epoch is not None:
+            epoch = counting.epoch_of(turn.step_num, self.steps_per_epoch)
+        # Processes have to agree on what weights are relative to. Sums in float16 would overflow where means do not.
+        window = Window(turn.window, part, epoch, relative=self.synchronising is None, in_parts=halves)
+        return self._order.open(turn, window)
+
+    def _backward(self, turn: Turn, losses: Losses, weight: Weight | None) -> Window:
+        """Add the gradients of a micro-batch to those of its window."""
+        if weight is not None:
+            weight = admitted_weight(weight)
+        window, model = self._window(turn, updating=False), self.synchronising
+        if window.dropped and model is None:
+            self._order.enter(turn, updating=False, log=self.log)
+            return window
+        if window.weighted is not None and window.weighted != (weight is not None):
+            window.refuse_a_mixture(weight)
+        if model is not None:
+            processes.refuse_a_contradiction(window, turn)
+        chosen = followed(window.part.values(), losses)
+        self._order.enter(turn, updating=False, log=self.log)
+        share = window.add(weight)
+        if model is not None or type(weight) is not float or weight > 0:  # a mean over nothing may be nan
+            self._pass(window, turn.step_num, turn.closes, chosen, share)
+        return window
+
+    def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
+        """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
+        model, left = self.synchronising, len(chosen)
+        try:
+            for loss, inputs in chosen:
+                left -= 1
+                if model is None:
+                    run_backward(loss, share, self.scaler, inputs, retain_graph=left > 0)
+                else:
+                    processes.run_backward(model, closes, window.dropped, loss, share, self.scaler)
+            if window.count == 1 and model is None:
+                refuse_what_was_left_out(chosen)
+        except BaseException as error:
+            self._order.fail(step_num)
+            self._drop_gradients()
+            number, why = window.place.real_step, type(error).__name__
+            self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
+            raise
+
+    def _update(self, turn: Turn, plan: Plan, window: Window | None = None) -> StepResult:
+        """What follows the backward pass: nothing inside a window, an update at its end."""
+        order = self._order
+        if window is None:
+            window = self._window(turn, updating=True)
+            order.enter(turn, updating=True, log=self.log)
+        order.halfway = False
+        if self._resumed:
+            self._resumed = False
+            checkpoints.compare(self.members, turn.window.real_step, plan.epoch, self.log)
+        done: dict[str, outcomes.Outcome] = {}
+        if turn.closes and window.part:
+            try:
+                updates.make(self, turn, plan, window, done)
+                order.leave(turn)
+            except BaseException as error:
+                order.fail_update(turn, again=not done and not window.by_caller)
+                for name in list(window.part)[len(done) + 1 :]:
+                    number, why = window.part[name].update_of(turn.window.real_step), type(error).__name__
+                    self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
+                raise
+            finally:
+                self._drop_gradients()
+        elif turn.closes or window.dropped or not window.part:
+            self._drop_gradients()  # what the caller's own backward pass left there
+            if turn.closes:
+                order.leave(turn)
+        result = self._result(turn, plan.epoch, plan.values, done)
+        if done:
+            if self.scaler is not None:
+                self.scaler.update([one.found_inf for one in done.values() if one.result.found_inf is not None])
+            self._outcomes.add(done, result.real_step, self.scaler, self.log)
+        return result
+
+    def _result(
+        self,
+        turn: Turn,
+        epoch: float,
+        values: Mapping[str, list[follow.Value]] | None,
+        done: Mapping[str, outcomes.Outcome],
+    ) -> StepResult:
+        plain, norm_type = self._plain, self.grad_norm_type
+        return results_of(self.members, turn, epoch, values, done, plain=plain, norm_type=norm_type)
+
+    def _drop_gradients(self) -> None:
+        for member in self.members.values():
+            member.drop_gradients()
+
+    def _only(self, name: str) -> Member:
+        if len(self.members) > 1:
+            raise AttributeError(
+                f"each of several optimizers has its own {name}: optim.members[{next(iter(self.members))!r}].{name}"
+            )
+        return next(iter(self.members.values()))
+
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
@@ -419,10 +518,12 @@ class OptimScheduler(Stepping):
 
         The gradients of an open window are not in it: a resumed run plays that window again, from
         :func:`counting.resume_step <optimsche.counting.resume_step>`. No clock and no schedule are in it, either. Its
-        tensors are the optimizer's own and go on changing, as in torch: save the state at once, or copy it.
+        tensors are the optimizer's own and go on changing, as in torch: save the state at once, or copy it. With
+        several optimizers ``"optimizer"`` has their states by name.
         """
+        states = {name: checkpoints.saved(member.optimizer) for name, member in self.members.items()}
         return {
-            "optimizer": checkpoints.saved(self.optimizer),
+            "optimizer": states["main"] if self._plain else states,
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
 
@@ -431,8 +532,8 @@ class OptimScheduler(Stepping):
 
         The rates follow from the schedule, whatever the state says; one that disagrees with the plan is reported
         once, with the first micro-batch. The optimizer's other arguments (weight decay, betas) come from the state, as
-        in torch, but for those that ``schedules`` gives. A state saved with a loss scale loads into a run without one,
-        and the other way round; torch's ``GradScaler`` writes the same.
+        in torch, but for those that ``schedules`` gives; those that change are reported. A state saved with a loss
+        scale loads into a run without one, and the other way round; torch's ``GradScaler`` writes the same.
 
         Args:
             state_dict: what :meth:`state_dict` gave, also from ``torch.load`` with its default ``weights_only=True``.
@@ -441,21 +542,17 @@ class OptimScheduler(Stepping):
             ValueError, TypeError: not such a state, or one of other parameters or of another kind of optimizer;
                 nothing is changed then.
         """
-        self._followed.admit()
-        checkpoints.check(self.optimizer, state_dict)
-        self._followed.check_kernel(state_dict["optimizer"]["param_groups"])
-        self._loaded_rate = checkpoints.load(self.optimizer, self.scaler, state_dict)
-        self._followed.keep_numbers()
+        checkpoints.load(self.members, self.scaler, state_dict, plain=self._plain)
         self._resumed = True
-        self._owned.drop_gradients()
-        self._windows, self._last_values = self._new_tracker(), (None, None)
+        self._drop_gradients()
+        self._order = Order()
         self._outcomes.begin(searching=not state_dict.get("scaler"))
 
     def __getstate__(self) -> dict[str, Any]:
         # What copy.deepcopy and pickle take. Gradients are not copied with parameters, so a copy plays an open window
         # again; outcomes on their way from a device stay here.
         return self.__dict__ | {
-            "_windows": self._windows.before_the_open_window(),
+            "_order": self._order.before_the_open_window(),
             "_outcomes": self._outcomes.of_a_copy(),
         }
 
@@ -463,18 +560,14 @@ class OptimScheduler(Stepping):
 
     def get_lr(self) -> float:
         """The rate that the first parameter group has now."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        return float(next(iter(self.members.values())).optimizer.param_groups[0]["lr"])
 
     def __repr__(self) -> str:
         use_amp = {None: False, torch.bfloat16: "bf16", torch.float16: "fp16"}[self.precision.dtype]
-        values = {**vars(self), "use_amp": use_amp, "grad_clip": self.grad_clip, "schedules": self.schedules}
-        shown = [
-            f"optimizer={type(self.optimizer).__name__}",
-            f"schedule={self.schedule!r}",
-            *(f"{name}={values[name]!r}" for name, default in _DEFAULTS.items() if values[name] != default),
-            self.extra_repr_fn(),
-        ]
-        return f"{type(self).__name__}({', '.join(filter(None, shown))})"
+        values = {name: getattr(self, name) for name in _DEFAULTS if name != "use_amp"} | {"use_amp": use_amp}
+        shown = [*self._only("").described()] if self._plain else [repr(self.members)]
+        shown += [f"{name}={values[name]!r}" for name, default in _DEFAULTS.items() if values[name] != default]
+        return f"{type(self).__name__}({', '.join(filter(None, [*shown, self.extra_repr_fn()]))})"
 
     def extra_repr_fn(self) -> str:
         """What a subclass adds to ``repr``."""
@@ -492,7 +585,8 @@ class OptimScheduler(Stepping):
             loader: gives one epoch's batches each time it is iterated.
             epochs: passes over the data.
             start: the micro-batch to begin with, as :func:`counting.resume_step <optimsche.counting.resume_step>`
-                gives it. Batches of its epoch before it are drawn and dropped.
+                gives it. Batches of its epoch before it are drawn and dropped; a loader that is at its place already,
+                because its own state was loaded, goes on from there.
 
         Returns:
             An iterator over ``(step_num, epoch, batch)``; both numbers count from 1.
@@ -500,17 +594,17 @@ class OptimScheduler(Stepping):
         Raises:
             ValueError: the loader's length is not ``steps_per_epoch``, or an epoch turns out to have another one.
         """
-        epochs, start = admitted("epochs", epochs, "batches"), admitted("start", start, "batches")
-        steps_per_epoch = length_of(loader, self.steps_per_epoch)
-        if self.steps_per_epoch is None and self._windows.seen > 0:
+        steps_per_epoch = data.steps_per_epoch_of(loader, epochs, start, self.steps_per_epoch)
+        if self.steps_per_epoch is None and self._order.seen > 0:
             raise ValueError(
                 "batches: this OptimScheduler has been counting without epochs; its windows cannot be cut from here on."
                 f"\n    Build it with steps_per_epoch={steps_per_epoch}."
             )
         self.steps_per_epoch = steps_per_epoch
-        updates = counting.total_updates(epochs, steps_per_epoch, self.accum_grad) // self.step_per_update
-        compatibility.compare_lengths(self.schedule, updates, LOG)
-        return self._until_settled(numbered(loader, epochs, steps_per_epoch, start))
+        windows = counting.total_updates(epochs, steps_per_epoch, self.accum_grad)
+        for member in self.members.values():
+            compatibility.compare_lengths(member.schedule, windows // member.step_per_update, LOG)
+        return self._until_settled(data.numbered(loader, epochs, steps_per_epoch, start))
 
     def _until_settled(self, batches: Iterator[tuple[int, int, BatchT]]) -> Iterator[tuple[int, int, BatchT]]:
         yield from batches
@@ -524,20 +618,10 @@ class OptimScheduler(Stepping):
         model: nn.Module,
         schedule: Schedule | None = None,
         *,
-        schedules: Rules | None = None,
         updated_modules: str | Sequence[str] | None = None,
-        optim_loss: str | None = None,
-        step_per_update: int = 1,
         use_amp: UseAmp = True,
-        accum_grad: AccumGrad = 1,
-        steps_per_epoch: int | None = None,
-        ft_factor: float = 1.0,
-        grad_clip: float | Clip | None = 1.0,
-        grad_norm_type: float = 2.0,
-        rates: Literal["absolute", "relative"] = "absolute",
-        distributed: bool | None = None,
-        max_skips: int = 100,
-        on_update: Observer | None = None,
+        grad_clip: float | Schedule | Stage | None = 1.0,
+        **options: Any,
     ) -> OptimScheduler:
         """Build the optimizer, too, with SpeeChain's names and defaults: mixed precision, and clipping at 1.
 
@@ -550,8 +634,8 @@ class OptimScheduler(Stepping):
             schedule: the rate of each update.
             updated_modules: name, dotted name or glob of the parts of the model to update, or a list of these; None for
                 the whole model.
-            schedules, optim_loss, step_per_update, use_amp, accum_grad, steps_per_epoch, ft_factor, grad_clip,
-                grad_norm_type, rates, distributed, max_skips, on_update: as for the class.
+            use_amp, grad_clip: as for the class.
+            **options: its other arguments.
 
         Returns:
             The optimizer with its schedule.
@@ -566,28 +650,23 @@ class OptimScheduler(Stepping):
         """
         if not isinstance(model, nn.Module):
             raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
-        optimizer = build(optim_type, optim_conf, parameters.select(model, updated_modules))
-        by_caller = isinstance(schedule, Schedule) and schedule.counts_epochs and steps_per_epoch is None
-        self = cls(
-            optimizer,
-            constant(value=0.0) if by_caller else schedule,
-            schedules=schedules,
-            model=model,
-            optim_loss=optim_loss,
-            step_per_update=step_per_update,
-            use_amp=use_amp,
-            accum_grad=accum_grad,
-            steps_per_epoch=steps_per_epoch,
-            ft_factor=ft_factor,
-            grad_clip=grad_clip,
-            grad_norm_type=grad_norm_type,
-            rates=rates,
-            distributed=distributed,
-            max_skips=max_skips,
-            on_update=on_update,
-        )
+        of_member = {name: options.pop(name) for name in OF_MEMBER if name in options}
+        optimizer = build(optim_type, optim_conf, names.select(model, updated_modules))
+        member = Member(optimizer, schedule, **of_member, epochs_from_caller=True)
+        self = cls(member, model=model, use_amp=use_amp, grad_clip=grad_clip, **options)
         self.updated_modules = updated_modules
-        self._epochs_from_caller = by_caller
-        if by_caller:
-            self.schedule = schedule  # only now: __init__ refuses to count epochs for someone else
         return self
+
+
+OF_MEMBER = ("schedules", "optim_loss", "step_per_update", "ft_factor", "rates")
+
+# What is shown where it is another.
+_DEFAULTS: dict[str, Any] = {
+    "updated_modules": None,
+    "accum_grad": 1,
+    "steps_per_epoch": None,
+    "use_amp": False,
+    "stages": (),
+    "grad_clip": None,
+    "grad_norm_type": 2.0,
+}

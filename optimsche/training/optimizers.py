@@ -1,4 +1,4 @@
-"""A ``torch.optim`` optimizer from its name and arguments, as a configuration gives them."""
+"""Optimizers: from a name and arguments, inside wrappers, and with kernels that divide and skip."""
 
 from __future__ import annotations
 
@@ -112,6 +112,54 @@ def own_rate(optim_type: OptimType, optim_conf: Mapping[str, Any] | None) -> flo
     return None if parameter is None or parameter.default is parameter.empty else float(parameter.default)
 
 
+SWITCHES = {"capturable", "differentiable", "foreach", "fused"}  # how an optimizer computes, and not what
+
+
+def stand_in(
+    kind: type[torch.optim.Optimizer], group: Mapping[str, Any], like: torch.Tensor
+) -> tuple[torch.optim.Optimizer, torch.Tensor]:
+    """Such an optimizer of a parameter and a gradient that take no memory, with the arguments of a group.
+
+    Raises:
+        Exception: whatever the optimizer refuses its arguments with.
+    """
+    names = set(inspect.signature(kind).parameters) & set(group) - {"params", *SWITCHES}
+    parameter = torch.nn.Parameter(torch.empty(like.shape, dtype=like.dtype, device="meta"))
+    parameter.grad = torch.empty_like(parameter)
+    if kind is torch.optim.SparseAdam:
+        rows = torch.empty((1, 0), dtype=torch.long, device="meta")
+        parameter.grad = torch.sparse_coo_tensor(rows, parameter.grad[:0], like.shape)
+    return kind([parameter], **{name: _as_numbers(group[name]) for name in names}), parameter
+
+
+def refusal_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any], name: str, value: Any) -> str | None:
+    """Why an optimizer would not be built with this value of an argument; None if it would, or cannot be asked.
+
+    >>> optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
+    >>> refusal_of(optimizer, optimizer.param_groups[0], "betas", (1.5, 0.999))
+    'Invalid beta parameter at index 0: 1.5'
+    """
+    kind = type(unwrapped(optimizer))
+    if name not in inspect.signature(kind).parameters or not group["params"]:
+        return None
+    try:
+        stand_in(kind, group, group["params"][0])
+    except Exception:  # it needs more than this to be built
+        return None
+    try:
+        stand_in(kind, {**group, name: value}, group["params"][0])
+    except Exception as error:  # whatever it refuses it with
+        return str(error)
+    return None
+
+
+def _as_numbers(value: Any) -> Any:
+    """An argument without tensors: some are refused unless they come together with a switch."""
+    if isinstance(value, torch.Tensor):
+        return value.item() if value.numel() == 1 else value
+    return tuple(map(_as_numbers, value)) if isinstance(value, list | tuple) else value
+
+
 def is_torchs_own(kind: type[torch.optim.Optimizer]) -> bool:
     """Whether a class is one of ``torch.optim`` itself, and no subclass.
 
@@ -150,3 +198,58 @@ def _takes_text(parameter: inspect.Parameter) -> bool:
 
 def _is_optimizer(kind: object) -> TypeGuard[type[torch.optim.Optimizer]]:
     return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
+
+
+def divides_and_skips(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a step takes ``grad_scale`` and ``found_inf``, as :class:`torch.amp.GradScaler` hands them over.
+
+    >>> weight = torch.nn.Parameter(torch.zeros(1))
+    >>> divides_and_skips(torch.optim.AdamW([weight], fused=True)), divides_and_skips(torch.optim.AdamW([weight]))
+    (True, False)
+    """
+    return getattr(optimizer, "_step_supports_amp_scaling", False) and all(
+        group.get("fused", True) for group in optimizer.param_groups
+    )
+
+
+def first_step_must_be_known(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a kernel that skips this step would leave numbers behind that were never set.
+
+    Fused SGD makes its momentum from uninitialised memory, and a step that is skipped does not fill it. Momentum that
+    begins at 0 is the same as torch's where there is no dampening: it is begun here. With dampening it is not, and
+    whether the first step is made has to be known on the host.
+    """
+    unknown = False
+    if not isinstance(optimizer, torch.optim.SGD):
+        return unknown
+    for group in optimizer.param_groups:
+        if group["momentum"] == 0:
+            continue
+        for parameter in group["params"]:
+            if parameter.grad is None or optimizer.state[parameter].get("momentum_buffer") is not None:
+                continue
+            if group["dampening"] != 0:
+                unknown = True
+            else:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter.grad)
+    return unknown
+
+
+def fused_step(
+    optimizer: torch.optim.Optimizer, kernel: Any, grad_scale: torch.Tensor | None, found_inf: torch.Tensor | None
+) -> None:
+    """Step an optimizer that divides and skips, and leave nothing of it behind.
+
+    Args:
+        optimizer: whose step is called.
+        kernel: the optimizer in its wrappers, one of :func:`divides_and_skips`.
+        grad_scale: what gradients are divided by, a tensor of one number; None for 1.
+        found_inf: 1 to change nothing, 0 or None to step. Torch's kernels take any other number for neither.
+    """
+    # Torch's kernels read these two attributes. One that stayed there would divide the next step, too.
+    kernel.grad_scale = None if grad_scale is None else grad_scale.float()
+    kernel.found_inf = found_inf
+    try:
+        optimizer.step()
+    finally:
+        del kernel.grad_scale, kernel.found_inf

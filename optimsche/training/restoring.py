@@ -31,6 +31,7 @@ def keep(optimizer: torch.optim.Optimizer, *, moments: bool = False) -> Callable
     >>> optimizer.param_groups[0]["lr"]
     0.5
     """
+    holders = {id(each): (each, dict(vars(each))) for each in _nested(optimizer)}.values()
     optimizer = unwrapped(optimizer)
     entries, groups = optimizer.state, optimizer.param_groups
     each = list(groups)
@@ -40,14 +41,26 @@ def keep(optimizer: torch.optim.Optimizer, *, moments: bool = False) -> Callable
     kept = {key: copy.deepcopy(entry) if moments else entry for key, entry in entries.items()}
 
     def put_back() -> None:
+        for holder, attributes in holders:
+            vars(holder).clear()
+            vars(holder).update(attributes)
         groups[:] = each
         fill(optimizer, entries, groups, kept, contents)
         with torch.no_grad():
             for tensor, value in tensors:
                 tensor.copy_(value)
-        optimizer.defaults = dict(defaults)
+        optimizer.defaults.clear()
+        optimizer.defaults.update(defaults)
 
     return put_back
+
+
+def _nested(optimizer: torch.optim.Optimizer) -> Iterator[torch.optim.Optimizer]:
+    """An optimizer, and those that it has inside."""
+    yield optimizer
+    for value in list(vars(optimizer).values()):
+        if isinstance(value, torch.optim.Optimizer):
+            yield from _nested(value)
 
 
 def fill(

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import torch
 
-from optimsche.training.arguments import rename_hint
 from optimsche.training.loss_scaler import KEYS
-from optimsche.training.optimizers import hyperparameters, is_torchs_own, unwrapped
-from optimsche.training.parameters import WRAPPERS
+from optimsche.training.names import without_wrappers
+from optimsche.training.optimizers import SWITCHES, hyperparameters, is_torchs_own, stand_in, unwrapped
+from optimsche.training.settings import rename_hint
 
-# Arguments that say how an optimizer computes, and not what; torch fills in those that an older file lacks.
-_SWITCHES = {"capturable", "differentiable", "foreach", "fused"}
-_FLAGS = {*_SWITCHES, "decoupled_weight_decay", "maximize"}
-# What optimizers keep for each parameter in the parameter's own shape. Others keep factors, as Adafactor does.
-_AS_THEIR_PARAMETER = {
-    *("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf"),  # Adam and its kind
-    *("momentum_buffer", "square_avg", "grad_avg", "acc_delta", "sum"),  # SGD, RMSprop, Adadelta, Adagrad
-    *("prev", "step_size", "ax"),  # Rprop, ASGD
-}
+# Arguments that torch fills in where an older file lacks them.
+_FLAGS = {*SWITCHES, "decoupled_weight_decay", "maximize"}
 
 
-def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Refuse a state that cannot be loaded as a whole.
+def states_of(state: Any, names: Sequence[str], *, plain: bool) -> dict[str, Mapping[str, Any]]:
+    """The states of the optimizers by name, out of a whole state.
 
     Raises:
         TypeError: not a mapping.
-        ValueError: not what :meth:`OptimScheduler.state_dict` gives, or the state of other parameters or of another
-            kind of optimizer, or one with inf or nan in it.
+        ValueError: not what :meth:`OptimScheduler.state_dict` gives, or of other optimizers.
     """
-    optimizer = unwrapped(optimizer)
     if not isinstance(state, Mapping):
         raise TypeError(f"load_state_dict takes what state_dict gave, a dictionary, got {type(state).__name__}.")
     if "param_groups" in state:
@@ -44,8 +34,29 @@ def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
     if "optimizer" not in state:
         hint = rename_hint("optimizer", state) or f"; its keys are {', '.join(map(str, state)) or 'none'}"
         raise ValueError(f"the state must have the keys 'optimizer' and 'scaler', and has no 'optimizer'{hint}")
-    _refuse_another_form(state["optimizer"])
-    groups, entries = state["optimizer"]["param_groups"], state["optimizer"]["state"]
+    scaler, states = state.get("scaler"), state["optimizer"]
+    if scaler and not (isinstance(scaler, Mapping) and set(scaler) >= set(KEYS)):
+        raise ValueError(f"state['scaler'] must be what a torch GradScaler's state_dict() gives, with {sorted(KEYS)}")
+    if plain:
+        return {names[0]: states}
+    if not isinstance(states, Mapping) or set(states) != set(names):
+        found = sorted(map(str, states)) if isinstance(states, Mapping) else type(states).__name__
+        raise ValueError(f"state['optimizer'] must have the states of {sorted(names)} by name, got {found}.")
+    return dict(states)
+
+
+def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Refuse a state that cannot be loaded as a whole.
+
+    Of every optimizer the structure is looked at; of torch's own also whether the next step could use the state.
+
+    Raises:
+        ValueError: not what a torch optimizer's state_dict gives, or the state of other parameters or of another kind
+            of optimizer, or one with inf or nan in it.
+    """
+    _refuse_another_form(state)
+    optimizer = unwrapped(optimizer)
+    groups, entries = state["param_groups"], state["state"]
     in_file = [len(group["params"]) for group in groups]
     here = [len(group["params"]) for group in optimizer.param_groups]
     if in_file != here:
@@ -54,19 +65,16 @@ def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
             "the model or its grouping has changed since it was saved."
         )
     for group, own in zip(groups, optimizer.param_groups, strict=True):
-        _refuse_another_kind(optimizer, group)
         _refuse_other_names(group, own)
-        keeps = _Keeps(type(optimizer), group) if is_torchs_own(type(optimizer)) else None
+    if not is_torchs_own(type(optimizer)):
+        return
+    for group, own in zip(groups, optimizer.param_groups, strict=True):
+        _refuse_another_kind(optimizer, group)
+        keeps = _Keeps(type(optimizer), group)
         names = own.get("param_names", group["params"])
         for name, number, parameter in zip(names, group["params"], own["params"], strict=True):
-            entry = entries.get(number, {})
-            _refuse_other_shapes(name, entry, parameter)
-            if keeps is not None:
-                keeps.refuse_another_entry(name, entry, parameter)
+            keeps.refuse_another_entry(name, entries.get(number, {}), parameter)
     _refuse_non_finite(optimizer, groups, entries)
-    scaler = state.get("scaler")
-    if scaler and not (isinstance(scaler, Mapping) and set(scaler) >= set(KEYS)):
-        raise ValueError(f"state['scaler'] must be what a torch GradScaler's state_dict() gives, with {sorted(KEYS)}")
 
 
 def _refuse_another_form(saved: Any) -> None:
@@ -87,7 +95,7 @@ def _refuse_another_form(saved: Any) -> None:
         rate = group.get("lr")
         if not isinstance(rate, int | float | torch.Tensor) or (isinstance(rate, torch.Tensor) and rate.numel() != 1):
             raise ValueError(f"state['optimizer']['param_groups'][{number}]['lr'] must be a number, got {rate!r:.60}")
-        for name in _SWITCHES & set(group):
+        for name in SWITCHES & set(group):
             if not isinstance(group[name], bool | None):
                 raise ValueError(
                     f"state['optimizer']['param_groups'][{number}][{name!r}] must be True, False or None, "
@@ -99,28 +107,13 @@ def _refuse_other_names(saved: Mapping[str, Any], group: Mapping[str, Any]) -> N
     """Refuse parameters in another order, where both the file and the optimizer know what they are called."""
     if "param_names" not in saved or "param_names" not in group:
         return
-    in_file, here = ([_without_wrappers(name) for name in names["param_names"]] for names in (saved, group))
+    in_file, here = ([without_wrappers(name) for name in names["param_names"]] for names in (saved, group))
     if in_file != here:
         place = next((n for n, (a, b) in enumerate(zip(in_file, here, strict=False)) if a != b), len(here))
         raise ValueError(
             f"the state has {in_file[place : place + 1]} where this optimizer has {here[place : place + 1]}: the order "
             "of the parameters or their names have changed since it was saved."
         )
-
-
-def _without_wrappers(name: str) -> str:
-    """A parameter's name, with or without wrappers around the model."""
-    return ".".join(part for part in name.split(".") if part != "module" and part not in WRAPPERS)
-
-
-def _refuse_other_shapes(name: object, entry: Mapping[str, Any], parameter: torch.Tensor) -> None:
-    """Refuse moments in another shape than the parameter's, whatever the optimizer."""
-    for kind, moment in entry.items():
-        if kind in _AS_THEIR_PARAMETER and isinstance(moment, torch.Tensor) and moment.shape != parameter.shape:
-            raise ValueError(
-                f"the state of parameter {name} has shape {tuple(moment.shape)}, and the parameter has "
-                f"{tuple(parameter.shape)}: the model or the order of its parameters has changed."
-            )
 
 
 class _Keeps:
@@ -135,9 +128,7 @@ class _Keeps:
     """
 
     def __init__(self, kind: type[torch.optim.Optimizer], group: Mapping[str, Any]) -> None:
-        self._kind = kind
-        names = set(inspect.signature(kind).parameters) & set(group) - {"params", *_SWITCHES}
-        self._arguments = {name: _as_numbers(group[name]) for name in names}
+        self._kind, self._group = kind, group
         self._known: dict[tuple[torch.Size, torch.dtype], dict[str, Any]] = {}
 
     def refuse_another_entry(self, name: object, entry: Mapping[str, Any], parameter: torch.Tensor) -> None:
@@ -165,16 +156,16 @@ class _Keeps:
     def _fresh(self, parameter: torch.Tensor) -> dict[str, Any]:
         key = parameter.shape, parameter.dtype
         if key not in self._known:
-            optimizer, stand_in = self._stand_in(parameter)
+            optimizer, copy = self._stand_in(parameter)
             with suppress(RuntimeError):  # a number cannot be read there; what is kept was made before
                 optimizer.step()
-            self._known[key] = dict(optimizer.state[stand_in])
+            self._known[key] = dict(optimizer.state[copy])
         return self._known[key]
 
     def _steps_without(self, parameter: torch.Tensor, kept: dict[str, Any]) -> bool:
         """Whether a step works with this alone: SGD begins a momentum that is missing at any time."""
-        optimizer, stand_in = self._stand_in(parameter)
-        optimizer.state[stand_in] = kept
+        optimizer, copy = self._stand_in(parameter)
+        optimizer.state[copy] = kept
         try:
             optimizer.step()
         except Exception:  # whatever it stumbles over
@@ -182,25 +173,12 @@ class _Keeps:
         return True
 
     def _stand_in(self, parameter: torch.Tensor) -> tuple[torch.optim.Optimizer, torch.Tensor]:
-        """Such an optimizer of a parameter and a gradient that take no memory."""
-        stand_in = torch.nn.Parameter(torch.empty(parameter.shape, dtype=parameter.dtype, device="meta"))
-        stand_in.grad = torch.empty_like(stand_in)
-        if self._kind is torch.optim.SparseAdam:
-            rows = torch.empty((1, 0), dtype=torch.long, device="meta")
-            stand_in.grad = torch.sparse_coo_tensor(rows, stand_in.grad[:0], parameter.shape)
         try:
-            return self._kind([stand_in], **self._arguments), stand_in
+            return stand_in(self._kind, self._group, parameter)
         except (TypeError, ValueError, LookupError, AttributeError, RuntimeError) as error:
             raise ValueError(
                 f"state['optimizer']['param_groups'] has arguments that {self._kind.__name__} refuses: {error}"
             ) from error
-
-
-def _as_numbers(value: Any) -> Any:
-    """An argument without tensors: some are refused unless they come together with a switch."""
-    if isinstance(value, torch.Tensor):
-        return value.item() if value.numel() == 1 else value
-    return tuple(map(_as_numbers, value)) if isinstance(value, list | tuple) else value
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:

@@ -130,7 +130,7 @@ def test_an_edited_configuration_is_noticed_and_another_spelling_is_not(tmp_path
     moved = config_file(tmp_path / "b.yaml", "1.0e-1  ")
     train.train(SHORT._replace(config=moved), tmp_path, resume=True)
     config_file(tmp_path / "a.yaml", 0.2)
-    with pytest.raises(ValueError, match=r"was made with optimizers=.*constant\(value=0.1.*constant\(value=0.2"):
+    with pytest.raises(ValueError, match=r"was made with optimizer=.*constant\(value=0.1.*constant\(value=0.2"):
         train.train(SHORT._replace(config=config), tmp_path, resume=True)
 
     out = tmp_path / "text"

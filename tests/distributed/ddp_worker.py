@@ -13,7 +13,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from optimsche import OptimScheduler, build_optim_sches, cosine, micro_batch_all, step_all
+from optimsche import Member, OptimScheduler, build_optim_sches, cosine
 from optimsche.training import LossScaler
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches
 
@@ -118,33 +118,33 @@ def fail(gradient: torch.Tensor) -> None:
     raise RuntimeError("boom")
 
 
-def several(model: nn.Module, use_amp: Any = False, distributed: bool | None = None) -> dict[str, OptimScheduler]:
+def several(model: nn.Module, use_amp: Any = False, distributed: bool | None = None) -> OptimScheduler:
     """One optimizer for the weights, and one for the biases that takes part in every second window."""
     weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     biases = [parameter for parameter in model.parameters() if parameter.ndim == 1]
-    common: dict[str, Any] = {"model": model, "accum_grad": 3, "use_amp": use_amp, "distributed": distributed}
-    optims = {
-        "weights": OptimScheduler(torch.optim.SGD(weights), PLAN, grad_clip=0.05, **common),
-        "biases": OptimScheduler(torch.optim.AdamW(biases, lr=0.1), PLAN, step_per_update=2, **common),
+    members = {
+        "weights": Member(torch.optim.SGD(weights), PLAN, grad_clip=0.05),
+        "biases": Member(torch.optim.AdamW(biases, lr=0.1), PLAN, step_per_update=2),
     }
+    optim = OptimScheduler(members, model=model, accum_grad=3, use_amp=use_amp, distributed=distributed)
     if use_amp:
-        optims["weights"].scaler = LossScaler(init_scale=1024.0)
-    return optims
+        optim.scaler = LossScaler(init_scale=1024.0)
+    return optim
 
 
 def train_several(rank: int, use_amp: Any = False, *, drop: bool = False, shards: bool = False) -> dict[str, Any]:
     """Four windows of two optimizers on one model; in the second, one process may drop its part."""
     model = sharded(2) if shards else DistributedDataParallel(small_model())
     calls = [] if shards else counted(model)
-    optims = several(model, use_amp)
+    optim = several(model, use_amp)
     reduced, norms, skipped = [], [], []
     for step_num, batch in enumerate(batches_of(rank)[:12], 1):
         before = len(calls)
-        with micro_batch_all(optims, step_num):
+        with optim.micro_batch(step_num):
             loss = loss_of(model, batch)
-        results = step_all(optims, loss, step_num=step_num)
+        results = optim.step(loss, step_num=step_num).members
         if drop and rank == 1 and step_num == 4:
-            optims["weights"].discard()
+            optim.discard()
         reduced.append(len(calls) - before)
         norms += [result.grad_norm for result in results.values() if result.updated]
         skipped += [result.skipped for result in results.values() if result.updated or result.skipped]
@@ -162,23 +162,19 @@ def refusals() -> dict[str, str]:
         except ValueError as error:
             messages[name] = str(error)
 
-    def optims_of(model: nn.Module, parts: Mapping[str, nn.Module], **options: Any) -> dict[str, OptimScheduler]:
-        return {
-            name: OptimScheduler(torch.optim.SGD(part.parameters()), PLAN, model=model, optim_loss=options.get(name))
+    def build(model: nn.Module, parts: Mapping[str, nn.Module], **options: Any) -> OptimScheduler:
+        members = {
+            name: Member(torch.optim.SGD(part.parameters()), PLAN, optim_loss=options.get(name))
             for name, part in parts.items()
         }
+        return OptimScheduler(members, model=model)
 
     parts = dict(model.module.named_children())
-    loss = torch.ones((), requires_grad=True)
-    losses = {"ctc": loss, "att": loss.clone()}
     refused("part", lambda: build_optim_sches({"schedule": "constant(value=0.1)", "conf": conf}, model))
-    refused("alone", lambda: optims_of(model, parts)["decoder"].step(loss, step_num=1))
-    refused("two losses", lambda: step_all(optims_of(model, parts, encoder="ctc", decoder="att"), losses, step_num=1))
-    wrapped = {name: DistributedDataParallel(part) for name, part in parts.items()}
-    apart = {name: optims_of(part, {name: part})[name] for name, part in wrapped.items()}
-    refused("apart", lambda: step_all(apart, loss, step_num=1))
+    refused("alone", lambda: build(model, {"decoder": parts["decoder"]}))
+    refused("two losses", lambda: build(model, parts, encoder="ctc", decoder="att"))
     fsdp = FullyShardedDataParallel(EncoderDecoder(), device_id=torch.device("cpu"), use_orig_params=True)
-    refused("fsdp", lambda: step_all(optims_of(fsdp, dict(fsdp.module.named_children())), loss, step_num=1))
+    refused("fsdp", lambda: build(fsdp, dict(fsdp.module.named_children())))
     return messages
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from optimsche import OptimScheduler, step_all
+from optimsche import OptimScheduler
 from tests.distributed.ddp_worker import OPTIONS, PLAN, WORLD, batches_of, flat, parts_of, several
 from tests.training.helpers import loss_of, small_model
 
@@ -114,12 +114,12 @@ def test_a_window_dropped_by_one_is_skipped_by_all(ranks, case):
 )
 def test_several_optimizers_as_in_a_single_process(ranks, case, tolerance):
     model = small_model()
-    optims = several(model)
+    optim = several(model)
     norms = []
     pairs = zip(*(batches_of(rank)[:12] for rank in range(WORLD)), strict=True)
     for step_num, pair in enumerate(pairs, 1):
         batch = tuple(torch.cat(parts) for parts in zip(*pair, strict=True))
-        results = step_all(optims, loss_of(model, batch), step_num=step_num)
+        results = optim.step(loss_of(model, batch), step_num=step_num).members
         norms += [result.grad_norm for result in results.values() if result.updated]
     assert len(norms) == 4 + 2
     for rank in ranks:
@@ -132,7 +132,7 @@ def test_several_optimizers_as_in_a_single_process(ranks, case, tolerance):
         assert [rank[case]["reduced"] for rank in ranks] == [closing] * WORLD
 
 
-def test_a_window_dropped_by_one_optimizer_is_skipped_by_all(ranks):
+def test_a_window_of_several_dropped_by_one_is_skipped_by_all(ranks):
     """In order: the weights; weights and biases; the weights; weights and biases."""
     skipped = [False, True, True, False, False, False]
     assert [rank["several dropped"]["skipped"] for rank in ranks] == [skipped] * WORLD
@@ -143,8 +143,7 @@ def test_a_window_dropped_by_one_optimizer_is_skipped_by_all(ranks):
     [
         ("part", "only a part of a DistributedDataParallel model would be updated, and not encoder.0.weight"),
         ("alone", "only a part of a DistributedDataParallel model would be updated, and not encoder.0.weight"),
-        ("two losses", "must follow the same loss: 'encoder' follows 'ctc', 'decoder' follows 'att'"),
-        ("apart", "need one model, which is wrapped as a whole"),
+        ("two losses", "must follow the same loss, got optim_loss='ctc', 'att'"),
         ("fsdp", "use fully_shard"),
     ],
 )

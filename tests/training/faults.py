@@ -21,7 +21,7 @@ from unittest import mock
 import torch
 
 from optimsche import OptimScheduler, cosine
-from optimsche.training import LossScaler, apply_gradients
+from optimsche.training import LossScaler, gradients
 from tests.training.helpers import loss_of, same, small_model, some_batches
 
 PLAN = cosine(start=0.05, steps=9).warmup(2)
@@ -310,7 +310,7 @@ def survives(kind: str, place: Place, optimizer: str, precision: str) -> bool:
 @contextlib.contextmanager
 def on_the_device() -> Iterator[None]:
     """Take the path on which nothing may be read back."""
-    with mock.patch.object(apply_gradients, "is_here", return_value=False):
+    with mock.patch.object(gradients, "is_here", return_value=False):
         yield
 
 

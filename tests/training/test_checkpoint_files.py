@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from optimsche import OptimScheduler, cosine
-from optimsche.training import ClipByValue
+from optimsche.training import clip_value
 from tests.training.helpers import same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.05, steps=9).warmup(3)
@@ -72,10 +72,10 @@ def test_a_malicious_pickle_is_refused_unread(where, tmp_path):
 def test_a_group_with_a_clip_and_a_factor_of_its_own_is_written_as_plain_data():
     """What belongs to the program is not in the file, and stays what the program says."""
     model = small_model()
-    group = {"params": model.parameters(), "grad_clip": ClipByValue(0.5), "lr_scale": 0.5}
+    group = {"params": model.parameters(), "grad_clip": clip_value(0.5), "lr_scale": 0.5}
     optim = OptimScheduler(torch.optim.SGD([group], lr=0.1), PLAN)
     optim.load_state_dict(torch.load(io.BytesIO(written(optim)), weights_only=True))
-    assert optim.optimizer.param_groups[0]["grad_clip"] == ClipByValue(0.5)
+    assert optim.optimizer.param_groups[0]["grad_clip"] == clip_value(0.5)
     assert optim.optimizer.param_groups[0]["lr_scale"] == 0.5
     assert not {"grad_clip", "lr_scale"} & set(optim.state_dict()["optimizer"]["param_groups"][0])
 

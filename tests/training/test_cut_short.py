@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from optimsche import OptimScheduler, linear, step_all
+from optimsche import Member, OptimScheduler, linear
 from optimsche.counting import next_window, resume_step
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
 from tests.training.test_windows import mean_gradient
@@ -93,12 +93,10 @@ def test_a_run_of_windows_cut_short_resumes():
 
 def test_several_optimizers():
     model = EncoderDecoder()
-    optims = {
-        name: OptimScheduler(torch.optim.SGD(part.parameters(), lr=0.1), PLAN, model=model, accum_grad=4)
-        for name, part in model.named_children()
-    }
-    results = step_all(optims, model(some_batches(1)[0])["decoder_loss"], step_num=1, last=True)
-    assert all(result.updated for result in results.values())
+    members = {name: Member(torch.optim.SGD(part.parameters(), lr=0.1), PLAN) for name, part in model.named_children()}
+    optim = OptimScheduler(members, model=model, accum_grad=4)
+    results = optim.step(model(some_batches(1)[0])["decoder_loss"], step_num=1, last=True)
+    assert all(result.updated for result in results.members.values())
 
 
 def test_discarding_a_window_that_would_have_been_cut():

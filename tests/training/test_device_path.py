@@ -12,13 +12,13 @@ import torch
 
 from optimsche import OptimScheduler, constant, cosine
 from optimsche.training import (
-    ClipAdaptive,
-    ClipByValue,
-    ClipEachGroup,
     LossScaler,
     NonFiniteError,
-    apply_gradients,
     async_copy,
+    clip_adaptive,
+    clip_each_group,
+    clip_value,
+    gradients,
 )
 from tests.training.helpers import (
     break_gradients,
@@ -47,7 +47,7 @@ FUSED = {
 @pytest.fixture
 def on_device(monkeypatch):
     """Take the path on which nothing may be read."""
-    monkeypatch.setattr(apply_gradients, "is_here", lambda tensor: False)
+    monkeypatch.setattr(gradients, "is_here", lambda tensor: False)
 
 
 def built(kind, model, **options):
@@ -132,7 +132,7 @@ def moments_before_hold(before, after):
 
 
 @pytest.mark.usefixtures("on_device")
-@pytest.mark.parametrize("clip", [ClipByValue(0.01), ClipEachGroup(0.05), ClipAdaptive(0.02)])
+@pytest.mark.parametrize("clip", [clip_value(0.01), clip_each_group(0.05), clip_adaptive(0.02)])
 def test_other_clips_are_those_of_the_host_path(clip, monkeypatch):
     def run():
         model = small_model()

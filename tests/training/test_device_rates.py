@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from optimsche import cosine, linear
-from optimsche.training import advance_rates
+from optimsche import advance_rates, cosine, linear
 
 PLAN = cosine(start=0.05, steps=30).warmup(3)
 

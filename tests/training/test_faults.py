@@ -4,7 +4,9 @@ import contextlib
 
 import pytest
 
-from optimsche.training import apply_gradients, fused_step
+from optimsche.training import gradients, stages
+from optimsche.training.members import Member
+from optimsche.training.window import Order
 from tests.training import faults
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,23 +44,19 @@ def broken(monkeypatch, bug):
 
 
 def never_infinite(patch):
-    patch.setattr(apply_gradients.math, "isfinite", lambda number: True)
+    patch.setattr(stages, "skip_non_finite", lambda gradients: None)
 
 
 def nothing_dropped(patch):
-    patch.setattr(faults.OptimScheduler, "_drop_after", lambda *arguments: None)
+    patch.setattr(Order, "fail", lambda *arguments: None)
 
 
 def gradients_kept(patch):
-    from optimsche.training.owned_parameters import Owned
-
-    patch.setattr(Owned, "drop_gradients", lambda self: None)
+    patch.setattr(Member, "drop_gradients", lambda self: None)
 
 
 def no_order(patch):
-    from optimsche.training.window_tracker import WindowTracker
-
-    patch.setattr(WindowTracker, "check", lambda *arguments, **options: None)
+    patch.setattr(Order, "check", lambda *arguments, **options: None)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +73,8 @@ def test_a_bug_is_seen(bug, kind, monkeypatch):
 
 
 def test_a_flag_that_never_says_skip_is_seen_on_the_device(monkeypatch):
-    honest = fused_step.step
-    monkeypatch.setattr(fused_step, "step", lambda optimizer, scale, found: honest(optimizer, scale, found * 0))
+    honest = gradients.fused_step
+    monkeypatch.setattr(gradients, "fused_step", lambda *a: honest(*a[:-1], a[-1] * 0))
     with faults.on_the_device():
         place = faults.places("nan in a gradient", "float32")[0]
         assert not faults.survives("nan in a gradient", place, "fused AdamW", "float32")

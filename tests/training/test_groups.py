@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from optimsche import OptimScheduler, constant, linear
-from optimsche.training import ClipByNorm
+from optimsche.training import clip_norm
 from tests.training.helpers import loss_of, same, small_model, some_batches, train, weights
 
 
@@ -57,18 +57,33 @@ def test_a_factor_beside_one_rate_is_no_conflict():
     assert rates_of(optimizer) == [0.5, 1.0]
 
 
-def test_a_rate_of_its_own_that_is_added_in_mid_run_is_refused():
+@pytest.mark.parametrize("rates", ["absolute", "relative"])
+def test_a_rate_of_its_own_that_is_added_in_mid_run_goes_on_in_proportion(rates, caplog):
+    """It is one of now: a tenth of the others' goes on as a tenth of theirs."""
     model = small_model()
-    optimizer = torch.optim.SGD(model[0].parameters(), lr=0.1)
-    optim = OptimScheduler(optimizer, linear(start=1.0, steps=10))
+    optimizer = torch.optim.SGD(model[0].parameters(), lr=0.5)
+    optim = OptimScheduler(optimizer, linear(start=1.0, steps=10), rates=rates)
+    train(optim, model, some_batches(2))
+    optimizer.add_param_group({"params": model[2].parameters(), "lr": 0.1 * optim.get_lr()})
+    for step_num in (3, 4):
+        optim.step(loss_of(model, some_batches(1)[0]), step_num=step_num)
+        first, second = rates_of(optimizer)
+        assert second == pytest.approx(0.1 * first)
+    assert caplog.text.count("it goes on with 0.1 of the schedule") == (rates == "absolute")
+
+
+@pytest.mark.parametrize("rates", ["absolute", "relative"])
+def test_nothing_is_in_proportion_to_a_rate_of_0(rates):
+    model = small_model()
+    optimizer = torch.optim.SGD(model[0].parameters(), lr=0.5)
+    optim = OptimScheduler(optimizer, constant(value=0.0, steps=2) >> constant(value=1.0), rates=rates)
     train(optim, model, some_batches(1))
     optimizer.add_param_group({"params": model[2].parameters(), "lr": 1e-5})
-    with pytest.raises(ValueError, match=r"rates of their own \(1e-05\)(.|\n)*'lr_scale'"):
+    with pytest.raises(ValueError, match=r"while the schedule is at 0(.|\n)*'(lr_scale|initial_lr)'"):
         train(optim, model, some_batches(2), start=2)
-    assert rates_of(optimizer) == [0.9, 1e-5]
-    optimizer.param_groups[1]["lr_scale"] = 0.5
-    train(optim, model, some_batches(2), start=2)
-    assert rates_of(optimizer) == [0.8, 0.4]
+    optimizer.param_groups[1].update({"lr_scale": 0.5, "initial_lr": 0.25})
+    train(optim, model, some_batches(3), start=2)
+    assert rates_of(optimizer) == ([1.0, 0.5] if rates == "absolute" else [0.5, 0.125])
 
 
 def test_relative_reads_a_groups_own_rate_once():
@@ -95,7 +110,7 @@ def test_absolute_does_not_look_at_what_another_scheduler_left():
     assert OptimScheduler(optimizer, constant(value=0.1)).get_lr() == 0.1
 
 
-@pytest.mark.parametrize("clip", [1e-3, ClipByNorm(1e-3)])
+@pytest.mark.parametrize("clip", [1e-3, clip_norm(1e-3)])
 def test_a_clip_of_a_group_is_read_before_every_update(clip):
     model, optimizer = two_groups({}, {}, lr=1.0)
     optim = OptimScheduler(optimizer, constant(value=1.0), accum_grad=2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from optimsche import OptimScheduler, constant, cosine, linear, micro_batch_all, step_all, total_updates
+from optimsche import Member, OptimScheduler, constant, cosine, linear, total_updates
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, weights
 
 
@@ -40,10 +40,10 @@ def test_batches_are_numbered_over_the_whole_run():
     loader = Loader(list("abc"))
     everything = [(1, 1, "a"), (2, 1, "b"), (3, 1, "c"), (4, 2, "a"), (5, 2, "b"), (6, 2, "c")]
     assert list(optim.batches(loader, epochs=2)) == everything
-    assert loader.sampler.epochs == [1, 2]
+    assert loader.sampler.epochs == [0, 1]
     assert optim.steps_per_epoch == 3
     assert list(optim.batches(loader, epochs=2, start=5)) == everything[4:]
-    assert loader.sampler.epochs == [1, 2, 2]
+    assert loader.sampler.epochs == [0, 1, 1]
     assert list(optim.batches(loader, epochs=2, start=7)) == []
 
 
@@ -56,7 +56,7 @@ def test_a_loader_with_a_set_epoch_of_its_own_is_told():
 
     loader = Streaming("ab")
     list(OptimScheduler(sgd(small_model()), constant(value=0.1)).batches(loader, epochs=2))
-    assert loader.told == [1, 2]
+    assert loader.told == [0, 1]
 
 
 class Stream(torch.utils.data.IterableDataset[int]):
@@ -94,17 +94,22 @@ def test_a_counter_that_is_counted_in_place(zero):
     assert result.real_step == 3
 
 
-def test_batches_of_one_optimizer_give_the_length_of_an_epoch_to_all():
-    model = EncoderDecoder()
-    optims = {
-        name: OptimScheduler(sgd(part), constant(value=0.1), model=model, accum_grad=2)
+def parts_of(model, **options):
+    """A member for each part of a model."""
+    return {
+        name: Member(sgd(part), constant(value=0.1), **{key: value.format(name) for key, value in options.items()})
         for name, part in model.named_children()
     }
+
+
+def test_batches_give_the_length_of_an_epoch_to_several_optimizers():
+    model = EncoderDecoder()
+    optim = OptimScheduler(parts_of(model), model=model, accum_grad=2)
     closed = []
-    for step_num, epoch, batch in optims["encoder"].batches(some_batches(3), epochs=1):
-        with micro_batch_all(optims, step_num):
+    for step_num, epoch, batch in optim.batches(some_batches(3), epochs=1):
+        with optim.micro_batch(step_num):
             loss = model(batch)["decoder_loss"]
-        closed.append(step_all(optims, loss, step_num=step_num, epoch_num=epoch)["decoder"].closed)
+        closed.append(optim.step(loss, step_num=step_num, epoch_num=epoch)["decoder"].closed)
     assert closed == [False, True, True]
 
 
@@ -159,8 +164,11 @@ def test_timing_hooks_are_called_as_speechain_calls_them():
     assert calls == [["loss_backward_time", "main"], "end", ["optim_time", "main"], "end"] * 2
 
     calls.clear()
-    step_all({"only": optim}, loss_of(model, some_batches(1)[0]), step_num=3, time_func=time_func)
-    assert calls == [["loss_backward_time", "only"], "end", ["optim_time", "only"], "end"]
+    model = EncoderDecoder()
+    several = OptimScheduler(parts_of(model))  # timed as one, since backward passes are shared
+    loss = model(some_batches(1)[0])["decoder_loss"]
+    several.step(loss, step_num=1, time_func=time_func, optim_name="all")
+    assert calls == [["loss_backward_time", "all"], "end", ["optim_time", "all"], "end"]
 
 
 def test_repr_and_its_hook():
@@ -206,55 +214,51 @@ def test_relative_rates():
 
 def test_one_loss_for_several_optimizers_is_one_pass():
     together, alone = EncoderDecoder(), EncoderDecoder()
-    optims = {
-        name: OptimScheduler(sgd(part), constant(value=0.1), model=together, accum_grad=2)
-        for name, part in together.named_children()
-    }
+    several = OptimScheduler(parts_of(together), model=together, accum_grad=2)
     optim = OptimScheduler(sgd(alone), constant(value=0.1), model=alone, accum_grad=2)
     for step_num, batch in enumerate(some_batches(4), 1):
-        with micro_batch_all(optims, step_num):
+        with several.micro_batch(step_num):
             loss = together(batch)["decoder_loss"]
-        results = step_all(optims, loss, step_num=step_num)
+        results = several.step(loss, step_num=step_num)
         with optim.micro_batch(step_num):
             loss = alone(batch)["decoder_loss"]
         result = optim.step(loss, step_num=step_num)
-        assert {name: r.updated for name, r in results.items()} == dict.fromkeys(optims, result.updated)
+        assert {name: one.updated for name, one in results.members.items()} == {
+            "encoder": result.updated,
+            "decoder": result.updated,
+        }
+        assert (results.updated, results.closed) == (result.updated, result.closed)
+        assert results.grad_norm == pytest.approx(result.grad_norm)
     assert same(weights(together), weights(alone))
 
 
 def test_one_bad_loss_skips_its_own_optimizer_only():
     model = EncoderDecoder()
-    optims = {
-        name: OptimScheduler(sgd(part), constant(value=0.1), model=model, optim_loss=f"{name}_loss", use_amp="fp16")
-        for name, part in model.named_children()
-    }
-    with micro_batch_all(optims, 1):
+    optim = OptimScheduler(parts_of(model, optim_loss="{}_loss"), model=model, use_amp="fp16")
+    with optim.micro_batch(1):
         losses = model(some_batches(1)[0])
-    scaler = optims["encoder"].scaler
+    scaler = optim.scaler
     assert scaler is not None
-    assert optims["decoder"].scaler is scaler
     scaler.load_state_dict({**scaler.state_dict(), "scale": 16.0})
     losses["encoder_loss"] = losses["encoder_loss"] * float("nan")
-    results = step_all(optims, losses, step_num=1)
+    results = optim.step(losses, step_num=1)
     assert results["encoder"].skipped
     assert results["decoder"].updated
+    assert results.updated
     assert scaler.get_scale() == 8.0
 
 
 def test_a_backward_pass_that_fails_drops_the_window_of_all(caplog):
     model = EncoderDecoder()
-    optims = {
-        name: OptimScheduler(sgd(part), constant(value=0.1), model=model, optim_loss=f"{name}_loss", accum_grad=2)
-        for name, part in model.named_children()
-    }
+    optim = OptimScheduler(parts_of(model, optim_loss="{}_loss"), model=model, accum_grad=2)
     batches = some_batches(4)
     losses = model(batches[0])
     losses["decoder_loss"].register_hook(lambda _: (_ for _ in ()).throw(RuntimeError("boom")))
     with pytest.raises(RuntimeError, match="boom"):
-        step_all(optims, losses, step_num=1)
+        optim.step(losses, step_num=1)
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert caplog.text.count("a backward pass of its window failed") == 2
-    results = [step_all(optims, model(batches[n]), step_num=n + 1) for n in (1, 2, 3)]
+    assert caplog.text.count("a backward pass of its window failed") == 1
+    results = [optim.step(model(batches[n]), step_num=n + 1) for n in (1, 2, 3)]
     assert [result["encoder"].skipped for result in results] == [True, False, False]
     assert results[2]["decoder"].updated
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche.training import RangeTest, range_test
+from optimsche import RangeTest, range_test
 from tests.training.helpers import loss_of, same, small_model, some_batches, weights
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from optimsche import OptimScheduler, constant, cosine, linear, lr_fn
-from optimsche.training import ClipByNorm, ClipByValue, bias_or_norm, layer_decay, without_decay
+from optimsche.training import bias_or_norm, clip_norm, clip_value, layer_decay, without_decay
 from tests.training.helpers import loss_of, same, some_batches, train, weights
 
 PLAN = linear(start=1.0, steps=10)
@@ -393,16 +393,12 @@ def test_parameters_that_are_replaced_follow_the_rule_of_their_name():
     assert values(optim, "weight_decay") == [0, 0.2]
 
 
-def test_a_group_that_is_added_with_a_rate_of_its_own_is_refused():
+def test_a_group_that_is_added_with_a_rate_of_its_own_keeps_its_proportion_to_its_rule():
     model = Net()
     optimizer = torch.optim.SGD(model.head.parameters(), lr=0.1)
     optim = OptimScheduler(optimizer, schedules={"head.*": PLAN, "*": SLOW}, model=model)
     train(optim, model, some_batches(1))
-    optimizer.add_param_group({"params": list(model.backbone.parameters()), "lr": 1e-5})
-    with pytest.raises(ValueError, match=r"rates of their own \(1e-05\)(.|\n)*'lr_scale'"):
-        train(optim, model, some_batches(2), start=2)
-    assert values(optim, "lr") == [PLAN(1), 1e-5]
-    optimizer.param_groups[1]["lr_scale"] = 0.5
+    optimizer.add_param_group({"params": list(model.backbone.parameters()), "lr": 0.5 * SLOW(1)})
     train(optim, model, some_batches(2), start=2)
     assert values(optim, "lr") == pytest.approx([PLAN(2), 0.5 * SLOW(2)])
 
@@ -455,7 +451,7 @@ def test_mistakes_in_what_makes_rules(call, error, message):
         ({"*": {"lr": 0.1}}, TypeError, r"\['lr'\] must be a schedule, got 0.1"),
         ({"*": 0.1}, TypeError, r"must be a schedule or a mapping such as {'lr': plan}, got float"),
         ({"*": {"lr": PLAN, "weight_decay": "x"}}, TypeError, r"must be a schedule or a number, got 'x'"),
-        ({"*": {"lr": PLAN, "weight_decay": -1}}, ValueError, "weight_decay would be -1; it is finite and >= 0"),
+        ({"*": {"lr": PLAN, "weight_decay": -1}}, ValueError, "weight_decay would be -1, which AdamW refuses: Invalid"),
         ({"*": {"lr": PLAN, "lr_scale": -1}}, ValueError, "lr_scale must be >= 0 and finite .*, got -1"),
         ({"*": {"lr": PLAN, "grad_clip": 0}}, ValueError, "grad_clip must be > 0"),
         ({"*": {"weight_decay": PLAN}}, TypeError, "an 'lr' in every entry of schedules"),
@@ -483,14 +479,44 @@ def test_names_need_a_model():
         OptimScheduler(torch.optim.SGD(Net().parameters(), lr=0.1), schedules={"*": PLAN})
 
 
-def test_a_value_that_may_not_be_is_refused_before_anything_is_written():
-    model, optim = built({"*": {"lr": PLAN, "betas[0]": linear(start=0.5, end=1.5, steps=4)}})
+def test_a_value_that_the_optimizer_refuses_later_in_the_run_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"betas\[0\] would be 1.5, which AdamW refuses: Invalid beta"):
+        built({"*": {"lr": PLAN, "betas[0]": linear(start=0.5, end=1.5, steps=4)}})
+
+
+def test_a_value_that_is_not_finite_is_refused_before_anything_is_written():
+    @lr_fn
+    def breaking(real_step, epoch, *, at: float):
+        return float("nan") if real_step == at else 0.1
+
+    model, optim = built({"*": {"lr": PLAN, "weight_decay": breaking(at=777_777)}})
     train(optim, model, some_batches(1))
     before = weights(model)
-    with pytest.raises(ValueError, match=r"betas\[0\] would be 1.0; it is >= 0 and below 1"):
-        optim.step(loss_of(model, some_batches(1)[0]), step_num=2)
+    with pytest.raises(ValueError, match=r"weight_decay would be nan; it is finite"):
+        optim.step(loss_of(model, some_batches(1)[0]), step_num=777_777)
     assert values(optim, "lr") == [0.9]
     assert same(weights(model), before)
+
+
+class OwnRules(torch.optim.SGD):
+    """An optimizer with hyperparameters whose ranges only it knows, as AdEMAMix's alpha and Adafactor's beta2_decay."""
+
+    def __init__(self, params, lr=0.1, alpha=2.0, beta2_decay=-0.8):
+        if alpha < 0:
+            raise ValueError(f"alpha={alpha}")
+        super().__init__(params, lr)
+        for group in self.param_groups:
+            group.update(alpha=alpha, beta2_decay=beta2_decay)
+
+
+def test_what_a_hyperparameter_may_be_is_the_optimizers_to_say():
+    rules = {"*": {"lr": PLAN, "alpha": linear(start=0.0, end=5.0, steps=9), "beta2_decay": -0.5}}
+    model, optim = built(rules, kind=OwnRules)
+    train(optim, model, some_batches(9))
+    assert values(optim, "alpha") == [5.0]
+    assert values(optim, "beta2_decay") == [-0.5]
+    with pytest.raises(ValueError, match="alpha would be -1, which OwnRules refuses: alpha=-1"):
+        built({"*": {"lr": PLAN, "alpha": -1.0}}, kind=OwnRules)
 
 
 def test_rates_that_would_be_lost_under_one_pattern():
@@ -503,6 +529,6 @@ def test_rates_that_would_be_lost_under_one_pattern():
 
 
 def test_clips_may_be_of_any_kind():
-    for clip in (ClipByNorm(1.0), ClipByValue(0.1), None):
+    for clip in (clip_norm(1.0), clip_value(0.1), None):
         model, optim = built({"head": {"lr": PLAN, "grad_clip": clip}, "*": PLAN}, grad_clip=1.0)
         assert train(optim, model, some_batches(1))[0].updated

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from optimsche import (
+    Member,
     NonFiniteError,
     OptimScheduler,
     build_optim_sches,
@@ -18,9 +19,7 @@ from optimsche import (
     exponential,
     linear,
     lr_fn,
-    micro_batch_all,
     noam,
-    step_all,
 )
 from optimsche.training import LossScaler
 from tests.training.helpers import (
@@ -135,7 +134,7 @@ def test_an_overflowing_norm_skips_although_gradients_are_finite(use_amp, grad_c
 
 def test_exponential_decay_does_not_compound():
     """Row 5, a decay with every micro-batch: here it is one with every epoch, however many micro-batches that has."""
-    optims = build_optim_sches(
+    optim = build_optim_sches(
         {
             "type": "exp.ExponentDecayLr",
             "conf": {"optim_type": "SGD", "optim_conf": {"lr": 0.1}, "decay_factor": 0.999},
@@ -145,8 +144,8 @@ def test_exponential_decay_does_not_compound():
     rates = []
     for epoch in (1, 2, 3):
         for i in range(1, 101):
-            optims["main"].step(model(torch.ones(1)).sum(), step_num=(epoch - 1) * 100 + i, epoch_num=epoch)
-        rates.append(optims["main"].get_lr())
+            optim.step(model(torch.ones(1)).sum(), step_num=(epoch - 1) * 100 + i, epoch_num=epoch)
+        rates.append(optim.get_lr())
     assert rates == [0.1 * 0.999**finished for finished in range(3)]
 
 
@@ -180,14 +179,14 @@ def encoder_decoder_config():
 def test_the_readme_example_trains(use_amp):
     """Rows 8, 9, 15 and 20, its README's example: two optimizers on one graph, the encoder's every second window."""
     model = EncoderDecoder()
-    optims = build_optim_sches(encoder_decoder_config(), model, use_amp=use_amp, accum_grad=2)
+    optim = build_optim_sches(encoder_decoder_config(), model, use_amp=use_amp, accum_grad=2)
     batch = some_batches(1)[0]
     first = {name: loss.item() for name, loss in model(batch).items()}
     results = []
     for step_num in range(1, 161):
-        with micro_batch_all(optims, step_num):
+        with optim.micro_batch(step_num):
             losses = model(batch)
-        results.append(step_all(optims, losses, step_num=step_num))
+        results.append(optim.step(losses, step_num=step_num))
     last = {name: loss.item() for name, loss in model(batch).items()}
     assert last["encoder_loss"] < 0.5 * first["encoder_loss"]
     assert last["decoder_loss"] < first["decoder_loss"]
@@ -207,13 +206,13 @@ def test_no_weight_changes_before_the_last_backward_pass(with_model):
         loss = model(batch)["decoder_loss"]
         return {"encoder": 3 * loss, "decoder": loss**2}
 
-    optims = {
-        name: OptimScheduler(sgd(part), constant(value=1.0), model=model if with_model else None, optim_loss=name)
-        for name, part in model.named_children()
-    }
+    optim = OptimScheduler(
+        {name: Member(sgd(part), constant(value=1.0), optim_loss=name) for name, part in model.named_children()},
+        model=model if with_model else None,
+    )
     before = {name: weights(part) for name, part in model.named_children()}
     losses = losses_of(model)
-    step_all(optims, losses, step_num=1)
+    optim.step(losses, step_num=1)
     for name, part in reference.named_children():
         gradients = torch.autograd.grad(losses_of(reference)[name], list(part.parameters()))
         for old, new, gradient in zip(before[name], weights(getattr(model, name)), gradients, strict=True):
@@ -235,20 +234,17 @@ def test_losses_of_the_caller_are_not_changed():
 def test_one_loss_scaler_between_optimizers():
     """Row 14, a scaler for each optimizer: with one between them, gradients of different loss scales never meet."""
     model = EncoderDecoder()
-    optims = build_optim_sches(encoder_decoder_config(), model, use_amp="fp16")
-    encoder, decoder = optims.values()
-    assert encoder.scaler is decoder.scaler
-    assert encoder.scaler is not None
-    encoder.scaler.load_state_dict({**encoder.scaler.state_dict(), "scale": 16.0})
-    before = encoder.scaler.state_dict()
-    encoder.step_per_update = 1
-    with micro_batch_all(optims, 1):
+    optim = build_optim_sches(encoder_decoder_config(), model, use_amp="fp16")
+    assert optim.scaler is not None
+    optim.scaler.load_state_dict({**optim.scaler.state_dict(), "scale": 16.0})
+    before = optim.scaler.state_dict()
+    optim.members["encoder_optim"].step_per_update = 1
+    with optim.micro_batch(1):
         losses = model(some_batches(1)[0])
-    step_all(optims, losses, step_num=1)
-    assert encoder.scaler.state_dict()["_growth_tracker"] == before["_growth_tracker"] + 1
+    results = optim.step(losses, step_num=1)
+    assert all(result.updated for result in results.members.values())
+    assert optim.scaler.state_dict()["_growth_tracker"] == before["_growth_tracker"] + 1
     assert all(parameter.grad is None for parameter in model.parameters())
-    with pytest.raises(ValueError, match=r"shares its loss scaler with others.*step_all"):
-        encoder.step(model(some_batches(1)[0]), step_num=2)
 
 
 @pytest.mark.parametrize("saved_with", [False, "fp16"])

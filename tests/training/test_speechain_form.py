@@ -31,13 +31,12 @@ def test_the_recipes_form(tmp_path):
     path = tmp_path / "train.yaml"
     path.write_text(RECIPE)
     for config in (path, str(path)):
-        optims = build_optim_sches(config, small_model(), accum_grad=8, grad_clip=5.0)
-        assert list(optims) == ["main"]
-        main = optims["main"]
-        assert main.schedule == noam(peak=2e-3, warmup_steps=16_000)
-        assert (main.accum_grad, main.grad_clip, main.scaler) == (8, 5.0, None)
-        assert isinstance(main.optimizer, torch.optim.Adam)
-        group = main.optimizer.param_groups[0]
+        optim = build_optim_sches(config, small_model(), accum_grad=8, grad_clip=5.0)
+        assert list(optim.members) == ["main"]
+        assert optim.schedule == noam(peak=2e-3, warmup_steps=16_000)
+        assert (optim.accum_grad, optim.grad_clip, optim.scaler) == (8, 5.0, None)
+        assert isinstance(optim.optimizer, torch.optim.Adam)
+        group = optim.optimizer.param_groups[0]
         assert (group["eps"], tuple(group["betas"])) == (1e-9, (0.9, 0.98))
 
 
@@ -72,13 +71,12 @@ def test_kinds_of_schedule(section, plan):
             build_optim_sches(section, small_model())
         assert str(caught.value) == plan
         return
-    optims = build_optim_sches(section, small_model())
-    assert optims["main"].schedule == plan
+    assert build_optim_sches(section, small_model()).schedule == plan
 
 
 def test_several_optimizers_and_what_overrides_what():
     model = EncoderDecoder()
-    optims = build_optim_sches(
+    optim = build_optim_sches(
         {
             "a": {"schedule": "constant(value=0.1)", "conf": {**SGD, "updated_modules": "encoder", "grad_clip": "0.5"}},
             "b": {"schedule": "constant(value=0.2)", "conf": {**SGD, "updated_modules": ["decoder"]}},
@@ -86,8 +84,35 @@ def test_several_optimizers_and_what_overrides_what():
         model,
         grad_clip=2.0,
     )
-    assert {name: optim.grad_clip for name, optim in optims.items()} == {"a": 0.5, "b": 2.0}
-    assert optims["a"].optimizer.param_groups[0]["params"] == list(model.encoder.parameters())
+    assert {name: member.grad_clip for name, member in optim.members.items()} == {"a": 0.5, "b": 2.0}
+    assert optim.grad_clip is None
+    assert optim.members["a"].optimizer.param_groups[0]["params"] == list(model.encoder.parameters())
+
+
+def two(first, second):
+    """Two sections, each with options of its own."""
+    return {
+        name: {"schedule": "constant(value=0.1)", "conf": {**SGD, "updated_modules": name, **options}}
+        for name, options in (("encoder", first), ("decoder", second))
+    }
+
+
+def test_what_several_optimizers_have_in_common_may_stand_in_each_section():
+    same = {"accum_grad": 4, "use_amp": "fp16", "steps_per_epoch": 10}
+    optim = build_optim_sches(two(same, same), EncoderDecoder())
+    assert (optim.accum_grad, optim.steps_per_epoch) == (4, 10)
+    assert optim.scaler is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"), [("accum_grad", 2, 4), ("use_amp", "fp16", False), ("steps_per_epoch", 10, 20)]
+)
+def test_what_several_optimizers_have_in_common_must_be_the_same(name, first, second):
+    said = rf"optim_sches: optimizers that train together need the same {name}, got .*{first}.*{second}"
+    with pytest.raises(ValueError, match=said):
+        build_optim_sches(two({name: first}, {name: second}), EncoderDecoder())
+    with pytest.raises(ValueError, match=f"need the same {name}"):
+        build_optim_sches(two({name: first}, {}), EncoderDecoder())
 
 
 def conf(**changes):
@@ -114,7 +139,7 @@ def conf(**changes):
         (conf(optim_conf=[1]), "optim_sches.decoder.conf.optim_conf must be a mapping, got [1]"),
         (conf(updated_modules="decodr"), "optim_sches.decoder: updated_modules: no part of EncoderDecoder is named"),
         (conf(warmup_steps=-1), "optim_sches.decoder: "),
-        (conf(grad_clip=0), "optim_sches.decoder: OptimScheduler(grad_clip=0): grad_clip must be > 0"),
+        (conf(grad_clip=0), "optim_sches.decoder: Member(grad_clip=0): grad_clip must be > 0"),
         ({"type": "noam.Noamlr", "conf": {}}, "optim_sches.conf: 'optim_type' is missing"),
         ({"type": "noam.Noamlr", "conf": {"optim_typ": "SGD"}}, "there is 'optim_typ': rename it"),
         ({"type": "nom.Noamler", "conf": SGD}, "optim_sches.type: unknown lr function or plan 'nom.Noamler'"),
@@ -185,7 +210,7 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_schedules_are_what_parse_reads():
     text = "0.1 * cosine(steps=90).warmup(10)"
     section = {"schedule": text, "conf": SGD}
-    assert build_optim_sches(section, small_model())["main"].schedule == parse(text)
+    assert build_optim_sches(section, small_model()).schedule == parse(text)
 
 
 def test_schedules_by_pattern_as_text_and_as_data():
@@ -195,7 +220,7 @@ def test_schedules_by_pattern_as_text_and_as_data():
         "decoder.bias": {"lr": {"constant": {"value": "2e-3"}}, "lr_scale": 0.5},
         "*": "constant(value=3e-3)",
     }
-    optim = build_optim_sches({"conf": {"optim_type": "AdamW", "schedules": rules}}, model)["main"]
+    optim = build_optim_sches({"conf": {"optim_type": "AdamW", "schedules": rules}}, model)
     assert [group["lr"] for group in optim.optimizer.param_groups] == pytest.approx([0.999e-3, 1e-3, 3e-3])
     assert optim.optimizer.param_groups[0]["weight_decay"] == 0.01
 

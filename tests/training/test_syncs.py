@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.fake_cuda import counting_reads, give_gradients, on_cuda
 from optimsche import OptimScheduler, cosine
-from optimsche.training import ClipAdaptive, ClipByValue, ClipEachGroup
+from optimsche.training import clip_adaptive, clip_each_group, clip_value
 
 PLAN = cosine(start=0.1, steps=100).warmup(10)
 FUSED = [
@@ -18,7 +18,7 @@ FUSED = [
     (torch.optim.SGD, {"momentum": 0.9}),
     (torch.optim.Adagrad, {}),
 ]
-CLIPS = [None, 1.0, ClipByValue(0.1), ClipEachGroup(1.0), ClipAdaptive()]
+CLIPS = [None, 1.0, clip_value(0.1), clip_each_group(1.0), clip_adaptive()]
 
 
 def reads_of_updates(kind, arguments, *, updates=3, dtype=torch.float32, **options):
@@ -125,15 +125,15 @@ def test_a_deliberate_item_is_counted():
 
 def test_the_step_is_traced_and_not_skipped(monkeypatch):
     """If the update read the norm, this would see it: one that reads is counted in the very place."""
-    from optimsche.training import apply_gradients
+    from optimsche.training import gradients
 
-    honest = apply_gradients.total_norm
+    honest = gradients.total_norm
 
     def reading(*arguments):
         norm = honest(*arguments)
         norm.item()
         return norm
 
-    monkeypatch.setattr(apply_gradients, "total_norm", reading)
+    monkeypatch.setattr(gradients, "total_norm", reading)
     found = reads_of_updates(torch.optim.AdamW, {"fused": True}, grad_clip=1.0)
     assert [len(names) for names in found] == [1, 1, 1]

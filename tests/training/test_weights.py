@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, constant, step_all
+from optimsche import Member, OptimScheduler, constant
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, twin, weights
 
 PLAN = constant(value=0.1)
@@ -151,14 +151,14 @@ def test_weights_for_all_or_for_none(first):
 
 def test_several_optimizers_share_the_weights():
     together, alone = EncoderDecoder(), EncoderDecoder()
-    optims = {
-        name: OptimScheduler(torch.optim.SGD(part.parameters(), lr=0.1), PLAN, model=together, accum_grad=2)
-        for name, part in together.named_children()
+    members = {
+        name: Member(torch.optim.SGD(part.parameters(), lr=0.1), PLAN) for name, part in together.named_children()
     }
+    several = OptimScheduler(members, model=together, accum_grad=2)
     optim = OptimScheduler(torch.optim.SGD(alone.parameters(), lr=0.1), PLAN, model=alone, accum_grad=2)
     reference = twin(together)
     for step_num, (batch, weight) in enumerate(zip(some_batches(2), (1, 3), strict=True), 1):
-        step_all(optims, together(batch)["decoder_loss"], step_num=step_num, weight=weight)
+        several.step(together(batch)["decoder_loss"], step_num=step_num, weight=weight)
         optim.step(alone(batch)["decoder_loss"], step_num=step_num, weight=weight)
     assert same(weights(together), weights(alone))
     assert not same(weights(together), weights(reference))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, constant, step_all
+from optimsche import Member, OptimScheduler, constant
 from optimsche.training import LossScaler
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
 
@@ -125,20 +125,17 @@ def test_gradients_from_before_the_run_are_not_in_its_first_update():
 
 @pytest.mark.parametrize("together", [False, True])
 def test_gradients_from_another_optimizers_backward_pass(together):
-    """Without model=, each backward pass reaches the other's parameters, too."""
+    """A backward pass elsewhere reaches its parameters, too."""
     model = EncoderDecoder()
     batches = some_batches(3)
-    optims = {
-        name: OptimScheduler(torch.optim.SGD(part.parameters(), lr=0.0), constant(value=0.0))
-        for name, part in model.named_children()
-    }
+    parts = dict(model.named_children()) if together else {"decoder": model.decoder}
+    optim = OptimScheduler(
+        {name: Member(torch.optim.SGD(part.parameters(), lr=0.0), constant(value=0.0)) for name, part in parts.items()}
+    )
     decoder = []
     for step_num in (1, 2):
         (100 * model(batches[0])["decoder_loss"]).backward()
-        if together:
-            result = step_all(optims, model(batches[1])["decoder_loss"], step_num=step_num)["decoder"]
-        else:
-            result = optims["decoder"].step(model(batches[1])["decoder_loss"], step_num=step_num)
+        result = optim.step(model(batches[1])["decoder_loss"], step_num=step_num)["decoder"]
         decoder.append(result.grad_norm)
     gradients = torch.autograd.grad(model(batches[1])["decoder_loss"], list(model.decoder.parameters()))
     assert decoder == pytest.approx([float(torch.nn.utils.get_total_norm(gradients))] * 2)
@@ -189,19 +186,21 @@ def test_an_unscaled_loss_leaves_nothing_behind():
 @pytest.mark.parametrize("failing", ["encoder", "decoder"])
 @pytest.mark.parametrize("use_amp", [False, "fp16"])
 def test_one_failing_step_of_several_leaves_nothing_behind(use_amp, failing, monkeypatch, caplog):
-    model, optims = a_pair(use_amp=use_amp)
+    model, optim = a_pair(use_amp=use_amp)
     batches = some_batches(2)
     if use_amp:
-        for optim in optims.values():
-            optim.scaler = LossScaler(init_scale=16.0)
+        optim.scaler = LossScaler(init_scale=16.0)
     with monkeypatch.context() as patch:
-        patch.setattr(optims[failing].optimizer, "step", boom)
+        patch.setattr(optim.members[failing].optimizer, "step", boom)
         with pytest.raises(Boom):
-            step_all(optims, model(batches[0]), step_num=1)
+            optim.step(model(batches[0]), step_num=1)
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert caplog.text.count("update 1 is skipped: an update beside it failed (Boom)") == (failing == "encoder")
-    results = step_all(optims, model(batches[1]), step_num=2)
-    assert all(result.updated for result in results.values())
+    said = "update 1 of 'decoder' is skipped: an update beside it failed (Boom)"
+    assert caplog.text.count("an update beside it failed") == caplog.text.count(said) == (failing == "encoder")
+    results = optim.step(model(batches[1]), step_num=2)
+    assert all(result.updated for result in results.members.values())
+    if use_amp:
+        assert optim.scaler.get_scale() == 16.0
 
 
 # -- a call that is refused -------------------------------------------------------------------------------------------
@@ -209,48 +208,46 @@ def test_one_failing_step_of_several_leaves_nothing_behind(use_amp, failing, mon
 
 def a_pair(**options):
     model = EncoderDecoder()
-    optims = {
-        name: OptimScheduler(
-            torch.optim.SGD(part.parameters(), lr=0.1), PLAN, model=model, optim_loss=f"{name}_loss", **options
-        )
+    members = {
+        name: Member(torch.optim.SGD(part.parameters(), lr=0.1), PLAN, optim_loss=f"{name}_loss")
         for name, part in model.named_children()
     }
-    return model, optims
+    return model, OptimScheduler(members, model=model, **options)
 
 
 def test_a_loss_that_the_second_optimizer_misses():
-    model, optims = a_pair()
+    model, optim = a_pair()
     batch = some_batches(1)[0]
     losses = model(batch)
     with pytest.raises(ValueError, match="no loss named 'decoder_loss'"):
-        step_all(optims, {"encoder_loss": losses["encoder_loss"]}, step_num=1)
-    assert all(result.updated for result in step_all(optims, losses, step_num=1).values())
+        optim.step({"encoder_loss": losses["encoder_loss"]}, step_num=1)
+    assert all(result.updated for result in optim.step(losses, step_num=1).members.values())
 
 
 def test_a_rate_that_the_second_optimizer_refuses():
-    model, optims = a_pair()
+    model, optim = a_pair()
     batch = some_batches(1)[0]
     before = weights(model)
-    group = optims["decoder"].optimizer.param_groups[0]
+    group = optim.members["decoder"].optimizer.param_groups[0]
     group["lr_scale"] = -1.0
     losses = model(batch)
     with pytest.raises(ValueError, match=r"parameter group 0\(lr_scale=-1.0\): lr_scale must be >= 0"):
-        step_all(optims, losses, step_num=1)
+        optim.step(losses, step_num=1)
     assert same(weights(model), before)
     assert all(parameter.grad is None for parameter in model.parameters())
     group["lr_scale"] = 1.0
-    assert all(result.updated for result in step_all(optims, losses, step_num=1).values())
+    assert all(result.updated for result in optim.step(losses, step_num=1).members.values())
 
 
-def test_a_window_that_the_second_optimizer_left_open():
-    model, optims = a_pair()
+def test_a_window_of_several_that_was_left_open():
+    model, optim = a_pair()
     batch = some_batches(1)[0]
-    optims["decoder"].backward(model(batch), step_num=1)
+    optim.backward(model(batch), step_num=1)
     losses = model(batch)
     with pytest.raises(ValueError, match="number 1, was never made"):
-        step_all(optims, losses, step_num=2)
-    optims["decoder"].discard()
-    assert all(result.updated for result in step_all(optims, losses, step_num=2).values())
+        optim.step(losses, step_num=2)
+    optim.discard()
+    assert all(result.updated for result in optim.step(losses, step_num=2).members.values())
 
 
 def test_a_rate_that_a_single_optimizer_refuses():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from optimsche import OptimScheduler, constant
-from optimsche.training import apply_gradients
+from optimsche.training import gradients
 from tests.training.helpers import loss_of, small_model, some_batches, train
 
 PLAN = constant(value=0.1)
@@ -29,7 +29,7 @@ def wrapped(optimizer):
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
 def test_a_fused_optimizer_in_a_wrapper_divides_clips_and_skips(kind, on_device, monkeypatch):
     if on_device:
-        monkeypatch.setattr(apply_gradients, "is_here", lambda tensor: False)
+        monkeypatch.setattr(gradients, "is_here", lambda tensor: False)
     plain, inside = small_model(), small_model()
     batches = some_batches(6)
     batches[2] = (batches[2][0] * torch.nan, batches[2][1])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, constant, cosine, exponential, geometric, linear, micro_batch_all, step_all
+from optimsche import Member, OptimScheduler, constant, cosine, exponential, geometric, linear
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches, train
 
 PLAN = constant(value=0.1)
@@ -42,6 +42,11 @@ CONSTRUCTION = [
         ValueError,
         r"fused SGD with momentum=0.9 is wrong for torch.bfloat16 parameters on the CPU.*Build it with fused=False",
     ),
+    (
+        lambda: OptimScheduler(torch.optim.ASGD(small_model().parameters()), PLAN),
+        ValueError,
+        "torch.optim.ASGD computes the rate of a step at the end of the step before(.|\n)*Take SGD",
+    ),
     (lambda: OptimScheduler(Own({}), PLAN), ValueError, "Own has no 'lr' in parameter group 0"),
     (lambda: OptimScheduler(Own({"lr": None}), PLAN), ValueError, "Own has no 'lr' in parameter group 0"),
     (
@@ -71,7 +76,7 @@ CONSTRUCTION = [
     (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.float16), ValueError, "use_amp must be False, True, 'bf16'"),
     (lambda: OptimScheduler(sgd(), PLAN, distributed="ddp"), TypeError, "distributed must be None, True or False"),
     (
-        lambda: OptimScheduler(sgd(), PLAN, model=small_model(), distributed=True),
+        lambda: OptimScheduler(sgd(model := small_model()), PLAN, model=model, distributed=True),
         ValueError,
         "wrapped in DistributedDataParallel or FSDP, got Sequential",
     ),
@@ -330,7 +335,7 @@ def test_optimizers_on_one_loss_that_are_stepped_one_by_one():
             optims["decoder"].update(step_num=1)
         else:
             optims["encoder"].step(losses, step_num=1)
-        with pytest.raises(RuntimeError, match=r"(second time|inplace)(.|\n)*together(.|\n)*step_all\(optims, losses"):
+        with pytest.raises(RuntimeError, match=r"(second time|inplace)(.|\n)*members of one OptimScheduler"):
             optims["encoder" if retained else "decoder"].step(losses, step_num=1)
 
 
@@ -404,30 +409,39 @@ def test_batches_of_a_run_that_counts_without_epochs():
         optim.batches([1, 2, 3], epochs=1)
 
 
-def test_optimizers_that_cannot_step_together():
-    model = EncoderDecoder()
-
-    def pair(first, second):
-        return {
-            name: OptimScheduler(sgd(getattr(model, name)), PLAN, model=model, **options)
-            for name, options in (("encoder", first), ("decoder", second))
-        }
-
-    loss = model(some_batches(1)[0])["decoder_loss"]
-    for optims, message in [
-        (pair({"accum_grad": 2}, {}), "need the same accum_grad, got {'encoder': 2, 'decoder': 1}"),
-        (pair({"steps_per_epoch": 2}, {"steps_per_epoch": 3}), "same steps_per_epoch(.|\n)*Build them all with steps"),
-        (pair({"use_amp": "fp16"}, {}), "need the same use_amp"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            step_all(optims, loss, step_num=1)
-        with pytest.raises(ValueError, match=message), micro_batch_all(optims, 1):
-            pass
-    for nothing in ({}, []):
-        with pytest.raises(TypeError, match="optims must be a dictionary"):
-            step_all(nothing, loss, step_num=1)
-    with pytest.raises(TypeError, match="must be an OptimScheduler, got SGD"):
-        step_all({"a": sgd(), "b": sgd()}, loss, step_num=1)
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: OptimScheduler({}), ValueError, "there is no optimizer in it"),
+        (lambda: OptimScheduler([]), TypeError, "must be a torch.optim.Optimizer, got list"),
+        (
+            lambda: OptimScheduler({"a": sgd(), "b": sgd()}, PLAN),
+            TypeError,
+            r"schedule belongs to each Member: Member\(optimizer, schedule=...\)",
+        ),
+        (
+            lambda: OptimScheduler({"a": sgd(), "b": sgd()}),
+            TypeError,
+            r"OptimScheduler\(\{'a': ...\}\): several optimizers are given as Member by name, .*got SGD",
+        ),
+        (
+            lambda: OptimScheduler({"a": Member(sgd(), PLAN), "b": OptimScheduler(sgd(), PLAN)}),
+            TypeError,
+            r"OptimScheduler\(\{'b': ...\}\): .* got OptimScheduler",
+        ),
+        (lambda: OptimScheduler({1: Member(sgd(), PLAN)}), TypeError, r"OptimScheduler\(\{1: ...\}\): .* by name"),
+        (
+            lambda: OptimScheduler({"a": Member(sgd(), PLAN)}, optim_loss="ctc", step_per_update=2),
+            TypeError,
+            r"optim_loss, step_per_update belongs to each Member: Member\(optimizer, optim_loss=...\)",
+        ),
+        (lambda: OptimScheduler({"a": Member(sgd())}), TypeError, "schedule"),
+        (lambda: Member("Adam", PLAN), TypeError, "torch.optim.Optimizer, got str"),
+    ],
+)
+def test_members_that_are_none(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
 
 
 def test_the_callers_logger_is_used():

@@ -60,8 +60,8 @@ def test_importing_everything_does_not_need_torch():
 
 def test_importing_everything_brings_the_training_step_where_it_can_run():
     pytest.importorskip("torch")
-    assert run("from optimsche import *\nprint(OptimScheduler.__name__, step_all.__name__)") == (
-        "OptimScheduler step_all",
+    assert run("from optimsche import *\nprint(OptimScheduler.__name__, Member.__name__)") == (
+        "OptimScheduler Member",
         "",
     )
 

@@ -8,24 +8,24 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import torch
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Lt
 from torch import nn
 
 from optimsche.checking import admit
 from optimsche.lr_fns import geometric
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
-from optimsche.training.arguments import admitted
 from optimsche.training.compatibility import check_optimizer
-from optimsche.training.errors import NonFiniteError
 from optimsche.training.losses import Losses, pick
 from optimsche.training.optim_scheduler import OptimScheduler
+from optimsche.training.outcomes import NonFiniteError
 from optimsche.training.restoring import keep
 
 BatchT = TypeVar("BatchT")
 
 _RATE: Any = Annotated[float, Gt(0), Lt(math.inf), Meaning("a rate", "The rate must rise from start to end.")]
 _STOP_AT: Any = Annotated[float, Gt(1), Meaning("how far the loss may rise", "To go on to the end: math.inf.")]
+_UPDATES: Any = Annotated[int, Ge(2), Meaning("how many updates")]
 _SMOOTHING = 0.9  # how much of the running mean of the loss is kept with each update
 
 
@@ -33,7 +33,7 @@ class RangeTest(NamedTuple):
     """What a rate-range test saw.
 
     Args:
-        rates: the rate of each update.
+        rates: the rate of each update, as a plan would have it; a group multiplies it with its ``lr_scale``.
         losses: the loss before each update.
         smoothed: its running mean.
 
@@ -134,7 +134,7 @@ def range_test(
     (True, 0.1)
     """
     _check(optimizer, model, loss_of)
-    updates = admitted("updates", updates, "range_test")
+    updates = admit("range_test", "updates", _UPDATES, updates)
     start, end = admit("range_test", "start", _RATE, start), admit("range_test", "end", _RATE, end)
     if start >= end:
         raise ValueError(f"range_test(start={start!r}, end={end!r}): the rate must rise, from above 0 to a finite end.")
@@ -189,7 +189,7 @@ def _watch(
             optim.schedule = plan.shift(1 + result.real_step - len(found.rates))
             continue
         before = found.smoothed[-1] if found.smoothed else value
-        found.rates.append(result.lr)
+        found.rates.append(float(plan(len(found.rates))))  # what a plan has to be, whatever a group makes of it
         found.losses.append(value)
         found.smoothed.append(_SMOOTHING * before + (1 - _SMOOTHING) * value)
         lowest = min(found.smoothed)

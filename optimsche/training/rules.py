@@ -1,9 +1,8 @@
-"""Parameter groups by name: which rule a parameter falls under, and the groups that follow from it."""
+"""Rules by name: what the parameters under a pattern follow, and the groups that come of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, TypeAlias
 
 import torch
@@ -13,8 +12,8 @@ from optimsche.call_errors import did_you_mean
 from optimsche.checking import admit
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
+from optimsche.training.names import Both, Pattern, first_few, matches, shown
 
-Pattern: TypeAlias = str | Callable[[str, torch.Tensor], bool]
 Setting: TypeAlias = Any  # a schedule, a number, or for "grad_clip" a way to clip
 Rules: TypeAlias = Mapping[Pattern, Schedule | Mapping[str, Setting]]
 
@@ -30,26 +29,6 @@ def bias_or_norm(name: str, parameter: torch.Tensor) -> bool:
     (True, False)
     """
     return parameter.dim() <= 1
-
-
-class Both:
-    """A pattern and a predicate: a parameter for which both hold. It need not match anything."""
-
-    def __init__(self, pattern: Pattern, where: Callable[[str, torch.Tensor], bool]) -> None:
-        self.pattern, self.where = pattern, where
-
-    def __call__(self, name: str, parameter: torch.Tensor) -> bool:
-        """Whether both hold."""
-        return matches(self.pattern, name, parameter) and matches(self.where, name, parameter)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Both) and (self.pattern, self.where) == (other.pattern, other.where)
-
-    def __hash__(self) -> int:
-        return hash((self.pattern, self.where))
-
-    def __repr__(self) -> str:
-        return f"{shown(self.pattern)} and {shown(self.where)}"
 
 
 def without_decay(rules: Rules, where: Callable[[str, torch.Tensor], bool] = bias_or_norm) -> Rules:
@@ -146,44 +125,12 @@ def settings_of(pattern: Pattern, settings: Any) -> Mapping[str, Setting]:
     return settings
 
 
-def matches(pattern: Pattern, name: str, parameter: torch.Tensor) -> bool:
-    """Whether a pattern holds for a parameter: a name, a glob, the name of a module, or a predicate.
-
-    >>> weight = torch.zeros(1)
-    >>> [matches(p, "blocks.0.weight", weight) for p in ("blocks.*", "blocks", "*.weight", "block", bias_or_norm)]
-    [True, True, True, False, True]
-    """
-    if isinstance(pattern, str):
-        return fnmatchcase(name, pattern) or name.startswith(pattern + ".")
-    if isinstance(pattern, Both):
-        return pattern(name, parameter)
-    try:
-        found = pattern(name, parameter)
-    except TypeError as error:  # nearly always its arguments
-        raise TypeError(
-            f"schedules: the predicate {shown(pattern)} failed for {name!r}: {error}. A predicate takes a name and a "
-            "parameter: lambda name, parameter: parameter.dim() < 2"
-        ) from error
-    try:
-        return bool(found)
-    except (RuntimeError, ValueError):  # a tensor, or an array, of several
-        raise TypeError(
-            f"schedules: the predicate {shown(pattern)} must give True or False, got a {type(found).__name__} "
-            f"of several for {name!r}. Reduce it: .any() or .all()"
-        ) from None
-
-
-def shown(pattern: Any) -> str:
-    """A pattern for messages."""
-    return pattern if isinstance(pattern, str) else getattr(pattern, "__name__", repr(pattern))
-
-
-def check_patterns(patterns: Iterable[Pattern], named: Sequence[tuple[str, torch.Tensor]]) -> None:
+def check_patterns(patterns: Iterable[Pattern], named: Sequence[tuple[Sequence[str], torch.Tensor]]) -> None:
     """Refuse patterns that no parameter falls under.
 
     Args:
         patterns: in their order; the first that holds wins.
-        named: all the parameters there are, by name.
+        named: all the parameters there are, each with all its names.
 
     Raises:
         ValueError: a pattern that matches nothing, or nothing that is left.
@@ -199,26 +146,25 @@ def check_patterns(patterns: Iterable[Pattern], named: Sequence[tuple[str, torch
                 f"schedules: {pattern!r} must be a name, a glob or a predicate (name, parameter) -> bool, "
                 f"got {type(pattern).__name__}."
             )
-        taken = [name for name, parameter in left if matches(pattern, name, parameter)]
-        if not taken and not isinstance(pattern, Both):
-            if any(matches(pattern, name, parameter) for name, parameter in named):
+        rest = [(names, parameter) for names, parameter in left if not matches(pattern, names, parameter)]
+        if len(rest) == len(left) and not isinstance(pattern, Both):
+            if any(matches(pattern, names, parameter) for names, parameter in named):
                 if pattern in divided:
                     continue
                 raise ValueError(
                     f"schedules: all that {shown(pattern)!r} matches is matched by a pattern before it, and the first "
                     "wins. Put it further up."
                 )
-            names = [name for name, _ in named]
-            hint = did_you_mean(pattern, names) if isinstance(pattern, str) else ""
+            known = [name for names, _ in named for name in names]
+            hint = did_you_mean(pattern, known) if isinstance(pattern, str) else ""
             raise ValueError(
-                f"schedules: {shown(pattern)!r} matches no parameter{hint}\n    There are {', '.join(names[:5])}"
-                + (", ..." if len(names) > 5 else "")
+                f"schedules: {shown(pattern)!r} matches no parameter{hint}\n    There are {first_few(known)}"
             )
-        left = [(name, parameter) for name, parameter in left if name not in set(taken)]
+        left = rest
 
 
 def split_group(
-    group: dict[str, Any], patterns: Sequence[Pattern], names: Mapping[int, str]
+    group: dict[str, Any], patterns: Sequence[Pattern], names: Mapping[int, Sequence[str]]
 ) -> list[tuple[int, dict[str, Any]]]:
     """Split a group until each part falls under one pattern.
 
@@ -248,16 +194,16 @@ def split_group(
     return parts
 
 
-def _number_of(patterns: Sequence[Pattern], name: str | None, parameter: torch.Tensor) -> int:
-    if name is None:
+def _number_of(patterns: Sequence[Pattern], names: Sequence[str] | None, parameter: torch.Tensor) -> int:
+    if names is None:
         raise ValueError(
             f"schedules: a parameter of shape {tuple(parameter.shape)} has no name. Names come from the model: "
             "OptimScheduler(..., model=model)"
         )
     for number, pattern in enumerate(patterns):
-        if matches(pattern, name, parameter):
+        if matches(pattern, names, parameter):
             return number
     raise ValueError(
-        f"schedules: no pattern matches {name!r}. End with one for all that is left: "
+        f"schedules: no pattern matches {names[0]!r}. End with one for all that is left: "
         "schedules={..., '*': {'lr': plan}}"
     )

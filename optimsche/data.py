@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from annotated_types import Ge
+
+from optimsche.checking import admit
 from optimsche.counting import epoch_of
+from optimsche.ranges import Meaning
 
 BatchT = TypeVar("BatchT")
 
 
-def length_of(loader: Iterable[Any], steps_per_epoch: int | None) -> int:
+_EPOCHS: Any = Annotated[int, Ge(1), Meaning("passes over the data")]
+_START: Any = Annotated[int, Ge(1), Meaning("the micro-batch to begin with, from 1")]
+
+
+def steps_per_epoch_of(loader: Iterable[Any], epochs: int, start: int, steps_per_epoch: int | None) -> int:
     """Micro-batches in an epoch: the loader's length, which must be ``steps_per_epoch`` if both are there.
 
     Raises:
-        ValueError: they differ, there are none, or neither is known.
+        ValueError: they differ, there are none, or neither is known; ``epochs`` or ``start`` is below 1.
         TypeError: the loader cannot be iterated.
     """
+    admit("batches", "epochs", _EPOCHS, epochs)
+    admit("batches", "start", _START, start)
     if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
         raise TypeError(
             f"batches: loader must be something to iterate over, such as a DataLoader, got {loader!r:.60} "
@@ -47,7 +57,9 @@ def numbered(
     """Yield ``(step_num, epoch, batch)``, all numbers from 1, beginning with micro-batch ``start``.
 
     Batches of the epoch before ``start`` are drawn and dropped. A shuffled order is met again only if it depends on the
-    epoch alone: with a sampler that has ``set_epoch``, or one whose generator is seeded anew for each epoch.
+    epoch alone: with a sampler that has ``set_epoch``, or one whose generator is seeded anew for each epoch. A loader
+    into which a state of its own was loaded, as torchdata's StatefulDataLoader, goes on at its place: of it nothing is
+    dropped.
 
     A loader without a length may be a stream: each epoch takes ``steps_per_epoch`` batches of it and leaves the rest.
     One that is its own iterator goes on in the next epoch where it stood; the others begin again.
@@ -61,11 +73,12 @@ def numbered(
     if start > epochs * steps_per_epoch:
         return
     for epoch in range(epoch_of(start, steps_per_epoch), epochs + 1):
-        _set_epoch(loader, epoch)
-        came = 0
+        _set_epoch(loader, epoch - 1)
+        came = (start - 1) % steps_per_epoch if _is_at_its_place(loader) else 0
         # What is left of a stream is not even drawn: its next batch belongs to the next epoch.
-        batches = islice(loader, steps_per_epoch) if _length(loader) is None else loader
-        for came, batch in enumerate(batches, 1):
+        batches = islice(loader, steps_per_epoch - came) if _length(loader) is None else loader
+        for batch in batches:
+            came += 1  # it goes on from where the loader is
             if came > steps_per_epoch:
                 raise ValueError(_miscounted(epoch, "more than", steps_per_epoch))
             step_num = (epoch - 1) * steps_per_epoch + came
@@ -82,6 +95,11 @@ def _length(loader: Iterable[Any]) -> int | None:
         return None
 
 
+def _is_at_its_place(loader: Any) -> bool:
+    """Whether a loader is about to go on from a state that was loaded into it."""
+    return getattr(loader, "next_iter_state", None) is not None
+
+
 def _miscounted(epoch: int, came: str, steps_per_epoch: int) -> str:
     return (
         f"batches: epoch {epoch} has {came} {steps_per_epoch} micro-batches. Windows and plans count on the same "
@@ -90,7 +108,7 @@ def _miscounted(epoch: int, came: str, steps_per_epoch: int) -> str:
 
 
 def _set_epoch(loader: Any, epoch: int) -> None:
-    """Tell a loader, samplers and data sets that reshuffle by epoch which one begins."""
+    """Tell a loader, samplers and data sets that reshuffle by epoch which one begins, from 0, as loops by hand do."""
     batch_sampler = getattr(loader, "batch_sampler", None)
     parts: tuple[Any, ...] = (
         loader,

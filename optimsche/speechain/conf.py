@@ -15,18 +15,24 @@ from optimsche.names import lookup
 from optimsche.plans import noam
 from optimsche.reading import is_numeric_text, numbers_from_text
 from optimsche.schedule import Schedule
+from optimsche.speechain import yaml_tags
 from optimsche.text import from_dict, parse
-from optimsche.training import parameters, yaml_tags
-from optimsche.training.arguments import rename_hint
-from optimsche.training.optim_scheduler import OptimScheduler
-from optimsche.training.optimizers import own_rate
-from optimsche.training.together import share_scaler
+from optimsche.training.members import Member
+from optimsche.training.names import select
+from optimsche.training.optim_scheduler import OF_MEMBER, OptimScheduler
+from optimsche.training.optimizers import build, own_rate
+from optimsche.training.settings import rename_hint
 
 _OPTIONS = [
-    name
-    for name, parameter in inspect.signature(OptimScheduler.from_conf).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY
+    "updated_modules",
+    *(
+        name
+        for name, parameter in inspect.signature(OptimScheduler).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name != "model"
+    ),
 ]
+# What each of several optimizers has for itself; the rest must be the same for all.
+_OF_EACH = ("updated_modules", "grad_clip", "stages", *OF_MEMBER)
 _OPTIMIZER = ["optim_type", "optim_conf"]
 # SpeeChain's names, with its spelling and its README's, with the file and without.
 _SPEECHAINS = {
@@ -37,10 +43,10 @@ _SPEECHAINS = {
 
 def build_optim_sches(
     config: Mapping[str, Any] | str | os.PathLike[str], model: nn.Module, **training_options: Any
-) -> dict[str, OptimScheduler]:
+) -> OptimScheduler:
     """Build optimizers with their schedules from SpeeChain's form of configuration.
 
-    One optimizer, which is then named ``"main"``, or several by name::
+    One optimizer, or several by name, which are then members of one :class:`OptimScheduler`::
 
         optim_sches:                       optim_sches:
             type: noam.Noamlr                  encoder: {type: ..., conf: {updated_modules: encoder, ...}}
@@ -59,18 +65,18 @@ def build_optim_sches(
         config: the mapping, or the path of a YAML file with it. It may have ``optim_sches`` at its top.
         model: the model, in its wrappers.
         **training_options: arguments of :meth:`OptimScheduler.from_conf` for all of them, such as ``accum_grad`` and
-            ``use_amp``; ``conf`` overrides them.
+            ``use_amp``; ``conf`` overrides them. What several optimizers have in common must be the same in each.
 
     Returns:
-        The optimizers by name, with one loss scaler between them.
+        The optimizer with its schedule; or all of them, with one window and one loss scaler.
 
     Raises:
         ValueError, TypeError: an unknown key, name or value, with the path to it; a parameter with two optimizers.
         ModuleNotFoundError: a path is given, and PyYAML is missing.
 
     >>> conf = {"optim_type": "Adam", "optim_conf": {"lr": "2e-3"}, "warmup_steps": 16_000}
-    >>> optims = build_optim_sches({"type": "noam.Noamlr", "conf": conf}, nn.Linear(1, 1))
-    >>> optims["main"].schedule(16_000)
+    >>> optim = build_optim_sches({"type": "noam.Noamlr", "conf": conf}, nn.Linear(1, 1))
+    >>> optim.schedule(16_000)
     0.002
     """
     _refuse_unknown("build_optim_sches", training_options, _OPTIONS)
@@ -84,20 +90,60 @@ def build_optim_sches(
         raise ValueError(f"{path}: there is no optimizer in it")
     single = any(key in config for key in ("type", "conf", "schedule"))
     sections = {"main": (path, config)} if single else {name: (f"{path}.{name}", c) for name, c in config.items()}
-    optims = {name: _build(where, section, model, training_options) for name, (where, section) in sections.items()}
-    owners = {name: parameters.owned(optim.optimizer) for name, optim in optims.items()}
+    defaults = {"use_amp": True, "grad_clip": 1.0, **training_options}
+    read = {name: _read(where, section, model, defaults) for name, (where, section) in sections.items()}
+    of_each = {
+        name: {key: options.pop(key) for key in _OF_EACH if key in options} for name, (_, options) in read.items()
+    }
+    common = _common(path, {name: options for name, (_, options) in read.items()})
+    modules = {name: own.pop("updated_modules", None) for name, own in of_each.items()}
     try:
-        parameters.refuse_shared(owners, [model], "Say with updated_modules which parts belong to which.")
-        if any(optim._synchronising is not None for optim in optims.values()):
-            parameters.refuse_a_part(model, *(optim._foreign for optim in optims.values()))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    if len({optim.precision.dtype for optim in optims.values()}) == 1:
-        share_scaler(optims)
-    return optims
+        if single:
+            common |= {key: of_each["main"].pop(key) for key in ("grad_clip", "stages") if key in of_each["main"]}
+        members = {
+            name: _at(sections[name][0], Member, *arguments, **of_each[name], epochs_from_caller=True)
+            for name, (arguments, _) in read.items()
+        }
+        optim = OptimScheduler(members["main"] if single else members, model=model, **common)
+    except (TypeError, ValueError) as error:
+        if str(error).startswith(path):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+    optim.updated_modules = modules["main"] if single else None
+    return optim
 
 
-def _build(path: str, section: Any, model: nn.Module, training_options: Mapping[str, Any]) -> OptimScheduler:
+def _at(path: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a call gives; its errors are told with the path."""
+    try:
+        return call(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        if str(error).startswith(path):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _common(path: str, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The options that all optimizers share.
+
+    Raises:
+        ValueError: one has another value than the others.
+    """
+    first, *others = options.values()
+    for key in {key for each in options.values() for key in each}:
+        values = {name: each.get(key) for name, each in options.items()}
+        if any(key not in each or each[key] != first.get(key) for each in [first, *others]):
+            raise ValueError(
+                f"{path}: optimizers that train together need the same {key}, got {values}. Give it once, to "
+                f"build_optim_sches(..., {key}=...)"
+            )
+    return dict(first)
+
+
+def _read(
+    path: str, section: Any, model: nn.Module, defaults: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The optimizer and the schedule of a section, and its other options."""
     section = _mapping(path, section)
     _refuse_unknown(path, section, ["type", "conf", "schedule"])
     conf = dict(_mapping(f"{path}.conf", section.get("conf")))
@@ -117,21 +163,21 @@ def _build(path: str, section: Any, model: nn.Module, training_options: Mapping[
             f"{path}.conf.optim_type must be the name of an optimizer in torch.optim, got {optim_type!r:.80}"
         )
     options = {name: conf.pop(name) for name in _OPTIONS if name in conf}
-    try:
+
+    def schedule() -> Schedule | None:
         if "schedule" in kinds:
             _refuse_unknown(f"{path}.conf", conf, [*_OPTIMIZER, *_OPTIONS])
-            schedule = _read_schedule(kinds["schedule"])
-        else:
-            _mapping(f"{path}.conf.optim_conf", optim_conf)
-            schedule = _schedule_of_type(path, kinds["type"], conf, lambda: own_rate(optim_type, optim_conf))
-        if "schedules" in options:
-            options["schedules"] = _read_rules(f"{path}.conf.schedules", options["schedules"])
-        chosen = {**training_options, **_numbers(options)}
-        return OptimScheduler.from_conf(optim_type, optim_conf, model, schedule, **chosen)
-    except (TypeError, ValueError) as error:
-        if str(error).startswith(path):
-            raise
-        raise type(error)(f"{path}: {error}") from error
+            return _read_schedule(kinds["schedule"])
+        _mapping(f"{path}.conf.optim_conf", optim_conf)
+        return _schedule_of_type(path, kinds["type"], conf, lambda: own_rate(optim_type, optim_conf))
+
+    plan = _at(path, schedule)
+    if "schedules" in options:
+        options["schedules"] = _at(path, _read_rules, f"{path}.conf.schedules", options["schedules"])
+    chosen = {**defaults, **_numbers(options)}
+    modules = chosen.get("updated_modules")
+    optimizer = _at(path, lambda: build(optim_type, optim_conf, select(model, modules)))
+    return (optimizer, plan), chosen
 
 
 def _read_schedule(schedule: Any) -> Schedule | None:

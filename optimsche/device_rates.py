@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
 from optimsche.checking import admit
 from optimsche.schedule import Schedule
-from optimsche.training.rates import Group, admitted_scale
+from optimsche.training.follow import admitted_scale
 
 
 def advance_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, counter: torch.Tensor) -> None:
@@ -64,7 +65,7 @@ def advance_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, counter:
         group["lr"].copy_(rate if scale == 1.0 else rate * scale)
 
 
-def _scale_of(group: Group, number: int) -> float | torch.Tensor:
+def _scale_of(group: Mapping[str, Any], number: int) -> float | torch.Tensor:
     scale = group.get("lr_scale", 1.0)
     if isinstance(scale, torch.Tensor) or (type(scale) is float and 0 <= scale < math.inf):
         return scale  # a tensor on the device is not read

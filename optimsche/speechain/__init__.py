@@ -1,0 +1,5 @@
+"""SpeeChain's configurations: a way into the training step."""
+
+from optimsche.speechain.conf import build_optim_sches
+
+__all__ = ["build_optim_sches"]

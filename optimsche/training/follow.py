@@ -1,0 +1,417 @@
+"""What each parameter group follows: rules become groups once, and what a group follows stands in the group itself.
+
+Under rules a group has the entry ``"follows"``, plain data: the number of its rule, its parameters, and what it had
+where the rule writes. An optimizer without rules has no such entries: all groups follow the one schedule.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from optimsche import libraries
+from optimsche.call_errors import did_you_mean
+from optimsche.checking import admit
+from optimsche.ranges import Factor
+from optimsche.schedule import Schedule
+from optimsche.training import compatibility
+from optimsche.training.hyperparameters import Entry, check_entry, entry, own_tensors
+from optimsche.training.names import Pattern, names_of, shown
+from optimsche.training.optimizers import refusal_of
+from optimsche.training.restoring import restored_on_failure
+from optimsche.training.rules import Rules, check_patterns, check_rules, settings_of, split_group
+from optimsche.training.stages import Stage, admitted_clip
+
+LOG = logging.getLogger("optimsche")
+
+LR, LR_SCALE, MOMENTUM = Entry("lr", None), Entry("lr_scale", None), Entry("momentum", None)
+_FIXED = ("lr_scale", "grad_clip")  # settings that are no hyperparameter of the optimizer
+_SAMPLES = 256
+
+
+class Value(NamedTuple):
+    """What one entry of one group is to have in an update."""
+
+    group: dict[str, Any]
+    where: Entry
+    name: str  # for people: "lr", or with several groups "lr/head.*"
+    number: float
+
+
+class Rule(NamedTuple):
+    """What the parameters under one pattern follow."""
+
+    pattern: Pattern
+    rate: Schedule | None
+    schedules: tuple[tuple[Entry, Schedule], ...]
+    numbers: tuple[tuple[Entry, float], ...]  # lr_scale is one of them
+    clip: Stage | None
+    clips_itself: bool
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All that it writes besides the rate."""
+        return [where for where, _ in (*self.schedules, *self.numbers)]
+
+
+def read_rules(rules: Rules, *, epochs_known: bool) -> list[Rule]:
+    """Rules from a mapping as users write it.
+
+    Raises:
+        ValueError, TypeError: a pattern, a name or a value that cannot be.
+    """
+    check_rules("schedules", rules)
+    return [_read_rule(pattern, settings, epochs_known) for pattern, settings in rules.items()]
+
+
+def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> Rule:
+    given = settings_of(pattern, settings)
+    where = f"schedules[{shown(pattern)!r}]"
+    rate = given.get("lr")
+    if rate is not None and not isinstance(rate, Schedule):
+        raise TypeError(
+            f"{where}['lr'] must be a schedule, got {rate!r:.60}. For a number: constant(value={rate!r:.60})"
+        )
+    schedules, numbers = [], []
+    if given.get("lr_scale") is not None:
+        numbers.append((LR_SCALE, float(admit(where, "lr_scale", Factor, given["lr_scale"]))))
+    for name, value in given.items():
+        if name in ("lr", *_FIXED):
+            continue
+        if isinstance(value, Schedule):
+            schedules.append((entry(name), compatibility.check_schedule(value, epochs_known=epochs_known)))
+        elif libraries.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
+            numbers.append((entry(name), admit(where, name, float, value)))
+        else:
+            hint = did_you_mean(name, _FIXED)
+            raise TypeError(f"{where}[{name!r}] must be a schedule or a number, got {value!r:.60}{hint}")
+    return Rule(
+        pattern=pattern,
+        rate=None if rate is None else compatibility.check_schedule(rate, epochs_known=epochs_known),
+        schedules=tuple(schedules),
+        numbers=tuple(numbers),
+        clip=admitted_clip(given.get("grad_clip"), where),
+        clips_itself="grad_clip" in given,
+    )
+
+
+def check_names(rules: Sequence[Rule], optimizer: torch.optim.Optimizer, model: nn.Module | None) -> None:
+    """Refuse patterns that mean no parameter: of the model, also of those that no group has yet, or of the optimizer.
+
+    Raises:
+        ValueError: such a pattern, or no names at all.
+    """
+    own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    names = names_of(optimizer.param_groups, model)
+    if not names:
+        raise ValueError("schedules: names come from the model; OptimScheduler(..., model=model)")
+    known = own if model is None else [*model.parameters(), *own]
+    each = {id(parameter): parameter for parameter in known if id(parameter) in names}
+    check_patterns([rule.pattern for rule in rules], [(names[key], parameter) for key, parameter in each.items()])
+
+
+def rule_of(group: Mapping[str, Any], rules: Sequence[Rule]) -> Rule | None:
+    """The rule that a group follows; None where it follows the schedule for all."""
+    return rules[group["follows"]["rule"]] if rules else None
+
+
+def settled(groups: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether every group follows a rule, and has the parameters that it had when that was found out."""
+    for group in groups:
+        if "follows" not in group or group["follows"]["parameters"] != list(map(id, group["params"])):
+            return False
+    return True
+
+
+def follow(
+    optimizer: torch.optim.Optimizer, model: nn.Module | None, rules: Sequence[Rule], *, relative: bool, known: int
+) -> list[dict[str, Any]]:
+    """Let each group follow its rule: split those that fall under several, and write the numbers of the rules.
+
+    Args:
+        optimizer: whose groups they are.
+        model: where the parameters' names come from.
+        rules: what they follow by name; empty for nothing.
+        relative: whether a rate multiplies each group's own.
+        known: how many groups followed already; those after them are new.
+
+    Returns:
+        The groups that are new.
+
+    Raises:
+        ValueError: a parameter under no rule, rates that would be lost, what the optimizer refuses; nothing is
+            changed then.
+    """
+    with restored_on_failure(optimizer):
+        groups = optimizer.param_groups
+        names = names_of(groups, model) if rules else {}
+        patterns = [rule.pattern for rule in rules]
+        parts: list[dict[str, Any]] = []
+        new: list[dict[str, Any]] = []
+        for number, group in enumerate(list(groups)):
+            mark = group.get("follows")
+            if rules and not (mark and mark["parameters"] == list(map(id, group["params"]))):
+                if mark:
+                    _put_back(group, mark["before"], mark["before"])  # the parts may fall under other rules
+                split = split_group(group, patterns, names)
+                for rule, part in split:
+                    part["follows"] = {"rule": rule, "parameters": list(map(id, part["params"])), "before": {}}
+                parts += [part for _, part in split]
+                new += [part for _, part in split] if number >= known else []
+            else:
+                parts.append(group)
+                new += [group] if number >= known else []
+        if not known and not relative:
+            for rule_number in {group["follows"]["rule"] if rules else 0 for group in parts}:
+                _refuse_silent_flattening([g for g in parts if not rules or g["follows"]["rule"] == rule_number])
+        groups[:] = parts
+        own_tensors(optimizer, ["lr", *{where.name for rule in rules for where in rule.entries}])
+        for group in groups if rules else ():
+            _write_numbers(optimizer, group, rules[group["follows"]["rule"]])
+        check_kernel(optimizer, groups, rules)
+    return new
+
+
+def check_kernel(optimizer: torch.optim.Optimizer, groups: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> None:
+    """Refuse hyperparameters that torch computes something wrong with: the groups' own, or those of a state."""
+    for group, own in zip(groups, optimizer.param_groups, strict=True):
+        rule = rule_of(own, rules)
+        about = [] if rule is None else [pair for pair in (*rule.schedules, *rule.numbers) if pair[0] == MOMENTUM]
+        momentum = {where.name: value for where, value in about}
+        compatibility.refuse_a_broken_kernel(optimizer, {**group, **momentum, "params": own["params"]})
+
+
+def _write_numbers(optimizer: torch.optim.Optimizer, group: dict[str, Any], rule: Rule) -> None:
+    """Write what a rule fixes, and put back what a rule before has written and this one does not."""
+    mark = group["follows"]
+    for where in rule.entries:
+        if where != LR_SCALE:
+            check_entry(where, group, type(optimizer).__name__)
+    before: dict[str, Any] = mark["before"]
+    _put_back(group, before, set(before) - set(map(str, rule.entries)))
+    mark["before"] = {
+        str(where): before[str(where)] if str(where) in before else _number(where, group) for where in rule.entries
+    }
+    for where, plan in rule.schedules:
+        lowest, highest = _extremes(plan)
+        _ask(optimizer, group, where, (lowest, highest))
+    for where, value in rule.numbers:
+        if where != LR_SCALE:
+            _ask(optimizer, group, where, (value,))
+            where.write(group, value)
+        else:
+            group["lr_scale"] = value
+
+
+def _ask(optimizer: torch.optim.Optimizer, group: Mapping[str, Any], where: Entry, values: Iterable[float]) -> None:
+    """Refuse what the optimizer itself refuses."""
+    for value in values:
+        if not math.isfinite(value):
+            raise ValueError(f"schedules: {where} would be {value}; it is finite")
+        reason = refusal_of(optimizer, group, where.name, where.changed(group[where.name], value))
+        if reason:
+            raise ValueError(
+                f"schedules: {where} would be {value:g}, which {type(optimizer).__name__} refuses: {reason}"
+            )
+
+
+def _extremes(plan: Schedule) -> tuple[float, float]:
+    """The lowest and the highest value that a plan has at many updates of its run."""
+    end = plan.length if plan.length < math.inf else 100.0 * _SAMPLES
+    updates = np.unique(np.concatenate([np.arange(1.0, _SAMPLES), np.linspace(1.0, max(end, 1.0), _SAMPLES)]))
+    values = np.asarray(plan(updates, updates))
+    return float(values.min()), float(values.max())
+
+
+def write_peaks(
+    groups: Sequence[dict[str, Any]], rules: Sequence[Rule], schedule: Schedule | None, factor: float, relative: bool
+) -> None:
+    """Tell optimizers that divide by the largest rate of a run what it is: timm's, with a corrected weight decay.
+
+    They take the rate that they were built with for it (``max_lr_snapshot``), which here is not the plan's.
+    """
+    for number, group in enumerate(groups):
+        if group.get("corrected_weight_decay") and "max_lr_snapshot" in group:
+            rule = rule_of(group, rules)
+            plan: Any = schedule if rule is None or rule.rate is None else rule.rate
+            highest = rate_of(group, number, factor * _extremes(plan)[1], relative)
+            if highest > 0 and group["max_lr_snapshot"] != highest:
+                LOG.info("the weight decay is corrected by the largest rate of the plan, %g", highest)
+                group["max_lr_snapshot"] = highest
+
+
+def _number(where: Entry, group: dict[str, Any]) -> float | None:
+    """What a group has now; None for nothing."""
+    if where == LR_SCALE:
+        return group.get("lr_scale")
+    value = where.read(group)
+    return float(value) if isinstance(value, torch.Tensor) else value
+
+
+def _put_back(group: dict[str, Any], before: Mapping[str, Any], which: Iterable[str]) -> None:
+    for name in which:
+        value = before[name]
+        if name != "lr_scale":
+            entry(name).write(group, value)
+        elif value is None:
+            group.pop("lr_scale", None)
+        else:
+            group["lr_scale"] = value
+
+
+def _refuse_silent_flattening(groups: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse groups with different rates of their own, where every group is about to get the schedule's value.
+
+    A group with ``lr_scale`` has said what it wants.
+
+    Raises:
+        ValueError: the rates differ.
+    """
+    own = [float(group["lr"]) for group in groups if "lr_scale" not in group]
+    if len(set(own)) <= 1:
+        return
+    listed = ", ".join(f"{rate:g}" for rate in own[:4]) + (", ..." if len(own) > 4 else "")
+    raise ValueError(
+        f"the parameter groups have rates of their own ({listed}), and the schedule would write one rate to all. Either"
+        "\n    give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}, or"
+        "\n    let the schedule multiply each group's own rate: OptimScheduler(..., rates='relative')"
+    )
+
+
+def keep_proportion(
+    new: Sequence[dict[str, Any]], optimizer: torch.optim.Optimizer, in_force: Sequence[float], *, relative: bool
+) -> None:
+    """Let groups that are added in mid-run go on in proportion to the schedule: their rate is one of now.
+
+    A group that names no rate of its own has the optimizer's default, which says nothing.
+
+    Args:
+        new: the groups.
+        optimizer: with its default rate.
+        in_force: what the schedule of each group has been in the update before, its factors included.
+        relative: whether the schedule multiplies each group's own rate.
+
+    Raises:
+        ValueError: the schedule was 0, and no rate is in proportion to it.
+    """
+    for group, value in zip(new, in_force, strict=True):
+        own = float(group["lr"])
+        default = optimizer.defaults.get("lr")
+        said = "initial_lr" in group if relative else "lr_scale" in group
+        if said or (default is not None and own == float(default)) or own == value:
+            continue
+        cure = "'initial_lr': ..., the rate that the schedule multiplies" if relative else "'lr_scale': ..., a factor"
+        if not value > 0:
+            raise ValueError(
+                f"a parameter group was added with the rate {own:g} while the schedule is at {value:g}, and nothing "
+                f"is in proportion to that. Say what it follows: {{'params': ..., {cure}}}"
+            )
+        if relative:
+            group["initial_lr"] = own / value
+        else:
+            group["lr_scale"] = own / value
+            LOG.warning(
+                "a parameter group was added with the rate %g while the schedule is at %g: it goes on with %g of the "
+                "schedule. To say so yourself: {'params': ..., 'lr_scale': %g}",
+                own,
+                value,
+                own / value,
+                own / value,
+            )
+
+
+def values_of(
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule | None,
+    rules: Sequence[Rule],
+    update: int,
+    epoch: float,
+    factor: float,
+    *,
+    relative: bool,
+) -> list[Value]:
+    """All that is to be written for one update, the rate of each group first.
+
+    Absolute: the schedule's value. Relative: times the group's own rate, which is kept in ``initial_lr`` as torch's
+    schedulers keep it. Both times ``factor`` and the group's ``lr_scale``, if it has one. A schedule that several
+    groups share is evaluated once.
+
+    Raises:
+        ValueError, TypeError: a value that may not be.
+    """
+    groups = optimizer.param_groups
+    if not rules:
+        shared = factor * schedule(update, epoch)  # type: ignore[misc]  # without rules there is a schedule
+        return [
+            Value(group, LR, f"lr/{label}", rate_of(group, number, shared, relative))
+            for number, (group, label) in enumerate(zip(groups, _labels(groups, rules), strict=True))
+        ]
+    known: dict[int, float] = {}
+
+    def value_of(one: Schedule) -> float:
+        if id(one) not in known:
+            known[id(one)] = float(one(update, epoch))
+        return known[id(one)]
+
+    rates, others = [], []
+    for number, (group, label) in enumerate(zip(groups, _labels(groups, rules), strict=True)):
+        rule = rules[group["follows"]["rule"]]
+        tail = f"/{label}" if len(groups) > 1 else ""
+        value = factor * value_of(rule.rate or schedule)  # type: ignore[arg-type]  # one of them is there
+        rates.append(Value(group, LR, f"lr{tail}", rate_of(group, number, value, relative)))
+        for where, one in rule.schedules:
+            value = value_of(one)
+            if not math.isfinite(value):
+                raise ValueError(f"{where} would be {value}; it is finite")
+            others.append(Value(group, where, f"{where}{tail}", value))
+    return rates + others
+
+
+def _labels(groups: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> list[str]:
+    """What groups are called: by their entry ``name``, by their rule, or by their number."""
+    labels: list[str] = []
+    for number, group in enumerate(groups):
+        label = str(group.get("name") or (shown(rules[group["follows"]["rule"]].pattern) if rules else number))
+        labels.append(label if label not in labels else f"{label}.{number}")
+    return labels
+
+
+def rate_of(group: dict[str, Any], number: int, value: float, relative: bool) -> float:
+    """The rate of a group when its schedule has this value."""
+    if relative:
+        if "initial_lr" not in group:
+            group["initial_lr"] = float(group["lr"])  # once: it may be a tensor on the device
+        value *= float(group["initial_lr"])
+    scale = group.get("lr_scale", 1.0)
+    if type(scale) is not float or not 0 <= scale < math.inf:
+        scale = admitted_scale(scale, number)
+    rate = value * scale
+    if not 0 <= rate < math.inf:
+        raise ValueError(f"the rate of parameter group {number} would be {rate}; a rate is finite and >= 0")
+    return rate
+
+
+def admitted_scale(scale: Any, number: int) -> float:
+    """The factor ``lr_scale`` of the group of this number, if it may be one; a tensor of one number is read.
+
+    Raises:
+        ValueError, TypeError: it is no number, negative or not finite.
+    """
+    if isinstance(scale, torch.Tensor) and scale.numel() == 1:
+        scale = scale.item()
+    return float(admit(f"parameter group {number}", "lr_scale", Factor, scale))
+
+
+def write(values: Iterable[Value]) -> None:
+    """Write values into their groups; a tensor is filled in place, so that a compiled step goes on reading it."""
+    for group, where, _, number in values:
+        if where is LR and type(group["lr"]) is float:  # to ask a float whether it is a tensor takes long
+            group["lr"] = number
+        else:
+            where.write(group, number)

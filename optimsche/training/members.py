@@ -1,0 +1,361 @@
+"""One optimizer and what it follows: a part of an :class:`OptimScheduler <optimsche.OptimScheduler>`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from optimsche.schedule import Schedule
+from optimsche.training import compatibility, follow, settings
+from optimsche.training.names import shown
+from optimsche.training.restoring import keep
+from optimsche.training.rules import Rules
+from optimsche.training.settings import Checked, Fixed
+from optimsche.training.stages import Stage, admitted, admitted_clip
+
+LOG = logging.getLogger("optimsche")
+
+
+class Member:
+    """One optimizer and what it follows.
+
+    Args:
+        optimizer: any torch optimizer.
+        schedule: the rate of each update. It may be left out where ``schedules`` has a rate for every parameter.
+        schedules: what parameters follow by name: see :class:`OptimScheduler <optimsche.OptimScheduler>`.
+        optim_loss: name of the loss to follow, where the model returns several; by default ``"loss"``.
+        step_per_update: windows from one update to the next. In the windows between, this optimizer does nothing; the
+            schedule sees its own count of updates.
+        grad_clip: how the gradients of this optimizer are clipped by themselves; a number is their largest norm.
+        stages: what else is done with them, before ``grad_clip``.
+        ft_factor: a factor on every rate, for fine-tuning.
+        rates: ``"absolute"``: the schedule's value is the rate of every group; ``"relative"``: it multiplies each
+            group's own. A group's ``lr_scale`` multiplies in both.
+        epochs_from_caller: whether the loop says the epoch in every step, for a schedule that counts epochs.
+
+    Raises:
+        ValueError, TypeError: an argument is outside its range or of the wrong kind; the optimizer has no parameters
+            or no rate, or cannot follow a schedule.
+
+    >>> from optimsche import constant
+    >>> model = nn.Linear(2, 1)
+    >>> Member(torch.optim.SGD(model.parameters()), constant(value=0.1))
+    Member(optimizer=SGD, schedule=constant(value=0.1, steps=None))
+    """
+
+    optimizer = Fixed[torch.optim.Optimizer]("for another one build another OptimScheduler")
+    step_per_update = Checked[int]()
+    ft_factor = Checked[float]()
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedule: Schedule | None = None,
+        *,
+        schedules: Rules | None = None,
+        optim_loss: str | None = None,
+        step_per_update: int = 1,
+        grad_clip: float | Schedule | Stage | None = None,
+        stages: Sequence[Stage] = (),
+        ft_factor: float = 1.0,
+        rates: Literal["absolute", "relative"] = "absolute",
+        epochs_from_caller: bool = False,
+    ) -> None:
+        compatibility.check_optimizer(optimizer)
+        if optim_loss is not None and not isinstance(optim_loss, str):
+            raise TypeError(
+                f"optim_loss must be the name of a loss, got {optim_loss!r:.60} ({type(optim_loss).__name__})."
+            )
+        self.optimizer = optimizer
+        self.optim_loss = optim_loss
+        self.step_per_update = step_per_update
+        self.ft_factor = ft_factor
+        self.relative = settings.admitted("rates", rates) == "relative"
+        self.stages = admitted(stages)
+        self.grad_clip = grad_clip
+        self.epochs_known = epochs_from_caller
+        self.model: nn.Module | None = None
+        self.begun = False  # whether an update has been made, so that the groups keep its rates
+        self.loaded: dict[str, Any] = {}  # what a loaded state has in its first group, until it was compared
+        self._schedule = schedule
+        self._rules: list[follow.Rule] = []
+        self._given = schedules
+        self._known = 0  # groups that follow already
+        self.in_float16 = False  # whether any parameter is, so that sums of gradients may overflow
+
+    def attach(self, model: nn.Module | None, *, epochs_known: bool) -> None:
+        """Let the groups follow what they are to follow, and write the rates of the first update.
+
+        Args:
+            model: where the names of parameters come from.
+            epochs_known: whether the length of an epoch is known.
+
+        Raises:
+            ValueError, TypeError: what cannot be followed; nothing is changed then.
+        """
+        self.model = model
+        self.epochs_known = self.epochs_known or epochs_known
+        schedule, schedules = self._schedule, self._given
+        put_back = keep(self.optimizer)
+        try:
+            self._schedule, self._given = None, None
+            if schedules is not None:
+                rules = follow.read_rules(schedules, epochs_known=self.epochs_known)
+                follow.check_names(rules, self.optimizer, model)
+                self._rules, self._given = rules, dict(schedules)
+                self._schedule = schedule
+                self._refuse_what_is_never_played()
+            if schedule is not None or not self._all_have_rates:
+                checked = compatibility.check_schedule(schedule, epochs_known=self.epochs_known)
+                compatibility.point_out(checked, self.optimizer, relative=self.relative, log=LOG)
+                self._schedule = checked
+            compatibility.point_out_a_warm_up_of_its_own(self.optimizer, LOG)
+            self._write_first()
+        except BaseException:
+            put_back()
+            self._schedule, self._given, self._rules, self._known = schedule, schedules, [], 0
+            raise
+
+    @property
+    def rate(self) -> Schedule:
+        """The plan of the rate; where rules have all the rates, that of the first group."""
+        return self._schedule or self._rules[self.optimizer.param_groups[0]["follows"]["rule"]].rate
+
+    @property
+    def schedule(self) -> Schedule:
+        """The plan that is followed. It may be replaced at any moment: no state depends on it."""
+        return self.rate
+
+    @schedule.setter
+    def schedule(self, schedule: Schedule) -> None:
+        checked = compatibility.check_schedule(schedule, epochs_known=self.epochs_known)
+        if self._schedule is None and self._all_have_rates:
+            raise ValueError(
+                "schedule: the rules of schedules= have a rate for every parameter, so another schedule would never be "
+                "played. Replace those: optim.schedules = {...}"
+            )
+        before, self._schedule = self._schedule, checked
+        try:
+            self._write_first()
+        except BaseException:
+            self._schedule = before
+            raise
+        self.loaded = {}
+
+    @property
+    def schedules(self) -> Rules | None:
+        """What parameters follow by name. It may be replaced at any moment by one with the same patterns."""
+        return self._given
+
+    @schedules.setter
+    def schedules(self, schedules: Rules) -> None:
+        rules = follow.read_rules(schedules, epochs_known=self.epochs_known)
+        patterns = [rule.pattern for rule in rules]
+        if self._rules and patterns != [rule.pattern for rule in self._rules]:
+            stay = ", ".join(shown(rule.pattern) for rule in self._rules)
+            raise ValueError(
+                f"schedules: groups were made from the patterns {stay}, which stay; got "
+                f"{', '.join(map(shown, patterns))}. For other groups build another OptimScheduler."
+            )
+        without = [shown(rule.pattern) for rule in rules if rule.rate is None]
+        if without and self._schedule is None:
+            raise ValueError(f"schedules: {', '.join(map(repr, without))} has no 'lr', and there is no other schedule")
+        if not self._rules:
+            follow.check_names(rules, self.optimizer, self.model)
+        kept = dict(vars(self))  # each of them is replaced, and never changed in place
+        put_back = keep(self.optimizer)
+        try:
+            self._rules, self._given = rules, dict(schedules)
+            self._refuse_what_is_never_played()
+            self._follow(1, 1)
+            self._write_first()
+        except BaseException:
+            vars(self).update(kept)
+            put_back()
+            raise
+        self.loaded = {}
+
+    @property
+    def grad_clip(self) -> float | Schedule | Stage | None:
+        """How its gradients are clipped; it may be changed at any moment."""
+        return self._grad_clip
+
+    @grad_clip.setter
+    def grad_clip(self, grad_clip: float | Schedule | Stage | None) -> None:
+        clip = admitted_clip(grad_clip, "Member")
+        self._grad_clip = grad_clip
+        self.in_order = self.stages if clip is None else (*self.stages, clip)
+
+    @property
+    def _all_have_rates(self) -> bool:
+        return bool(self._rules) and all(rule.rate is not None for rule in self._rules)
+
+    def _refuse_what_is_never_played(self) -> None:
+        if self._schedule is not None and self._all_have_rates:
+            raise ValueError(
+                f"schedule={self._schedule!r} would never be played: the rules of schedules= have a rate for every "
+                "parameter. Leave it out, or leave 'lr' out of a rule."
+            )
+
+    def _write_first(self) -> None:
+        """Write the rates of the first update, before it; once updates were made, groups keep what theirs had."""
+        first = self.values(1, 1)
+        if not self.begun:
+            follow.write(first)
+        groups = self.optimizer.param_groups
+        follow.write_peaks(groups, self._rules, self._schedule, self.ft_factor, self.relative)
+
+    def _follow(self, update: int, epoch: float) -> None:
+        new = follow.follow(self.optimizer, self.model, self._rules, relative=self.relative, known=self._known)
+        if self._known and new:
+            before = max(update - 1, 1)
+            rates = [self._schedule if not self._rules else self._rules[g["follows"]["rule"]].rate for g in new]
+            in_force = [self.ft_factor * float((one or self.rate)(before, epoch)) for one in rates]
+            follow.keep_proportion(new, self.optimizer, in_force, relative=self.relative)
+        self._known = len(self.optimizer.param_groups)
+        self.in_float16 = any(parameter.dtype is torch.float16 for parameter in self.parameters())
+
+    def update_of(self, window: int) -> int:
+        """The number of the update, in its own count, that a window leads to."""
+        return -(-window // self.step_per_update)
+
+    def values(self, update: int, epoch: float) -> list[follow.Value]:
+        """All that is to be written for one update, the rate of each group first.
+
+        Raises:
+            ValueError, TypeError: a value that may not be, or a group that cannot follow; nothing is changed then.
+        """
+        groups, rules = self.optimizer.param_groups, self._rules
+        if len(groups) != self._known or (rules and not follow.settled(groups)):
+            self._follow(update, epoch)
+        if len(groups) == 1 and not rules:  # as nearly always
+            value = self.ft_factor * self._schedule(update, epoch)  # type: ignore[misc]  # without rules there is one
+            return [follow.Value(groups[0], follow.LR, "lr", follow.rate_of(groups[0], 0, value, self.relative))]
+        return follow.values_of(
+            self.optimizer, self._schedule, self._rules, update, epoch, self.ft_factor, relative=self.relative
+        )
+
+    def parameters(self) -> list[torch.Tensor]:
+        """All its parameters, also those of groups that were added later."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    def trainable(self) -> list[torch.Tensor]:
+        """Those of them that take part in training."""
+        found: list[torch.Tensor] = []
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.requires_grad:
+                    found.append(parameter)  # once for every micro-batch
+        return found
+
+    def has_gradients(self) -> bool:
+        """Whether any of its parameters has a gradient."""
+        for group in self.optimizer.param_groups:  # a loop, since nearly always the first one says it
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    return True
+        return False
+
+    def drop_gradients(self) -> None:
+        """Leave no gradient behind, as ``zero_grad`` does."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
+        """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.
+
+        Raises:
+            ValueError, TypeError: a group's ``grad_clip`` that is none; a step that accelerate holds back.
+        """
+        if closes and hasattr(self.optimizer, "gradient_state"):
+            compatibility.refuse_a_step_held_back(self.optimizer)
+        clips: dict[int, Stage | None] = {}
+        for number, group in enumerate(self.optimizer.param_groups):
+            rule = self._rules[group["follows"]["rule"]] if self._rules else None
+            if rule is not None and rule.clips_itself:
+                clips[number] = rule.clip
+            elif "grad_clip" in group:
+                clips[number] = admitted_clip(group["grad_clip"], f"parameter group {number}")
+        return clips
+
+    def load(self) -> None:
+        """What the rules have fixed holds again after a state was loaded: it belongs to the program, not to a file."""
+        follow.follow(self.optimizer, self.model, self._rules, relative=self.relative, known=self._known)
+        groups = self.optimizer.param_groups
+        follow.write_peaks(groups, self._rules, self._schedule, self.ft_factor, self.relative)
+
+    def check_kernel(self, groups: Sequence[dict[str, Any]]) -> None:
+        """Refuse the hyperparameters of a state with which torch computes something wrong."""
+        follow.check_kernel(self.optimizer, groups, self._rules)
+
+    @property
+    def counts_epochs(self) -> bool:
+        """Whether anything that it follows counts epochs."""
+        if self._schedule is not None and self._schedule.counts_epochs:
+            return True
+        for rule in self._rules:
+            if any(
+                plan is not None and plan.counts_epochs for plan in (rule.rate, *(one for _, one in rule.schedules))
+            ):
+                return True
+        return False
+
+    def described(self) -> list[str]:
+        """Its arguments as they were given, for ``repr``."""
+        values = {name: getattr(self, name) for name in _DEFAULTS}
+        return [
+            f"optimizer={type(self.optimizer).__name__}",
+            f"schedule={self._schedule if self._schedule is not None or not self._rules else self.rate!r}",
+            *(f"{name}={values[name]!r}" for name, default in _DEFAULTS.items() if values[name] != default),
+        ]
+
+    def __repr__(self) -> str:
+        return f"Member({', '.join(self.described())})"
+
+
+# What is shown where it is another.
+_DEFAULTS: dict[str, Any] = {
+    "schedules": None,
+    "optim_loss": None,
+    "step_per_update": 1,
+    "grad_clip": None,
+    "stages": (),
+    "ft_factor": 1.0,
+}
+
+
+def members_of(optimizer: Any, own: Mapping[str, Any]) -> dict[str, Member]:
+    """The members: several by name, or one that is called ``"main"``."""
+    if not isinstance(optimizer, Member | Mapping):
+        return {"main": Member(optimizer, **own)}
+    unused = [name for name, value in own.items() if value != _OWN_DEFAULTS[name]]
+    if unused:
+        raise TypeError(
+            f"OptimScheduler: {', '.join(unused)} belongs to each Member: Member(optimizer, {unused[0]}=...)"
+        )
+    if isinstance(optimizer, Member):
+        return {"main": optimizer}
+    if not optimizer:
+        raise ValueError("OptimScheduler({}): there is no optimizer in it.")
+    for name, member in optimizer.items():
+        if not isinstance(name, str) or not isinstance(member, Member):
+            raise TypeError(
+                f"OptimScheduler({{{name!r}: ...}}): several optimizers are given as Member by name, "
+                f"{{'encoder': Member(optimizer, plan), ...}}, got {type(member).__name__}."
+            )
+    return dict(optimizer)
+
+
+_OWN_DEFAULTS: dict[str, Any] = {
+    "schedule": None,
+    "schedules": None,
+    "optim_loss": None,
+    "step_per_update": 1,
+    "ft_factor": 1.0,
+    "rates": "absolute",
+}
