@@ -15,7 +15,7 @@ from optimsche.training.names import shown
 from optimsche.training.restoring import keep
 from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, Fixed
-from optimsche.training.stages import Stage, admitted, admitted_clip
+from optimsche.training.stages import GradClip, Stage, admitted, admitted_clip
 
 LOG = logging.getLogger("optimsche")
 
@@ -49,6 +49,9 @@ class Member:
 
     optimizer = Fixed[torch.optim.Optimizer]("for another one build another OptimScheduler")
     step_per_update = Checked[int]()
+    stages = Checked[Sequence[Stage]](admitted)
+    grad_clip = GradClip()
+    clip: Stage | None  # the stage that grad_clip asks for
     ft_factor = Checked[float]()
 
     def __init__(
@@ -75,7 +78,7 @@ class Member:
         self.step_per_update = step_per_update
         self.ft_factor = ft_factor
         self.relative = settings.admitted("rates", rates) == "relative"
-        self.stages = admitted(stages)
+        self.stages = stages
         self.grad_clip = grad_clip
         self.epochs_known = epochs_from_caller
         self.model: nn.Module | None = None
@@ -178,17 +181,6 @@ class Member:
             put_back()
             raise
         self.loaded = {}
-
-    @property
-    def grad_clip(self) -> float | Schedule | Stage | None:
-        """How its gradients are clipped; it may be changed at any moment."""
-        return self._grad_clip
-
-    @grad_clip.setter
-    def grad_clip(self, grad_clip: float | Schedule | Stage | None) -> None:
-        clip = admitted_clip(grad_clip, "Member")
-        self._grad_clip = grad_clip
-        self.in_order = self.stages if clip is None else (*self.stages, clip)
 
     @property
     def _all_have_rates(self) -> bool:

@@ -17,7 +17,7 @@ from optimsche import counting, data
 from optimsche.call_errors import explained_methods
 from optimsche.counting import AccumGrad
 from optimsche.schedule import Schedule
-from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, stages, updates
+from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
 from optimsche.training.members import Member, members_of
@@ -27,7 +27,7 @@ from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult
 from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, ValueT, admitted
-from optimsche.training.stages import Stage
+from optimsche.training.stages import GradClip, Stage
 from optimsche.training.stages import admitted as admitted_stages
 from optimsche.training.turn import Turn, turn_of
 from optimsche.training.updates import Plan, epoch_of, results_of
@@ -135,6 +135,9 @@ class OptimScheduler:
     steps_per_epoch = _Counted["int | None"]()
     scaler = Checked[LossScaler | None](admitted_scaler)
     grad_norm_type = Checked[float]()
+    stages = Checked[Sequence[Stage]](admitted_stages)
+    grad_clip = GradClip()
+    clip: Stage | None  # the stage that grad_clip asks for
     optimizer, schedule, schedules = _OfMember(), _OfMember(), _OfMember()
     optim_loss, step_per_update, ft_factor = _OfMember(), _OfMember(), _OfMember()
     updated_modules: str | Sequence[str] | None = None  # as a configuration said; the optimizer has the parameters
@@ -176,7 +179,7 @@ class OptimScheduler:
         self.accum_grad = accum_grad
         self.steps_per_epoch = steps_per_epoch
         self.grad_norm_type = grad_norm_type
-        self.stages = admitted_stages(stages)
+        self.stages = stages
         self.skip_non_finite = skip_non_finite
         self.grad_clip = grad_clip
         self.precision = Precision(use_amp, next(iter(self.members.values())).parameters()[0].device.type)
@@ -193,17 +196,6 @@ class OptimScheduler:
             for member in self.members.values():
                 on_failure.enter_context(restored_on_failure(member.optimizer))
                 member.attach(model, epochs_known=steps_per_epoch is not None)
-
-    @property
-    def grad_clip(self) -> float | Schedule | Stage | None:
-        """How gradients are clipped, those of several optimizers together; it may be changed at any moment."""
-        return self._grad_clip
-
-    @grad_clip.setter
-    def grad_clip(self, grad_clip: float | Schedule | Stage | None) -> None:
-        clip = stages.admitted_clip(grad_clip)
-        self._grad_clip = grad_clip
-        self.in_order = self.stages if clip is None else (*self.stages, clip)
 
     # -- one micro-batch ----------------------------------------------------------------------------------------------
 
@@ -450,7 +442,7 @@ class OptimScheduler:
             if window.count == 1 and model is None:
                 refuse_what_was_left_out(chosen)
         except BaseException as error:
-            self._order.fail(step_num)
+            self._order.fail(step_num, again=model is None)
             self._drop_gradients()
             number, why = window.place.real_step, type(error).__name__
             self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
@@ -472,7 +464,7 @@ class OptimScheduler:
                 updates.make(self, turn, plan, window, done)
                 order.leave(turn)
             except BaseException as error:
-                order.fail_update(turn, again=not done and not window.by_caller)
+                order.fail_update(turn, again=not done and not window.by_caller and self.synchronising is None)
                 for name in list(window.part)[len(done) + 1 :]:
                     number, why = window.part[name].update_of(turn.window.real_step), type(error).__name__
                     self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)

@@ -29,6 +29,7 @@ from optimsche.training.gradients import Gradients, Joint, Number, measure
 
 if TYPE_CHECKING:
     from optimsche.training.members import Member
+    from optimsche.training.optim_scheduler import OptimScheduler
 
 Stage: TypeAlias = Callable[[Gradients], object]
 
@@ -218,6 +219,23 @@ def admitted_clip(value: Any, call: str = "OptimScheduler") -> Stage | None:
     return clip_norm(value if isinstance(value, Schedule) else admit(call, "grad_clip", _NORM, value))
 
 
+class GradClip:
+    """The setting ``grad_clip`` of an object, kept as it was given; ``clip`` is the stage that it asks for."""
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type) -> float | Schedule | Stage | None: ...
+
+    def __set__(self, instance: object, value: Any) -> None:
+        instance.__dict__["clip"] = admitted_clip(value, type(instance).__name__)
+        instance.__dict__["grad_clip"] = value
+
+
+def in_order(holder: Member | OptimScheduler) -> Sequence[Stage]:
+    """The stages of an object, with its clip at the end."""
+    return holder.stages if holder.clip is None else (*holder.stages, holder.clip)
+
+
 def admitted(stages: Any) -> tuple[Stage, ...]:
     """Stages, checked.
 
@@ -260,7 +278,7 @@ def run(
             skip_non_finite(own)
         if clips[name] and not own.left_out:
             own = _clipped_by_themselves(own, clips[name])
-        _play(own, member.in_order if len(gradients) > 1 else (*member.in_order, *joint), skip)
+        _play(own, in_order(member) if len(gradients) > 1 else (*in_order(member), *joint), skip)
         each.append(own)
     if joint and len(each) > 1:
         together = Joint(each)

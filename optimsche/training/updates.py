@@ -127,7 +127,7 @@ def make(optim: OptimScheduler, turn: Turn, plan: Plan, window: Window, done: di
         optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
         return
     if gradients:
-        stages.run(gradients, members, plan.clips, optim.in_order, skip=optim.skip_non_finite)
+        stages.run(gradients, members, plan.clips, stages.in_order(optim), skip=optim.skip_non_finite)
     for name, member in members.items():
         own = gradients.get(name)
         if own is not None:

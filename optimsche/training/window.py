@@ -99,7 +99,7 @@ class Window:
             ValueError: it would be another window, or would have ended already.
         """
         place = counting.window_of(self.place.first, accum_grad, steps_per_epoch)
-        if (place.real_step, place.first) != (self.place.real_step, self.place.first) or place.last < seen:
+        if (place.real_step, place.first) != (self.place.real_step, self.place.first) or place.last <= seen:
             raise ValueError(
                 f"accum_grad={accum_grad!r}, steps_per_epoch={steps_per_epoch!r}: window {self.place.real_step} is "
                 f"open, from micro-batch {self.place.first} to {seen}, and it would be {place} by "
@@ -256,12 +256,12 @@ class Order:
             self._cut = turn.window.real_step
         self.window = None
 
-    def fail(self, step_num: int) -> None:
-        """A micro-batch failed, which may come again: the window is lost, unless it had nothing before."""
+    def fail(self, step_num: int, *, again: bool = True) -> None:
+        """A micro-batch failed: its window is lost, unless it had nothing before and may begin ``again`` with it."""
         window = self.window
         if window is not None and not window.dropped:
             window.dropped = True
-            window.retry = step_num if window.count <= 1 else None
+            window.retry = step_num if again and window.count <= 1 else None
         self.seen, self.halfway = min(self.seen, step_num - 1), False
 
     def fail_update(self, turn: Turn, *, again: bool) -> None:
