@@ -212,7 +212,7 @@ class Polynomial(Rule):
     def again(self, rate: float, base: float) -> float:
         if self.total == 0:
             raise ValueError("PolynomialLR(total_iters=0) divides by 0 in torch where another scheduler plays it")
-        return rate / (1.0 + 1.0 / self.total) ** self.power
+        return float(rate / (1.0 + 1.0 / self.total) ** self.power)
 
     def entered(self, rate: float, base: float) -> float:
         if self.total == 0:
@@ -222,7 +222,7 @@ class Polynomial(Rule):
     def step(self, counter: int, rate: float, base: float) -> float:
         if counter > self.total:
             return rate
-        return rate * ((self.total - counter) / (self.total - counter + 1)) ** self.power
+        return float(rate * ((self.total - counter) / (self.total - counter + 1)) ** self.power)
 
     def goes_on(self, counter: int, rate: float, base: float) -> Schedule:
         if counter >= self.ends or self.power == 0:

@@ -210,8 +210,8 @@ def OneCycleLR(
     """
     total = _total("OneCycleLR", total_steps, epochs, steps_per_epoch)
     if quantity == "momentum":
-        momenta = {"base_momentum": base_momentum, "max_momentum": max_momentum, "three_phase": three_phase}
-        return OneCycleMomentum(total, pct_start=pct_start, anneal_strategy=anneal_strategy, **momenta)
+        momenta = base_momentum, max_momentum
+        return OneCycleMomentum(total, None, None, pct_start, anneal_strategy, *momenta, three_phase)
     low = max_lr / div_factor
     knots = _knots(total, pct_start, three_phase)
     values = [low, max_lr, low, low / final_div_factor] if three_phase else [low, max_lr, low / final_div_factor]
