@@ -18,16 +18,25 @@ from optimsche.call_errors import did_you_mean
 from optimsche.peers import (
     axlearn,
     composer,
+    deepspeed,
+    detectron2,
+    diffusers,
+    espnet,
     fairseq,
     fvcore,
     ignite,
+    keras,
     levanter,
     lightning,
     lr_schedules,
     lrsched,
     megatron,
     mmengine,
+    nanochat,
+    nemo,
+    olmo_core,
     optax,
+    paddle,
     pytorch_optimizer,
     pytorch_scheduler,
     pytorch_warmup,
@@ -37,21 +46,31 @@ from optimsche.peers import (
     torch_lr_finder,
     torchtitan,
     transformers,
+    wenet,
 )
 
 __all__ = [
     "axlearn",
     "composer",
+    "deepspeed",
+    "detectron2",
+    "diffusers",
+    "espnet",
     "fairseq",
     "fvcore",
     "ignite",
+    "keras",
     "levanter",
     "lightning",
     "lr_schedules",
     "lrsched",
     "megatron",
     "mmengine",
+    "nanochat",
+    "nemo",
+    "olmo_core",
     "optax",
+    "paddle",
     "pytorch_optimizer",
     "pytorch_scheduler",
     "pytorch_warmup",
@@ -61,6 +80,7 @@ __all__ = [
     "torch_lr_finder",
     "torchtitan",
     "transformers",
+    "wenet",
 ]
 
 # What people call a system whose module has another name.
@@ -73,12 +93,8 @@ def names_of(system: str) -> list[str]:
     >>> names_of("lightning")
     ['LinearLR', 'ExponentialLR']
     """
-    module = sys.modules[f"optimsche.peers.{system}"]
-    return [
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and callable(value) and value.__module__ == module.__name__
-    ]
+    names: list[str] = sys.modules[f"optimsche.peers.{system}"].__all__
+    return list(names)
 
 
 def system_of(name: str) -> str:

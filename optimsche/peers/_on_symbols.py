@@ -103,7 +103,7 @@ def _extreme(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
 def _isinstance(value: Any, kinds: Any) -> bool:
     """Where ``int`` and ``float`` are the recording ones; the step counts as both."""
     types_of: dict[int, Any] = {id(_BUILT_IN["int"]): int, id(_BUILT_IN["float"]): float}
-    meant = tuple(types_of.get(id(kind), kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+    meant: Any = tuple(types_of.get(id(kind), kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
     return (int in meant or float in meant) if is_symbol(value) else isinstance(value, meant)
 
 

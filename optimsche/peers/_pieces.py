@@ -118,7 +118,7 @@ def bisected(start: float, gamma: float, edges: Sequence[float]) -> tuple[list[f
     >>> bisected(1.0, 0.5, (2, 4))
     ([2, 4], [1.0, 0.5, 0.25])
     >>> bisected(1.0, 0.5, (4, 2))
-    ([2, 4], [1.0, 1.0, 0.25])
+    ([2, 4], [1.0, 0.25, 0.25])
     """
     at = sorted(set(edges))
     return at, [start, *(start * gamma ** bisect.bisect_right(edges, edge) for edge in at)]

@@ -16,6 +16,22 @@ from optimsche.peers._pieces import from_one, from_zero, segment
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "polynomial",
+    "exponential",
+    "inverse_sqrt",
+    "adafactor",
+    "adafactor_decay_rate",
+    "decay_bias_correction",
+    "ema_schedule",
+    "stepwise",
+    "segment_wise",
+    "cosine_with_linear_warmup",
+    "warmup_stable_decay",
+    "constant_with_linear_warmup",
+    "linear_schedule_with_warmup",
+]
+
 Step: TypeAlias = Annotated[int, Meaning("a step")]
 SubSchedules: TypeAlias = Annotated[tuple[Any, ...], MinLen(1), Meaning("schedules of this module, or numbers")]
 StepList: TypeAlias = Annotated[tuple[Steps, ...], Meaning("numbers of steps")]

@@ -21,6 +21,20 @@ from optimsche.peers._pieces import HORIZON, bisected, from_zero, polyline, powe
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "LinearCyclicalScheduler",
+    "CosineAnnealingScheduler",
+    "PiecewiseLinear",
+    "ConcatScheduler",
+    "create_lr_scheduler_with_warmup",
+    "ReduceLROnPlateauScheduler",
+    "LambdaStateScheduler",
+    "PiecewiseLinearStateScheduler",
+    "ExpStateScheduler",
+    "StepStateScheduler",
+    "MultiStepStateScheduler",
+]
+
 CycleSize: TypeAlias = Annotated[int, Ge(2), Meaning("the length of a cycle")]
 Event: TypeAlias = Annotated[int, Gt(-(2**53)), Lt(2**53), Meaning("a number of events")]
 Points: TypeAlias = Annotated[tuple[tuple[Event, Value], ...], MinLen(1), Meaning("pairs (milestone, value)")]

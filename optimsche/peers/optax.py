@@ -32,6 +32,24 @@ from optimsche.peers._pieces import from_zero, powers, segment, stairs
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "constant_schedule",
+    "polynomial_schedule",
+    "linear_schedule",
+    "piecewise_constant_schedule",
+    "exponential_decay",
+    "cosine_decay_schedule",
+    "piecewise_interpolate_schedule",
+    "linear_onecycle_schedule",
+    "cosine_onecycle_schedule",
+    "warmup_constant_schedule",
+    "warmup_cosine_decay_schedule",
+    "warmup_exponential_decay_schedule",
+    "sgdr_schedule",
+    "join_schedules",
+    "reduce_on_plateau",
+]
+
 AnyValue = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a value")]
 AnySteps = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a number of steps")]
 Divisor = Annotated[float, Gt(0), Meaning("a divisor of the rate")]

@@ -42,6 +42,16 @@ from optimsche.peers._pieces import HORIZON, bisected, entered, from_zero, mixed
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "CosineLRScheduler",
+    "TanhLRScheduler",
+    "PolyLRScheduler",
+    "StepLRScheduler",
+    "MultiStepLRScheduler",
+    "WSDLRScheduler",
+    "PlateauLRScheduler",
+]
+
 Count: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a count of epochs or updates")]
 NoiseRange: TypeAlias = tuple[Count, Count] | Count | None
 Seed: TypeAlias = Annotated[int, Gt(-(2**63)), Lt(2**63), Meaning("a seed")]

@@ -36,6 +36,27 @@ from optimsche.peers._torch_player import Chained, Recipe, Scheduler, Sequential
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "ConstantLR",
+    "LinearLR",
+    "StepLR",
+    "MultiStepLR",
+    "ExponentialLR",
+    "PolynomialLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "CyclicMomentum",
+    "OneCycleLR",
+    "OneCycleMomentum",
+    "LambdaLR",
+    "MultiplicativeLR",
+    "SequentialLR",
+    "ChainedScheduler",
+    "SWALR",
+    "ReduceLROnPlateau",
+]
+
 StartFactor = Annotated[float, Gt(0), Le(1), Meaning("a factor on the rate")]
 Growth = Annotated[int, Ge(1), Le(100), Meaning("how many times as long each cycle is as the last")]
 Divisor = Annotated[float, Gt(0), Meaning("a divisor of the rate")]
@@ -213,9 +234,8 @@ def OneCycleLR(
         momenta = base_momentum, max_momentum
         return OneCycleMomentum(total, None, None, pct_start, anneal_strategy, *momenta, three_phase)
     low = max_lr / div_factor
-    knots = _knots(total, pct_start, three_phase)
     values = [low, max_lr, low, low / final_div_factor] if three_phase else [low, max_lr, low / final_div_factor]
-    curve = eased(_SHAPES[anneal_strategy], knots, values)
+    curve = phases(total, pct_start, three_phase, anneal_strategy, values)
     return scheduler(rules.Sets("OneCycleLR", lambda _: curve, total=total, initial_lr=low), None)
 
 
@@ -237,7 +257,7 @@ def OneCycleMomentum(
     """
     total = _total("OneCycleMomentum", total_steps, epochs, steps_per_epoch)
     values = [max_momentum, base_momentum, max_momentum, max_momentum]
-    return eased(_SHAPES[anneal_strategy], _knots(total, pct_start, three_phase), values)
+    return phases(total, pct_start, three_phase, anneal_strategy, values)
 
 
 def _total(call: str, total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
@@ -248,10 +268,11 @@ def _total(call: str, total_steps: int | None, epochs: int | None, steps_per_epo
     return epochs * steps_per_epoch
 
 
-def _knots(total: int, pct_start: float, three_phase: bool) -> list[float]:
-    """The counters at which one phase ends and the next begins."""
+def phases(total: int, pct_start: float, three_phase: bool, ease: str, values: list[float]) -> Schedule:
+    """The phases of one cycle, of which each ends at one of the values."""
     first, last = pct_start * total - 1, total - 1
-    return [0.0, first, 2 * pct_start * total - 2, last] if three_phase else [0.0, first, last]
+    knots = [0.0, first, 2 * pct_start * total - 2, last] if three_phase else [0.0, first, last]
+    return eased(_SHAPES[ease], knots, values)
 
 
 def eased(shape: Any, knots: list[float], values: list[float]) -> Schedule:

@@ -32,6 +32,23 @@ from optimsche.peers._pieces import from_zero, segment, stairs, up_to, wave
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "get_constant_schedule",
+    "get_constant_schedule_with_warmup",
+    "get_linear_schedule_with_warmup",
+    "get_cosine_schedule_with_warmup",
+    "get_cosine_with_hard_restarts_schedule_with_warmup",
+    "get_polynomial_decay_schedule_with_warmup",
+    "get_inverse_sqrt_schedule",
+    "get_cosine_with_min_lr_schedule_with_warmup",
+    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+    "get_wsd_schedule",
+    "get_adafactor_relative_step",
+    "get_reduce_on_plateau_schedule",
+    "get_greedy_schedule",
+    "get_scheduler",
+]
+
 Drop = Annotated[float, Gt(0), Lt(1), Meaning("a factor on the rate")]
 Ramp = Literal["linear", "cosine", "1-sqrt"]
 

@@ -23,11 +23,7 @@ SOURCES = sorted(Path(peers.__file__).parent.glob("*.py"))
 
 def functions(module):
     """The functions that a module of a system offers."""
-    return {
-        name: f
-        for name, f in vars(module).items()
-        if inspect.isfunction(f) and f.__module__ == module.__name__ and not name.startswith("_")
-    }
+    return {name: getattr(module, name) for name in module.__all__}
 
 
 def test_there_is_a_module_for_every_recorded_system():
