@@ -300,7 +300,8 @@ def _walked(leaves: SequenceOf[Leaf], rate: float, upto: float) -> Schedule:
             raise ValueError(f"a cosine among others needs a whole T_max, got {leaf.rule.T_max}")
     pieces: list[tuple[float, Schedule]] = []
     listed: list[float] = []
-    place, cycle, values = 0, (0, math.inf), 0
+    place, values = 0, 0
+    cycle_piece, cycle_begin, cycle_end = 0, 0, math.inf
 
     def close_list() -> None:
         if listed:
@@ -315,18 +316,19 @@ def _walked(leaves: SequenceOf[Leaf], rate: float, upto: float) -> Schedule:
         periods = [leaf.rule.period for leaf in [*special, *moving]]
         lowest = any(isinstance(leaf.rule, Cosine) and leaf.rule.is_lowest(leaf.counter) for leaf in special)
         over = all(leaf.rule.ends == math.inf or leaf.counter > leaf.rule.ends for leaf in leaves)
-        if place > 0 and lowest and over and cycle[1] == math.inf and all(periods):
+        if place > 0 and lowest and over and cycle_end == math.inf and all(periods):
             close_list()  # from here on it depends on the counters alone
-            cycle = len(pieces), place + math.lcm(*(period for period in periods if period))
-            begun = place
-        elif place == cycle[1]:
+            cycle_piece, cycle_begin = len(pieces), place
+            cycle_end = place + math.lcm(*(period for period in periods if period))
+        elif place == cycle_end:
             close_list()
-            again = _joined(pieces[cycle[0] :]).shift(-1).repeat(every=place - begun, closed="left").shift(1)
-            return _joined([*pieces[: cycle[0]], (math.inf, again)])
+            block = _joined(pieces[cycle_piece:]).shift(-1)
+            again = block.repeat(every=cycle_end - cycle_begin, closed="left").shift(1)
+            return _joined([*pieces[:cycle_piece], (math.inf, again)])
         steps, curve = _closed(special, moving, optimizer.rate)
-        if cycle[1] == math.inf and isinstance(special[0].rule, Cosine):
+        if cycle_end == math.inf and isinstance(special[0].rule, Cosine):
             steps = min(steps, special[0].rule.until_lowest(special[0].counter) or math.inf)
-        steps = int(min(steps, upto - place, cycle[1] - place))
+        steps = int(min(steps, upto - place, cycle_end - place))
         if curve is not None and steps > 1:
             close_list()
             pieces.append((steps, curve))

@@ -401,7 +401,7 @@ def _scheduler(
 ) -> Callable[..., Schedule]:
     hints = get_type_hints(does, include_extras=True) | {value: base, "return": Schedule}
     given = [p for p in inspect.signature(does).parameters.values() if p.name != "base"]
-    first = inspect.Parameter(value, inspect.Parameter.KEYWORD_ONLY, default=default)
+    first = inspect.Parameter(value, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=base)
 
     def made(**arguments: Any) -> Schedule:
         at_first = arguments.pop(value)

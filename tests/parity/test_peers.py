@@ -1,7 +1,6 @@
 """What holds for every peer's schedule, and that the peers are expressions of the core and nothing else."""
 
 import ast
-import inspect
 import json
 import math
 from pathlib import Path
