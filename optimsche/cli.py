@@ -138,14 +138,17 @@ def _list(options: argparse.Namespace) -> int:
             kind = "Combinators"
         else:
             kind = "Shapes" if isinstance(constructor, LrFn) else "Plans"
-        summary = (inspect.getdoc(constructor) or "").partition("\n")[0]
-        groups[kind].append(f"  {name:<20}{summary}")
+        groups[kind].append(f"  {name:<20}{_summary(constructor)}")
     print("\n\n".join("\n".join([title, *lines]) for title, lines in groups.items()))
     print(
         "\nIn Python there are also plateau and greedy for factors that follow a metric, and other systems' schedules\n"
         "by their own names in optimsche.peers: optimsche list --peers."
     )
     return 0
+
+
+def _summary(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
 def _list_peers(name: str | None) -> int:
@@ -166,9 +169,9 @@ def _list_peers(name: str | None) -> int:
         return 0
     for one in [system] if system else peers.__all__:
         module = getattr(peers, one)
-        print(f"{one}: {(inspect.getdoc(module) or '').partition(chr(10))[0]}")
-        for known in peers.names_of(one):
-            print(f"  {known:<36}{(inspect.getdoc(getattr(module, known)) or '').partition(chr(10))[0]}")
+        print(f"{one}: {_summary(module)}")
+        for function_name in peers.names_of(one):
+            print(f"  {function_name:<34}  {_summary(getattr(module, function_name))}")
         print()
     return 0
 

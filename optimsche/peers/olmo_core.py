@@ -275,7 +275,7 @@ def SequentialScheduler(
     >>> [SequentialScheduler(parts, [4], base_lr=1.0, max_steps=8)(n) for n in (1, 2, 4, 6, 8)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    if not isinstance(schedulers, Sequence) or not schedulers or not all(map(callable, schedulers)):
+    if not isinstance(schedulers, Sequence) or not schedulers or not all(map(_is_function, schedulers)):
         raise TypeError(
             "olmo_core.SequentialScheduler: schedulers must be a list of functions of this module, such as "
             f"functools.partial(WSD, warmup=100), got {schedulers!r:.60}"
@@ -292,6 +292,10 @@ def SequentialScheduler(
         pieces.append((length, _built(part, base_lr=rate, max_steps=min(left, length))))
         rate, left = _built(part, base_lr=rate, max_steps=length)(length), left - length
     return from_one(*pieces, _built(parts[-1], base_lr=rate, max_steps=max(left, 1)))
+
+
+def _is_function(part: object) -> bool:
+    return callable(part) and not isinstance(part, Schedule)
 
 
 def _built(part: Callable[..., Schedule], **run: float) -> Schedule:
