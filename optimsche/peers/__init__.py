@@ -83,8 +83,18 @@ __all__ = [
     "wenet",
 ]
 
+# Of a name that several have, these are meant.
+_FIRST = ("torch", "transformers")
 # What people call a system whose module has another name.
-_ALSO_CALLED = {"hf": "transformers", "huggingface": "transformers", "pytorch": "torch", "jax": "optax"}
+_ALSO_CALLED = {
+    "tensorflow": "keras",
+    "tf": "keras",
+    "olmo": "olmo_core",
+    "hf": "transformers",
+    "huggingface": "transformers",
+    "pytorch": "torch",
+    "jax": "optax",
+}
 
 
 def names_of(system: str) -> list[str]:
@@ -103,7 +113,7 @@ def system_of(name: str) -> str:
     >>> system_of("get_cosine_schedule_with_warmup")
     'transformers'
     """
-    return next((system for system in ("torch", *__all__) if name in names_of(system)), "")
+    return next((system for system in (*_FIRST, *__all__) if name in names_of(system)), "")
 
 
 def _refuse_system(name: str) -> Any:

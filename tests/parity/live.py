@@ -37,6 +37,7 @@ class Rival(NamedTuple):
     takes_rate: bool = True
     package: str = ""
     bound: float = BOUND
+    ours: Callable | None = None  # of the arguments and the rate, where it is not the function of the same name
 
 
 rates = st.floats(1e-6, 2.0)
@@ -110,6 +111,19 @@ def torch_rivals():
         yield Rival("torch", name, arguments, functools.partial(of_torch, module, name))
     for name, arguments in (("CyclicLR", CYCLIC), ("OneCycleLR", ONE_CYCLE)):
         yield Rival("torch", name, arguments, functools.partial(of_torch, module, name), takes_rate=False)
+
+
+def composition_rivals():
+    """SequentialLR and ChainedScheduler of drawn schedulers, one of them inside of the other."""
+    from tests.parity import test_torch_compositions as made
+
+    def theirs(arguments, lr):
+        return made.played(arguments["spec"], lr)
+
+    def ours(arguments, lr):
+        return made.ours(arguments["spec"], lr)
+
+    yield Rival("torch", "compositions", {"spec": made.compositions()}, theirs, ours=ours)
 
 
 WARMUP = {"num_warmup_steps": lengths, "num_training_steps": st.integers(31, 90)}
@@ -510,6 +524,7 @@ def rivals():
     """Those whose package is installed."""
     makers = (
         torch_rivals,
+        composition_rivals,
         optax_rivals,
         transformers_rivals,
         diffusers_rivals,
@@ -537,8 +552,11 @@ def compare(rival, arguments, lr):
     rate = {"base_lr": lr} if rival.takes_rate else {}
 
     def ours():
-        schedule = getattr(getattr(peers, rival.system), rival.name)(**arguments, **rate)
-        return [schedule(update) for update in range(1, UPDATES + 1)]
+        if rival.ours is not None:
+            schedule = rival.ours(arguments, lr)
+        else:
+            schedule = getattr(getattr(peers, rival.system), rival.name)(**arguments, **rate)
+        return [schedule(update) for update in range(1, len(theirs or range(UPDATES)) + 1)]
 
     found, refused_here = _attempt(ours)
     if theirs is None or found is None:
@@ -583,12 +601,16 @@ def main():
     """Print the table of docs/parity.md, and an example of whatever does not agree."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--draws", type=int, default=200, help="of each schedule (default: %(default)s)")
-    draws = parser.parse_args().draws
+    parser.add_argument("--system", help="only this one")
+    options = parser.parse_args()
     kinds = ("agree", "deviate", "refused only here", "refused only there")
     table, said = {}, []
     for rival in rivals():
-        counted, examples = outcomes(rival, draws)
-        row = table.setdefault(rival.system, [0, collections.Counter()])
+        if options.system not in (None, rival.system):
+            continue
+        counted, examples = outcomes(rival, options.draws)
+        name = f"{rival.system} {rival.name}" if rival.ours else rival.system
+        row = table.setdefault(name, [0, collections.Counter()])
         row[0] += 1
         row[1] += counted
         said += [f"{rival.system}.{rival.name}: {outcome}: {example}" for outcome, example in examples.items()]
