@@ -113,6 +113,8 @@ class _Functions:
     pi, e, inf, nan, tau = math.pi, math.e, math.inf, math.nan, math.tau
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise TypeError(f"{name} of the step has no place in a formula")
 
 
