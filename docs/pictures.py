@@ -1,5 +1,6 @@
 """Draw the pictures of the docs: ``python docs/pictures.py``."""
 
+import re
 from pathlib import Path
 
 from matplotlib import pyplot as plt
@@ -99,8 +100,24 @@ def plans():
     ax.figure.savefig(HERE / "plans.png", dpi=80)
 
 
+def published():
+    """The curves that the blocks of published.md build, one picture for each section."""
+    (HERE / "published").mkdir(exist_ok=True)
+    text = (HERE.parent / "published.md").read_text()
+    for title, section in re.findall(r"^## (.+?)\n(.+?)(?=^## |\Z)", text, re.S | re.M):
+        names = {}
+        for block in re.findall(r"^```python\n(.*?)^```", section, re.S | re.M):
+            exec(block, names)
+        if "curves" in names:
+            ax = plot(names["curves"], steps=names["total"])
+            ax.figure.set_size_inches(6, 2.6)
+            ax.figure.savefig(HERE / "published" / f"{'-'.join(re.findall(r'[a-z0-9]+', title.lower()))}.png", dpi=70)
+            plt.close(ax.figure)
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     conventions()
     segments()
     plans()
+    published()

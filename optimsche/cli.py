@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from optimsche.call_errors import did_you_mean
 from optimsche.combinators import __all__ as combinator_names
 from optimsche.lr_fn import LrFn
 from optimsche.names import known, lookup
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="list the shapes, combinators and plans, or explain one")
     listing.add_argument("name", nargs="?", metavar="NAME", help="one of them, to read its formula and parameters")
+    listing.add_argument("--peers", action="store_true", help="other systems' schedules; with NAME those of a system")
     listing.set_defaults(run=_list)
     return parser
 
@@ -122,6 +124,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.peers:
+        return _list_peers(options.name)
     if options.name is not None:
         constructor = lookup(options.name)
         print(
@@ -134,13 +138,41 @@ def _list(options: argparse.Namespace) -> int:
             kind = "Combinators"
         else:
             kind = "Shapes" if isinstance(constructor, LrFn) else "Plans"
-        summary = (inspect.getdoc(constructor) or "").partition("\n")[0]
-        groups[kind].append(f"  {name:<20}{summary}")
+        groups[kind].append(f"  {name:<20}{_summary(constructor)}")
     print("\n\n".join("\n".join([title, *lines]) for title, lines in groups.items()))
     print(
         "\nIn Python there are also plateau and greedy for factors that follow a metric, and other systems' schedules\n"
-        "by their own names in optimsche.peers."
+        "by their own names in optimsche.peers: optimsche list --peers."
     )
+    return 0
+
+
+def _summary(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _list_peers(name: str | None) -> int:
+    """Every system with its schedules; of one system, or of a schedule such as `torch.StepLR`, what it says."""
+    from optimsche import peers
+
+    system, _, schedule = (name or "").partition(".")
+    if system and system not in peers.__all__:
+        raise ValueError(f"there is no system {system!r}{did_you_mean(system, peers.__all__) or ''}")
+    if schedule and schedule not in peers.names_of(system):
+        known = peers.names_of(system)
+        raise ValueError(
+            f"{system} has no {schedule!r}{did_you_mean(schedule, known) or '; it has ' + ', '.join(known)}"
+        )
+    if schedule:
+        function = getattr(getattr(peers, system), schedule)
+        print(f"{name}({', '.join(inspect.signature(function).parameters)})\n\n{inspect.getdoc(function)}")
+        return 0
+    for one in [system] if system else peers.__all__:
+        module = getattr(peers, one)
+        print(f"{one}: {_summary(module)}")
+        for function_name in peers.names_of(one):
+            print(f"  {function_name:<34}  {_summary(getattr(module, function_name))}")
+        print()
     return 0
 
 

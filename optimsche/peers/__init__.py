@@ -18,16 +18,25 @@ from optimsche.call_errors import did_you_mean
 from optimsche.peers import (
     axlearn,
     composer,
+    deepspeed,
+    detectron2,
+    diffusers,
+    espnet,
     fairseq,
     fvcore,
     ignite,
+    keras,
     levanter,
     lightning,
     lr_schedules,
     lrsched,
     megatron,
     mmengine,
+    nanochat,
+    nemo,
+    olmo_core,
     optax,
+    paddle,
     pytorch_optimizer,
     pytorch_scheduler,
     pytorch_warmup,
@@ -37,21 +46,31 @@ from optimsche.peers import (
     torch_lr_finder,
     torchtitan,
     transformers,
+    wenet,
 )
 
 __all__ = [
     "axlearn",
     "composer",
+    "deepspeed",
+    "detectron2",
+    "diffusers",
+    "espnet",
     "fairseq",
     "fvcore",
     "ignite",
+    "keras",
     "levanter",
     "lightning",
     "lr_schedules",
     "lrsched",
     "megatron",
     "mmengine",
+    "nanochat",
+    "nemo",
+    "olmo_core",
     "optax",
+    "paddle",
     "pytorch_optimizer",
     "pytorch_scheduler",
     "pytorch_warmup",
@@ -61,10 +80,21 @@ __all__ = [
     "torch_lr_finder",
     "torchtitan",
     "transformers",
+    "wenet",
 ]
 
+# Of a name that several have, these are meant.
+_FIRST = ("torch", "transformers")
 # What people call a system whose module has another name.
-_ALSO_CALLED = {"hf": "transformers", "huggingface": "transformers", "pytorch": "torch", "jax": "optax"}
+_ALSO_CALLED = {
+    "tensorflow": "keras",
+    "tf": "keras",
+    "olmo": "olmo_core",
+    "hf": "transformers",
+    "huggingface": "transformers",
+    "pytorch": "torch",
+    "jax": "optax",
+}
 
 
 def names_of(system: str) -> list[str]:
@@ -73,12 +103,8 @@ def names_of(system: str) -> list[str]:
     >>> names_of("lightning")
     ['LinearLR', 'ExponentialLR']
     """
-    module = sys.modules[f"optimsche.peers.{system}"]
-    return [
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and callable(value) and value.__module__ == module.__name__
-    ]
+    names: list[str] = sys.modules[f"optimsche.peers.{system}"].__all__
+    return list(names)
 
 
 def system_of(name: str) -> str:
@@ -87,7 +113,7 @@ def system_of(name: str) -> str:
     >>> system_of("get_cosine_schedule_with_warmup")
     'transformers'
     """
-    return next((system for system in ("torch", *__all__) if name in names_of(system)), "")
+    return next((system for system in (*_FIRST, *__all__) if name in names_of(system)), "")
 
 
 def _refuse_system(name: str) -> Any:

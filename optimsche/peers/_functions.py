@@ -12,9 +12,10 @@ from typing import Any
 
 from optimsche.evaluation import trace
 from optimsche.lr_fns import expression
+from optimsche.peers._on_symbols import taking_symbols
 from optimsche.schedule import Schedule
 
-_PROBES = (1, 2, 3, 7, 20, 101)
+_PROBES = (1, 2, 3, 7, 20, 50, 101, 1_000)
 
 
 def as_schedule(call: str, name: str, function: Any) -> Schedule:
@@ -24,7 +25,8 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
         call: the function whose argument it is, for errors.
         name: the argument.
         function: a schedule; the text of a formula or of a lambda; or a Python function, read from its source, with
-            numbers from around it filled in, or traced where there is no source or more than a formula.
+            numbers from around it filled in, or followed: with its defaults and helpers, the attributes of objects,
+            and what ``functools.partial`` gave it.
 
     Raises:
         TypeError: it is none of these.
@@ -50,7 +52,7 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
             if _agrees(text, function):
                 return expression(text=text)
     except Exception as error:  # whatever a function of someone's own may do on symbols
-        in_the_way = str(error)
+        in_the_way = str(error) or type(error).__name__
     raise TypeError(
         f"{call}: {name} cannot be read as one formula, and a schedule stores what it computes.\n    In the way was: "
         f'{in_the_way:.200}.\n    Give its text, {name}="0.95 ** t", or put @lr_fn above def f(real_step, epoch): ... '
@@ -72,16 +74,31 @@ def _agrees(text: str, function: Callable[..., Any]) -> bool:
 def _formulas(function: Callable[..., Any]) -> Iterator[str]:
     """Each formula that the function may be: from its source, then from tracing it."""
     yield from _from_source(function)
-    yield _as_text(trace.trace(function, "t", is_foreign=True))
+    on_symbols = taking_symbols(function)
+
+    def unless_refused(counter: Any) -> Any:
+        try:
+            return on_symbols(counter)
+        except AssertionError:  # a check of its own, which says nothing of the values
+            return _NOTHING
+
+    yield _as_text(trace.trace(unless_refused, "t", is_foreign=True))
+
+
+_NOTHING = math.nan
 
 
 def _as_text(expression: trace.Expression) -> str:
     match expression:
+        case trace.Choice(_, when, otherwise) if otherwise is _NOTHING:
+            return _as_text(when)
+        case trace.Choice(_, when, otherwise) if when is _NOTHING:
+            return _as_text(otherwise)
         case trace.Choice(condition, when, otherwise):
             return f"({_as_text(when)} if {_as_text(condition)} else {_as_text(otherwise)})"
         case trace.Symbol(operation=operation, arguments=()):
             return operation
-        case trace.Symbol(operation="floor" | "min" | "max" as function, arguments=arguments):
+        case trace.Symbol(operation=function, arguments=arguments) if function.isidentifier() and function != "neg":
             return f"{function}({', '.join(map(_as_text, arguments))})"
         case trace.Symbol(operation="neg", arguments=(operand,)):
             return f"(-{_as_text(operand)})"
@@ -122,7 +139,7 @@ def _one_formula(lines: Sequence[ast.stmt]) -> ast.expr | None:
     if len(lines) > 20:  # each may double what is written
         return None
     match lines:
-        case [ast.Expr(value=ast.Constant()), *rest]:  # a docstring
+        case [ast.Expr(value=ast.Constant()) | ast.Assert(), *rest]:  # a docstring, or a check
             return _one_formula(rest)
         case [ast.Return(value=value), *_]:
             return value

@@ -7,6 +7,7 @@ them into a schedule of ``n = c + 1``.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -109,6 +110,18 @@ def stairs(values: Sequence[float], edges: Iterable[float]) -> Schedule:
     if not kept:
         return constant(value=first)
     return piecewise_constant(values=(first, *(value for _, value in kept)), at=tuple(last for last, _ in kept))
+
+
+def bisected(start: float, gamma: float, edges: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Where ``start * gamma ** bisect_right(edges, c)`` changes, and its values: in any order of the edges.
+
+    >>> bisected(1.0, 0.5, (2, 4))
+    ([2, 4], [1.0, 0.5, 0.25])
+    >>> bisected(1.0, 0.5, (4, 2))
+    ([2, 4], [1.0, 0.25, 0.25])
+    """
+    at = sorted(set(edges))
+    return at, [start, *(start * gamma ** bisect.bisect_right(edges, edge) for edge in at)]
 
 
 def mixed(low: float, high: float, share: Schedule) -> Schedule:

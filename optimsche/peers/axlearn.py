@@ -16,6 +16,22 @@ from optimsche.peers._pieces import from_one, from_zero, segment
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "polynomial",
+    "exponential",
+    "inverse_sqrt",
+    "adafactor",
+    "adafactor_decay_rate",
+    "decay_bias_correction",
+    "ema_schedule",
+    "stepwise",
+    "segment_wise",
+    "cosine_with_linear_warmup",
+    "warmup_stable_decay",
+    "constant_with_linear_warmup",
+    "linear_schedule_with_warmup",
+]
+
 Step: TypeAlias = Annotated[int, Meaning("a step")]
 SubSchedules: TypeAlias = Annotated[tuple[Any, ...], MinLen(1), Meaning("schedules of this module, or numbers")]
 StepList: TypeAlias = Annotated[tuple[Steps, ...], Meaning("numbers of steps")]
@@ -76,10 +92,10 @@ def decay_bias_correction(decay: Decay) -> Schedule:
 
 
 @peer("axlearn")
-def ema_schedule(decay: EmaDecay = 0.9999, *, warmup_steps: SomeSteps = 1) -> Schedule:
-    """An average's ``step / (1 + step)``, from ``warmup_steps`` on ``decay``."""
+def ema_schedule(decay: EmaDecay = 0.9999, *, warmup_steps: SomeSteps = 1, step_offset: Steps = 0) -> Schedule:
+    """An average's ``step / (1 + step)``, from ``warmup_steps`` on ``decay``; steps count from ``step_offset``."""
     rise = linear(steps=1).warp(power_law(timescale=1, power=1))
-    return from_zero((warmup_steps, rise), constant(value=decay)).shift(-1)
+    return from_zero((warmup_steps, rise), constant(value=decay)).shift(step_offset - 1)
 
 
 @peer("axlearn")
@@ -142,11 +158,14 @@ def warmup_stable_decay(
     alpha: Gamma = 0.0,
 ) -> Schedule:
     """A line up, the rate, from ``decay_begin_step`` on a line down to ``alpha`` times the rate."""
-    begin = max(warmup_steps, decay_begin_step)
-    length = _left("warmup_stable_decay", max_step, begin)
-    return _warmed_up(
-        peak_lr, warmup_steps, begin_value, begin, linear(start=peak_lr, end=alpha * peak_lr, steps=length)
-    )
+    if decay_begin_step < warmup_steps:
+        raise ValueError(
+            f"axlearn.warmup_stable_decay: decay_begin_step must be >= warmup_steps={warmup_steps}, "
+            f"got {decay_begin_step}"
+        )
+    length = _left("warmup_stable_decay", max_step, decay_begin_step)
+    fall = linear(start=peak_lr, end=alpha * peak_lr, steps=length)
+    return _warmed_up(peak_lr, warmup_steps, begin_value, decay_begin_step, fall)
 
 
 @peer("axlearn")

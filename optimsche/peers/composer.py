@@ -22,6 +22,22 @@ from optimsche.peers._pieces import HORIZON, entered, from_zero, powers, segment
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "StepScheduler",
+    "MultiStepScheduler",
+    "ConstantScheduler",
+    "LinearScheduler",
+    "ExponentialScheduler",
+    "CosineAnnealingScheduler",
+    "CosineAnnealingWarmRestartsScheduler",
+    "PolynomialScheduler",
+    "MultiStepWithWarmupScheduler",
+    "ConstantWithWarmupScheduler",
+    "LinearWithWarmupScheduler",
+    "CosineAnnealingWithWarmupScheduler",
+    "PolynomialWithWarmupScheduler",
+]
+
 Time: TypeAlias = Annotated[str, Meaning("a time such as '10ep', '500ba' or '0.1dur'")] | Steps
 Times: TypeAlias = tuple[Time, ...]
 Ratio: TypeAlias = Annotated[float, Gt(0), Lt(float("inf")), Meaning("the scale schedule ratio")]

@@ -21,6 +21,18 @@ from optimsche.peers._pieces import HORIZON, from_zero, powers, stairs, up_to
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "fixed",
+    "inverse_sqrt",
+    "cosine",
+    "triangular",
+    "polynomial_decay",
+    "tri_stage",
+    "step",
+    "reduce_lr_on_plateau",
+    "manual",
+]
+
 Rates: TypeAlias = Lr | Annotated[tuple[Lr, ...], MinLen(1), Meaning("learning rates")]
 InitLr: TypeAlias = Annotated[float, Ge(-1), Lt(math.inf), Meaning("a learning rate; below 0 the default")]
 Period: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a number of updates; not above 0 for none")]

@@ -31,6 +31,18 @@ from optimsche.peers._pieces import powers
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "ConstantParamScheduler",
+    "CosineParamScheduler",
+    "ExponentialParamScheduler",
+    "LinearParamScheduler",
+    "PolynomialDecayParamScheduler",
+    "MultiStepParamScheduler",
+    "StepParamScheduler",
+    "StepWithFixedGammaParamScheduler",
+    "CompositeParamScheduler",
+]
+
 Values: TypeAlias = Annotated[tuple[Value, ...], MinLen(1), Meaning("values")]
 Lengths: TypeAlias = Annotated[tuple[Share, ...], MinLen(1), Meaning("parts of the run")]
 Numbers: TypeAlias = Annotated[tuple[Annotated[float, Ge(0)], ...], Meaning("numbers of updates")]

@@ -17,9 +17,23 @@ from optimsche.lr_fns import constant, cosine, linear
 from optimsche.peers import torch as pytorch
 from optimsche.peers._functions import as_schedule
 from optimsche.peers._peer import Gamma, Metrics, PositiveLr, RealSteps, Schedules, SomeSteps, Steps, Value, peer
-from optimsche.peers._pieces import HORIZON, from_zero, polyline, powers, stairs
+from optimsche.peers._pieces import HORIZON, bisected, from_zero, polyline, powers, stairs
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
+
+__all__ = [
+    "LinearCyclicalScheduler",
+    "CosineAnnealingScheduler",
+    "PiecewiseLinear",
+    "ConcatScheduler",
+    "create_lr_scheduler_with_warmup",
+    "ReduceLROnPlateauScheduler",
+    "LambdaStateScheduler",
+    "PiecewiseLinearStateScheduler",
+    "ExpStateScheduler",
+    "StepStateScheduler",
+    "MultiStepStateScheduler",
+]
 
 CycleSize: TypeAlias = Annotated[int, Ge(2), Meaning("the length of a cycle")]
 Event: TypeAlias = Annotated[int, Gt(-(2**53)), Lt(2**53), Meaning("a number of events")]
@@ -175,11 +189,9 @@ def StepStateScheduler(initial_value: Value, gamma: Gamma, step_size: SomeSteps)
 
 @peer("ignite")
 def MultiStepStateScheduler(initial_value: Value, gamma: Gamma, milestones: Events) -> Schedule:
-    """The value times ``gamma`` from each of ``milestones`` on."""
-    if list(milestones) != sorted(milestones):
-        raise ValueError(f"ignite.MultiStepStateScheduler: milestones must rise, got {milestones}; sort them")
-    values = [initial_value * gamma**number for number in range(len(milestones) + 1)]
-    return stairs(values, milestones).shift(-1)
+    """The value times ``gamma`` from each of ``milestones`` on; out of order, where Ignite's bisection finds them."""
+    edges, values = bisected(initial_value, gamma, milestones)
+    return stairs(values, edges).shift(-1)
 
 
 def _piecewise_linear(call: str, points: Sequence[tuple[int, float]]) -> Schedule:

@@ -17,6 +17,10 @@ from optimsche.peers._peer import Gamma, Lr, PositiveGamma, SomeSteps, Steps, pe
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "lr_scheduler",
+]
+
 Part: TypeAlias = Annotated[
     float, Ge(0), Lt(math.inf), Meaning("a part of the steps up to 1, or a whole number of steps above it")
 ]

@@ -11,6 +11,11 @@ from optimsche.peers._peer import Lr, PositiveLr, SomeSteps, peer
 from optimsche.peers._pieces import line, powers
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "LinearLR",
+    "ExponentialLR",
+]
+
 
 @peer("lightning")
 def _LinearLR(end_lr: Lr, num_iter: SomeSteps, *, base_lr: Lr) -> Schedule:

@@ -12,6 +12,10 @@ from optimsche.peers._pieces import polyline
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "LinearScheduler",
+]
+
 Moment: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 Times: TypeAlias = Annotated[tuple[Moment, ...], MinLen(1), Meaning("steps, or parts of the run")]
 Values: TypeAlias = Annotated[tuple[Value, ...], MinLen(1), Meaning("the value at each time")]

@@ -14,6 +14,27 @@ from optimsche.peers._pieces import from_zero, mixed, powers, segment, stairs, u
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "constant",
+    "step_decay",
+    "multi_step",
+    "exponential",
+    "exponential_decay",
+    "polynomial",
+    "polynomial_decay",
+    "linear",
+    "cosine",
+    "cosine_restarts",
+    "inverse_sqrt",
+    "one_cycle",
+    "warmup_stable_decay",
+    "triangular",
+    "triangular2",
+    "exp_range",
+    "with_warmup",
+    "sequential",
+]
+
 Phases: TypeAlias = Annotated[
     tuple[tuple[SomeSteps, Schedule], ...], MinLen(1), Meaning("(duration, schedule) for each phase")
 ]

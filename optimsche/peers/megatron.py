@@ -14,6 +14,10 @@ from optimsche.peers._peer import Lr, RealSteps, SomeRealSteps, SomeSteps, Value
 from optimsche.peers._pieces import from_one, segment
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "OptimizerParamScheduler",
+]
+
 Style: TypeAlias = Literal["constant", "linear", "cosine", "inverse-square-root", "WSD"]
 WsdStyle: TypeAlias = Literal["linear", "cosine", "exponential", "minus_sqrt", None]
 _SHAPES: dict[Any, Callable[..., Schedule]] = {"linear": linear, "cosine": cosine, "minus_sqrt": one_minus_power}

@@ -18,6 +18,17 @@ from optimsche.peers._pieces import HORIZON, from_zero, segment, stairs, up_to, 
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "LinearScheduler",
+    "CosineScheduler",
+    "PolyScheduler",
+    "REXScheduler",
+    "CosineAnnealingWarmupRestarts",
+    "get_wsd_schedule",
+    "get_chebyshev_schedule",
+    "ProportionScheduler",
+]
+
 Order = Annotated[float, Gt(0), Lt(math.inf), Meaning("an exponent")]
 Multiplier = Annotated[float, Gt(0), Lt(math.inf), Meaning("how many times as long each cycle is as the last")]
 _LARGEST = 1e250

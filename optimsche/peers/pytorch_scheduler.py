@@ -26,6 +26,29 @@ from optimsche.peers._pieces import from_zero, segment, up_to, warm_restarts
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "RexScheduler",
+    "InverseSqrtScheduler",
+    "LinearDecayScheduler",
+    "CosineWithWarmupScheduler",
+    "WarmupHoldCosineScheduler",
+    "TrapezoidalScheduler",
+    "WSDScheduler",
+    "FlatCosineScheduler",
+    "KDecayScheduler",
+    "TanhDecayScheduler",
+    "SlantedTriangularScheduler",
+    "PolynomialScheduler",
+    "PowerDecayScheduler",
+    "ChebyshevScheduler",
+    "HyperbolicLRScheduler",
+    "ExpHyperbolicLRScheduler",
+    "CosineAnnealingWarmupRestarts",
+    "IdentityScheduler",
+    "WarmupScheduler",
+    "SequentialComposer",
+]
+
 Power = Annotated[float, Gt(0), Lt(math.inf), Meaning("an exponent")]
 Steepness = Annotated[float, Gt(0), Lt(math.inf), Meaning("how steep the curve is in its middle")]
 CutFraction = Annotated[float, Gt(0), Lt(1), Meaning("a part of the whole")]

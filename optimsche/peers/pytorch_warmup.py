@@ -16,6 +16,14 @@ from optimsche.peers._peer import Lr, SomeSteps, peer
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "LinearWarmup",
+    "ExponentialWarmup",
+    "UntunedLinearWarmup",
+    "UntunedExponentialWarmup",
+    "RAdamWarmup",
+]
+
 Periods = Annotated[tuple[SomeSteps, ...], MinLen(1), Meaning("a number of steps for each parameter group")]
 Beta2 = Annotated[float, Ge(0), Lt(1), Meaning("the second of Adam's betas")]
 RectifiedBeta2 = Annotated[float, Gt(0.6), Lt(1), Meaning("the second of Adam's betas")]

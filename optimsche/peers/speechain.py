@@ -7,6 +7,11 @@ from optimsche.peers._pieces import powers
 from optimsche.plans import noam
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "Noamlr",
+    "ExponentDecayLr",
+]
+
 
 @peer("speechain")
 def Noamlr(

@@ -38,9 +38,19 @@ from optimsche.peers._peer import (
     Steps,
     peer,
 )
-from optimsche.peers._pieces import HORIZON, entered, from_zero, mixed, powers, segment, stairs, up_to
+from optimsche.peers._pieces import HORIZON, bisected, entered, from_zero, mixed, powers, segment, stairs, up_to
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
+
+__all__ = [
+    "CosineLRScheduler",
+    "TanhLRScheduler",
+    "PolyLRScheduler",
+    "StepLRScheduler",
+    "MultiStepLRScheduler",
+    "WSDLRScheduler",
+    "PlateauLRScheduler",
+]
 
 Count: TypeAlias = Annotated[float, Gt(-math.inf), Lt(math.inf), Meaning("a count of epochs or updates")]
 NoiseRange: TypeAlias = tuple[Count, Count] | Count | None
@@ -224,11 +234,12 @@ def MultiStepLRScheduler(
     step_first: bool = False,
     noise_horizon: SomeSteps = 10_000,
 ) -> Schedule:
-    """The rate times ``decay_rate`` at each of ``decay_t``, one earlier than PyTorch: a milestone of 10 acts at 9."""
-    if list(decay_t) != sorted(decay_t):
-        raise ValueError(f"timm.MultiStepLRScheduler: decay_t must rise, got {decay_t}; sort it")
-    values = [base_lr * decay_rate**number for number in range(len(decay_t) + 1)]
-    steps = stairs(values, [at - 1 for at in decay_t])
+    """The rate times ``decay_rate`` at each of ``decay_t``, one earlier than PyTorch: a milestone of 10 acts at 9.
+
+    Out of order they act where timm's bisection finds them: ``[4, 2]`` falls twice at 3 and not before.
+    """
+    edges, values = bisected(base_lr, decay_rate, decay_t)
+    steps = stairs(values, [at - 1 for at in edges])
     curve = _after_warmup(steps, warmup_t, warmup_lr_init, base_lr, warmup_prefix)
     curve = _noisy(curve, noise_range_t, "normal", noise_pct, noise_std, noise_seed, noise_horizon)
     return _started(curve, warmup_lr_init if warmup_t else base_lr, step_first)

@@ -14,6 +14,11 @@ from optimsche.peers._pieces import line, powers
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "LinearLR",
+    "ExponentialLR",
+]
+
 Iterations: TypeAlias = Annotated[int, Gt(1), Meaning("a number of iterations")]
 
 

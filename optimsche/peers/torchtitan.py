@@ -13,6 +13,10 @@ from optimsche.peers._pieces import from_one, segment
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
+__all__ = [
+    "LRSchedulersContainer",
+]
+
 Ratio = Annotated[float, Ge(0), Lt(float("inf")), Meaning("a part of the run")]
 _DECAYS: dict[str, Callable[..., Schedule]] = {"linear": linear, "sqrt": one_minus_power, "cosine": cosine}
 

@@ -22,6 +22,7 @@ from optimsche.peers._peer import (
     Lr,
     Metrics,
     PositiveLr,
+    RealSteps,
     Share,
     SomeSteps,
     Steps,
@@ -30,6 +31,23 @@ from optimsche.peers._peer import (
 from optimsche.peers._pieces import from_zero, segment, stairs, up_to, wave
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
+
+__all__ = [
+    "get_constant_schedule",
+    "get_constant_schedule_with_warmup",
+    "get_linear_schedule_with_warmup",
+    "get_cosine_schedule_with_warmup",
+    "get_cosine_with_hard_restarts_schedule_with_warmup",
+    "get_polynomial_decay_schedule_with_warmup",
+    "get_inverse_sqrt_schedule",
+    "get_cosine_with_min_lr_schedule_with_warmup",
+    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+    "get_wsd_schedule",
+    "get_adafactor_relative_step",
+    "get_reduce_on_plateau_schedule",
+    "get_greedy_schedule",
+    "get_scheduler",
+]
 
 Drop = Annotated[float, Gt(0), Lt(1), Meaning("a factor on the rate")]
 Ramp = Literal["linear", "cosine", "1-sqrt"]
@@ -47,13 +65,15 @@ def get_constant_schedule(*, base_lr: Lr) -> Schedule:
 
 
 @peer("transformers")
-def get_constant_schedule_with_warmup(num_warmup_steps: Steps, *, base_lr: Lr) -> Schedule:
+def get_constant_schedule_with_warmup(num_warmup_steps: RealSteps, *, base_lr: Lr) -> Schedule:
     """A line from 0, then the rate."""
     return from_zero(up_to(base_lr, num_warmup_steps), constant(value=base_lr))
 
 
 @peer("transformers")
-def get_linear_schedule_with_warmup(num_warmup_steps: Steps, num_training_steps: Steps, *, base_lr: Lr) -> Schedule:
+def get_linear_schedule_with_warmup(
+    num_warmup_steps: RealSteps, num_training_steps: RealSteps, *, base_lr: Lr
+) -> Schedule:
     """A line from 0 to the rate and a line back to 0."""
     fall = segment(linear, base_lr, 0.0, num_training_steps - num_warmup_steps)
     return from_zero(up_to(base_lr, num_warmup_steps), fall)
@@ -61,7 +81,7 @@ def get_linear_schedule_with_warmup(num_warmup_steps: Steps, num_training_steps:
 
 @peer("transformers")
 def get_cosine_schedule_with_warmup(
-    num_warmup_steps: Steps, num_training_steps: Steps, num_cycles: Cycles = 0.5, *, base_lr: Lr
+    num_warmup_steps: RealSteps, num_training_steps: RealSteps, num_cycles: Cycles = 0.5, *, base_lr: Lr
 ) -> Schedule:
     """A line from 0 to the rate, then ``num_cycles`` waves; it goes on waving after ``num_training_steps``."""
     waves = _cosines(base_lr, 0.0, max(1, num_training_steps - num_warmup_steps), num_cycles)
@@ -70,7 +90,7 @@ def get_cosine_schedule_with_warmup(
 
 @peer("transformers")
 def get_cosine_with_hard_restarts_schedule_with_warmup(
-    num_warmup_steps: Steps, num_training_steps: Steps, num_cycles: Cycles = 1, *, base_lr: Lr
+    num_warmup_steps: RealSteps, num_training_steps: RealSteps, num_cycles: Cycles = 1, *, base_lr: Lr
 ) -> Schedule:
     """A line from 0 to the rate, then ``num_cycles`` falls of equal length, then 0."""
     steps = max(1, num_training_steps - num_warmup_steps)
@@ -82,8 +102,8 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
 
 @peer("transformers")
 def get_polynomial_decay_schedule_with_warmup(
-    num_warmup_steps: Steps,
-    num_training_steps: Steps,
+    num_warmup_steps: RealSteps,
+    num_training_steps: RealSteps,
     lr_end: Lr = 1e-7,
     power: Exponent = 1.0,
     *,
@@ -108,7 +128,9 @@ def get_polynomial_decay_schedule_with_warmup(
 
 
 @peer("transformers")
-def get_inverse_sqrt_schedule(num_warmup_steps: Steps, timescale: SomeSteps | None = None, *, base_lr: Lr) -> Schedule:
+def get_inverse_sqrt_schedule(
+    num_warmup_steps: RealSteps, timescale: SomeSteps | None = None, *, base_lr: Lr
+) -> Schedule:
     """A line from 0 to the rate, then an inverse square root over ``timescale``, by default the warm-up or 10,000."""
     fall = inverse_sqrt(start=base_lr, timescale=timescale or num_warmup_steps or 10_000)
     return from_zero(up_to(base_lr, num_warmup_steps), fall)
@@ -122,8 +144,8 @@ def _floor(name: str, min_lr: float | None, min_lr_rate: float | None, base_lr: 
 
 @peer("transformers")
 def get_cosine_with_min_lr_schedule_with_warmup(
-    num_warmup_steps: Steps,
-    num_training_steps: Steps,
+    num_warmup_steps: RealSteps,
+    num_training_steps: RealSteps,
     num_cycles: Cycles = 0.5,
     min_lr: Lr | None = None,
     min_lr_rate: Gamma | None = None,
@@ -138,8 +160,8 @@ def get_cosine_with_min_lr_schedule_with_warmup(
 
 @peer("transformers")
 def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
-    num_warmup_steps: Steps,
-    num_training_steps: Steps,
+    num_warmup_steps: RealSteps,
+    num_training_steps: RealSteps,
     num_cycles: Cycles = 0.5,
     min_lr: Lr | None = None,
     min_lr_rate: Gamma | None = None,
@@ -161,10 +183,10 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
 
 @peer("transformers")
 def get_wsd_schedule(
-    num_warmup_steps: Steps,
-    num_decay_steps: Steps,
-    num_training_steps: Steps | None = None,
-    num_stable_steps: Steps | None = None,
+    num_warmup_steps: RealSteps,
+    num_decay_steps: RealSteps,
+    num_training_steps: RealSteps | None = None,
+    num_stable_steps: RealSteps | None = None,
     warmup_type: Ramp = "linear",
     decay_type: Ramp = "cosine",
     min_lr_ratio: Share = 0.0,
@@ -287,8 +309,8 @@ _WITHOUT_WARMUP = ("constant", "reduce_lr_on_plateau", "greedy")
 @peer("transformers")
 def get_scheduler(
     name: str,
-    num_warmup_steps: Steps | None = None,
-    num_training_steps: Steps | None = None,
+    num_warmup_steps: RealSteps | None = None,
+    num_training_steps: RealSteps | None = None,
     scheduler_specific_kwargs: object = None,
     *,
     base_lr: Lr,

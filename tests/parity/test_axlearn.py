@@ -29,6 +29,11 @@ def test_a_decay_that_begins_within_the_warm_up_begins_after_it():
     assert early == peers.axlearn.cosine_with_linear_warmup(0.1, max_step=50, warmup_steps=10)
 
 
+def test_an_average_that_begins_later():
+    plan = peers.axlearn.ema_schedule(0.99, warmup_steps=3, step_offset=5)
+    assert [plan(n) for n in (1, 4, 5, 6, 7, 8, 99)] == pytest.approx([0, 0, 0, 1 / 2, 2 / 3, 0.99, 0.99])
+
+
 def test_adafactor_with_another_power():
     plan = peers.axlearn.adafactor(2.0, warmup_steps=4, decay_power=-1.0, step_offset=1)
     assert [plan(n) for n in (1, 3, 7)] == pytest.approx([2.0 * 2 * 4**-2, 0.5, 0.25])
@@ -48,6 +53,12 @@ def test_adafactor_with_another_power():
         ("cosine_with_linear_warmup", {"peak_lr": 0.1, "max_step": 500}, ValueError, "max_step must be > 500"),
         ("linear_schedule_with_warmup", {"peak_lr": 0.1, "max_step": 500}, TypeError, "needs warmup_steps="),
         ("ema_schedule", {"decay": 1.5}, ValueError, "decay must be"),
+        (
+            "warmup_stable_decay",
+            {"peak_lr": 0.1, "warmup_steps": 200, "decay_begin_step": 100, "max_step": 300},
+            ValueError,
+            "decay_begin_step must be >= warmup_steps=200, got 100",
+        ),
     ],
 )
 def test_refuses(schedule, params, error, words):

@@ -1,8 +1,10 @@
 """Functions given as arguments: read from their source, or followed, or refused with what to do instead."""
 
+import bisect
 import functools
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -33,12 +35,84 @@ def of_huggingface(current_step: int, *, num_warmup_steps: int, num_training_ste
 HUGGINGFACE = functools.partial(of_huggingface, num_warmup_steps=10, num_training_steps=70, num_cycles=0.5)
 
 
+def with_a_default(epoch, cycles=0.5):
+    return 0.5 * (1 + math.cos(math.pi * cycles * 2 * epoch / 30))
+
+
+def helper(epoch):
+    return math.exp(-epoch / 50)
+
+
+def with_a_helper(epoch):
+    return 2 * helper(epoch)
+
+
+def with_checks(epoch):
+    assert isinstance(epoch, int)
+    assert epoch >= 0, "before the beginning"
+    return helper(max(0.0, float(epoch - WARMUP)))
+
+
+class Settings:
+    def __init__(self, warmup, total):
+        self.warmup, self.total = warmup, total
+
+    def rate(self, epoch):
+        return math.sqrt(1 / (1 + epoch)) if epoch > self.warmup else 1.0
+
+    def __call__(self, epoch):
+        return min(1.0, (epoch + 1) / self.warmup) * math.cos(epoch / self.total)
+
+
+SETTINGS = Settings(5, 80)
+
+
+def of_an_object(epoch):
+    return np.clip(np.cos(epoch / SETTINGS.total), 0.1, 1.0)
+
+
+def of_three(start, speed, epoch):
+    return start * math.exp(-speed * epoch)
+
+
+def over_a_list(epoch):
+    for milestone, rate in ((30, 1.0), (60, 0.5)):
+        if epoch < milestone:
+            return rate
+    return 0.1
+
+
+def with_a_function_inside(epoch):
+    def inner(x):
+        return math.log(1 + x, 10)
+
+    return round(inner(epoch) * 4) / 4
+
+
 def values(function):
     schedule = peers.torch.LambdaLR(function, base_lr=1.0)
     return [schedule(n + 1) for n in range(100)]
 
 
-FUNCTIONS = [with_branches, one_formula, HUGGINGFACE, lambda t: 0.95**t, lambda e: math.exp(-0.1 * e)]
+FUNCTIONS = [
+    with_branches,
+    one_formula,
+    HUGGINGFACE,
+    lambda t: 0.95**t,
+    lambda e: math.exp(-0.1 * e),
+    with_a_default,
+    with_a_helper,
+    lambda e: helper(e),
+    with_checks,
+    SETTINGS,
+    SETTINGS.rate,
+    of_an_object,
+    functools.partial(of_three, 0.5, 0.01),
+    over_a_list,
+    with_a_function_inside,
+    lambda e: 0.1 ** bisect.bisect_right([30, 60], e),
+    lambda e: 0.1 ** sum(e >= milestone for milestone in (30, 60)),
+]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -68,6 +142,15 @@ def test_what_is_no_formula_is_refused(function):
         values(function)
 
 
+def without_words(epoch):
+    raise RuntimeError
+
+
+def test_the_reason_is_never_empty():
+    with pytest.raises(TypeError, match=r"In the way was: RuntimeError\."):
+        values(without_words)
+
+
 def test_a_schedule_is_taken_as_it_is():
     @lr_fn
     def table(real_step, epoch):
@@ -93,7 +176,7 @@ TABLE = (1.0, 0.5, 0.25)
         (lambda e: 1.0 if str(e) == "30" else 0.5, "made text"),
         (lambda e: TABLE[min(e // 30, 2)], "the step is an index"),
         (lambda e: float(torch.tensor(e / 100.0)), "Could not infer dtype"),
-        (lambda e: math.gamma(e + 1), r"float\(\) of the step, or a function of math, needs its number"),
+        (lambda e: math.gamma(e + 1), "gamma of the step has no place in a formula"),
     ],
 )
 def test_what_was_in_the_way_is_said(function, in_the_way):

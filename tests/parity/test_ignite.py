@@ -1,5 +1,7 @@
 """Ignite's merged warm-ups, growing cycles, and refusals in its terms."""
 
+import bisect
+
 import pytest
 
 from optimsche.peers import ignite, torch
@@ -43,9 +45,14 @@ def test_cycles_that_grow_for_ever():
             lambda: ignite.create_lr_scheduler_with_warmup(ignite.PiecewiseLinear([(0, 1.0)]), 0.0, 2),
             "give warmup_end_value",
         ),
-        (lambda: ignite.MultiStepStateScheduler(1.0, 0.5, [3, 1]), "milestones must rise"),
     ],
 )
 def test_refusals(build, words):
     with pytest.raises(ValueError, match=words):
         build()
+
+
+def test_milestones_out_of_order_act_where_a_bisection_finds_them():
+    out_of_order = ignite.MultiStepStateScheduler(1.0, 0.5, [30, 10, 20])
+    expected = [0.5 ** bisect.bisect_right([30, 10, 20], event) for event in range(1, 40)]
+    assert [out_of_order(event) for event in range(1, 40)] == expected

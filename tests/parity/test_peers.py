@@ -1,7 +1,6 @@
 """What holds for every peer's schedule, and that the peers are expressions of the core and nothing else."""
 
 import ast
-import inspect
 import json
 import math
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 import torch
 
 import optimsche as o
-from optimsche import lr_fns, peers
+from optimsche import cli, lr_fns, peers
 from optimsche.lr_fn import LrFn
 from optimsche.names import known
 from tests.parity.replay import build
@@ -23,11 +22,7 @@ SOURCES = sorted(Path(peers.__file__).parent.glob("*.py"))
 
 def functions(module):
     """The functions that a module of a system offers."""
-    return {
-        name: f
-        for name, f in vars(module).items()
-        if inspect.isfunction(f) and f.__module__ == module.__name__ and not name.startswith("_")
-    }
+    return {name: getattr(module, name) for name in module.__all__}
 
 
 def test_there_is_a_module_for_every_recorded_system():
@@ -103,3 +98,13 @@ def test_an_optimizer_is_left_out():
             call()
     with pytest.raises(TypeError, match="takes no last_epoch: a schedule is called with the number of the update"):
         peers.torch.StepLR(30, base_lr=0.1, last_epoch=5)
+
+
+def test_the_command_line_lists_them(capsys):
+    assert cli.main(["list", "--peers"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"\n  {name} " in listed for module in MODULES for name in module.__all__)
+    assert cli.main(["list", "--peers", "torch.StepLR"]) == 0
+    assert capsys.readouterr().out.startswith("torch.StepLR(step_size, gamma, base_lr)\n\nThe rate times ``gamma``")
+    assert cli.main(["list", "--peers", "torch.StepLr"]) == 2
+    assert "torch has no 'StepLr'; did you mean 'StepLR'?" in capsys.readouterr().err

@@ -89,7 +89,7 @@ def test_the_training_part_says_what_to_install():
         ("import optimsche; optimsche.cosin", "has no attribute 'cosin'; did you mean 'cosine'?"),
         ("import optimsche; optimsche.peers.hf", "no system 'hf'; here that is 'transformers'"),
         ("import optimsche; optimsche.peers.pytorch", "no system 'pytorch'; here that is 'torch'"),
-        ("import optimsche; optimsche.peers.keras", "no system 'keras'; it has axlearn, composer,"),
+        ("import optimsche; optimsche.peers.xyzzy", "no system 'xyzzy'; it has axlearn, composer,"),
         ("import optimsche; optimsche.peers.torch.CosineLR", "no 'CosineLR'; did you mean 'CosineAnnealingLR'?"),
         ("import optimsche; optimsche.peers.torch.CosineLRScheduler", "it is timm.CosineLRScheduler"),
     ],
