@@ -11,6 +11,7 @@ nothing here imports PyTorch or JAX until it is needed:
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
+- plans against runs: audit, fit, read_log, and the method diff; theory has the last-iterate bound
 - training, which needs PyTorch: OptimScheduler, StepResult, LossScaler, build_optim_sches, micro_batch_all, step_all,
   ClipByNorm, ClipByValue, ClipEachGroup, ClipAdaptive, bias_or_norm, layer_decay, without_decay, range_test,
   advance_rates; counting: next_window, resume_step, total_updates
@@ -107,6 +108,7 @@ from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
     from optimsche.curve import plot, table
+    from optimsche.runs import audit, fit, read_log
     from optimsche.text import from_dict, parse, to_dict
     from optimsche.training import (
         ClipAdaptive,
@@ -132,6 +134,7 @@ __version__ = "0.1.0"
 
 # What a schedule alone does not need is loaded when it is first used.
 _LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
+_LAZY |= dict.fromkeys(("audit", "fit", "read_log"), "runs")
 # The training step needs PyTorch, too.
 _TRAINING = (
     "ClipAdaptive",
@@ -154,7 +157,8 @@ _TRAINING = (
 )
 
 # Parts that are loaded when they are first used, and what they need.
-_PARTS = {"curve": "", "json_schema": "", "peers": "", "testing": "hypothesis", "text": "", "training": "torch"}
+_PARTS = {"curve": "", "json_schema": "", "peers": "", "runs": "", "testing": "hypothesis", "text": ""}
+_PARTS |= {"theory": "", "training": "torch"}
 
 __all__ = [
     "ClipAdaptive",
@@ -195,6 +199,7 @@ __all__ = [
     "Share",
     "Steps",
     "add",
+    "audit",
     "by_epoch",
     "by_tokens",
     "clamp",
@@ -204,6 +209,7 @@ __all__ = [
     "cosine_restarts",
     "exponential",
     "expression",
+    "fit",
     "from_dict",
     "geometric",
     "growth",
@@ -229,6 +235,7 @@ __all__ = [
     "plot",
     "polynomial",
     "power_law",
+    "read_log",
     "repeat",
     "resume_step",
     "rex",
