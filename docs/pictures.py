@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from optimsche import (
+    audit,
     cosine,
     geometric,
     hyperbolic,
@@ -14,6 +15,7 @@ from optimsche import (
     peers,
     plot,
     polynomial,
+    read_log,
     rex,
     tanh,
     warmup_cosine,
@@ -115,9 +117,19 @@ def published():
             plt.close(ax.figure)
 
 
+def log_upon_its_plan():
+    """A log in which eleven skipped updates were not counted."""
+    plan = peers.transformers.get_scheduler("linear", 700, 27_420, base_lr=5e-5)
+    figure = plt.figure(figsize=(7, 4), layout="constrained")
+    log = read_log(HERE.parents[1] / "tests" / "runs" / "logs" / "run3.csv")
+    audit(plan, *log, counts="next").draw(figure)
+    figure.savefig(HERE / "audit.png", dpi=80)
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     conventions()
     segments()
     plans()
     published()
+    log_upon_its_plan()

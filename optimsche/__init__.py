@@ -11,6 +11,7 @@ nothing here imports PyTorch or JAX until it is needed:
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
+- plans against runs: audit, fit, read_log, and the method diff; theory has the last-iterate bound
 - training, which needs PyTorch: OptimScheduler, Member, StepResult, LossScaler, clip_norm, clip_value,
   clip_each_group, clip_adaptive, skip_above, skip_non_finite, bias_or_norm, layer_decay, without_decay, range_test,
   advance_rates, build_optim_sches; counting: next_window, resume_step, total_updates
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     from optimsche.curve import plot, table
     from optimsche.device_rates import advance_rates
     from optimsche.lr_finder import RangeTest, range_test
+    from optimsche.runs import audit, fit, read_log
     from optimsche.speechain import build_optim_sches
     from optimsche.text import from_dict, parse, to_dict
     from optimsche.training import (
@@ -133,6 +135,7 @@ __version__ = "0.1.0"
 
 # What a schedule alone does not need is loaded when it is first used.
 _LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
+_LAZY |= dict.fromkeys(("audit", "fit", "read_log"), "runs")
 # The training step needs PyTorch, too.
 _TRAINING = {
     "advance_rates": "device_rates",
@@ -162,7 +165,8 @@ _TRAINING = {
 }
 
 # Parts that are loaded when they are first used, and what they need.
-_PARTS = {"curve": "", "json_schema": "", "peers": "", "testing": "hypothesis", "text": "", "training": "torch"}
+_PARTS = {"curve": "", "json_schema": "", "peers": "", "runs": "", "testing": "hypothesis", "text": ""}
+_PARTS |= {"theory": "", "training": "torch"}
 
 __all__ = [
     "Closed",
@@ -194,6 +198,7 @@ __all__ = [
     "Steps",
     "add",
     "advance_rates",
+    "audit",
     "bias_or_norm",
     "build_optim_sches",
     "by_epoch",
@@ -209,6 +214,7 @@ __all__ = [
     "cosine_restarts",
     "exponential",
     "expression",
+    "fit",
     "from_dict",
     "geometric",
     "greedy",
@@ -236,6 +242,7 @@ __all__ = [
     "polynomial",
     "power_law",
     "range_test",
+    "read_log",
     "repeat",
     "resume_step",
     "rex",

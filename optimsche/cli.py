@@ -1,10 +1,12 @@
-"""The command line: `optimsche demo`, `optimsche show`, `optimsche list`."""
+"""The command line: `optimsche demo`, `optimsche show`, `optimsche audit`, `optimsche list`."""
 
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -15,10 +17,15 @@ from optimsche.call_errors import did_you_mean
 from optimsche.combinators import __all__ as combinator_names
 from optimsche.lr_fn import LrFn
 from optimsche.names import known, lookup
+from optimsche.reading import syntax_tree
+from optimsche.schedule import Schedule
 from optimsche.text import parse
 
 #: What an exit status means.
-STATUSES = "exit status: 0; 1 for a missing package; 2 for a mistake in the call; 3 for a run that has diverged"
+STATUSES = (
+    "exit status: 0; 1 for a missing package; 2 for a mistake in the call; 3 for a run that has diverged; "
+    "4 for a log that is not the plan's, or, without a plan, no plan's"
+)
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -68,6 +75,25 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--steps-per-epoch", type=_at_least_one, metavar="N", help="for schedules that count epochs")
     show.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve into FILE")
     show.set_defaults(run=_show)
+
+    check = commands.add_parser(
+        "audit", help="compare a run's log with its plan, or find the plan of a log", epilog=STATUSES
+    )
+    check.add_argument(
+        "log", type=Path, metavar="LOG", help="trainer_state.json, a CSV, TensorBoard's files, printed text"
+    )
+    check.add_argument("plan", nargs="?", metavar="PLAN", help="as text, also peers.transformers.get_scheduler(...)")
+    check.add_argument("--counts", choices=["this", "next"], default="this", help="which update's rate a line has")
+    check.add_argument("--accum-grad", type=_at_least_one, metavar="N", help="micro-batches in one update")
+    check.add_argument("--world-size", type=_at_least_one, metavar="N", help="number of processes")
+    check.add_argument("--steps-per-epoch", type=_at_least_one, metavar="N", help="micro-batches in an epoch")
+    check.add_argument("--rate", metavar="NAME", help="the column of the rates")
+    check.add_argument("--step", metavar="NAME", help="the column of the steps")
+    check.add_argument(
+        "--pattern", metavar="REGEX", help="for printed text, with groups (?P<rate>...) and (?P<step>...)"
+    )
+    check.add_argument("--png", type=Path, metavar="FILE", help="draw plan and log over each other into FILE")
+    check.set_defaults(run=_audit)
 
     listing = commands.add_parser("list", help="list the shapes, combinators and plans, or explain one")
     listing.add_argument("name", nargs="?", metavar="NAME", help="one of them, to read its formula and parameters")
@@ -121,6 +147,53 @@ def _show(options: argparse.Namespace) -> int:
         figure: Any = schedule.plot(steps_per_epoch=options.steps_per_epoch).figure
         figure.savefig(options.plot)
     return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from optimsche.runs import Audit, Fit, audit, fit, read_log
+
+    log = read_log(options.log, rate=options.rate, step=options.step, pattern=options.pattern)
+    found: Audit | Fit
+    if options.plan is None:
+        found = fit(log.rates, [step + (options.counts == "next") for step in log.steps])
+        is_good = found.plan is not None
+    else:
+        found = audit(
+            _plan_of_any_system(options.plan),
+            *log,
+            accum_grad=options.accum_grad,
+            world_size=options.world_size,
+            steps_per_epoch=options.steps_per_epoch,
+            counts=options.counts,
+        )
+        is_good = found.clean
+    print(found)
+    if options.png is not None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8.0, 4.5), layout="constrained")
+        found.draw(figure)
+        figure.savefig(options.png, format="png", dpi=120)
+    return 0 if is_good else 4
+
+
+def _plan_of_any_system(text: str) -> Schedule:
+    """A schedule as text, or another system's: its name in `optimsche.peers`, with arguments that are plain values."""
+    from optimsche import peers
+
+    named = re.match(r"\s*(?:peers\.)?(\w+)\.(\w+)\(", text)
+    try:
+        if named is None or named[1] not in peers.__all__:
+            return parse(text)
+        tree = syntax_tree(text)
+        if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Attribute):
+            raise ValueError(f"{text!r} must be one call, such as peers.torch.CosineAnnealingLR(100, base_lr=0.1)")
+        arguments = [ast.literal_eval(argument) for argument in tree.args]
+        by_name = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in tree.keywords}
+        made: Schedule = getattr(getattr(peers, named[1]), named[2])(*arguments, **by_name)
+        return made
+    except (TypeError, AttributeError, SyntaxError, RecursionError) as error:  # a mistake in the text
+        raise ValueError(str(error)) from error
 
 
 def _list(options: argparse.Namespace) -> int:

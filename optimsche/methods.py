@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from optimsche.combinators.by_tokens import PerUpdate
     from optimsche.combinators.cooldown import Along
     from optimsche.curve import Table
+    from optimsche.runs import Diff
     from optimsche.schedule import Schedule
 
 
@@ -80,6 +81,13 @@ class Methods:
             self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, rows=rows
         )
         return rates
+
+    def diff(self, other: Schedule, *, at: int = 0, steps_per_epoch: int | None = None, accum_grad: int = 1) -> Diff:
+        """Compare with another plan, after `at` updates: where they part, and what is left of each."""
+        found: Diff = _feature("runs", "diff")(
+            self, other, at=at, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad
+        )
+        return found
 
     def _repr_html_(self) -> str | None:
         page: str | None = _feature("curve", "notebook_html")(self)

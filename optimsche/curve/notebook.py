@@ -31,10 +31,15 @@ def notebook_html(schedule: Schedule) -> str | None:
 
 
 def _svg(schedule: Schedule, figure: Any) -> str:
-    import matplotlib
-
     axes = plot(schedule, ax=figure.subplots())
     axes.grid(alpha=0.3)
+    return svg_of(figure)
+
+
+def svg_of(figure: Any) -> str:
+    """A Matplotlib figure as SVG, without the header of a file."""
+    import matplotlib
+
     file = io.StringIO()
     # The salt makes the same curve the same text, so that a notebook that runs again has no changes to commit.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "optimsche"}):

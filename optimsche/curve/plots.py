@@ -82,7 +82,7 @@ def plot(
         last = float(checking.admit("plot", "steps", ranges.Reach, steps))
     curves = [ranges.sample(schedule, last, per_epoch) for _, schedule in named]
 
-    axes = _axes(ax)
+    axes = axes_for(ax)
     scale = float(per_epoch) if unit == "epochs" and per_epoch is not None else 1.0
     for (name, _), (clocks, rates) in zip(named, curves, strict=True):
         axes.plot(clocks / scale, rates, label=name)
@@ -121,7 +121,8 @@ def _wrapped(schedule: object) -> str:
     return "\n".join(textwrap.wrap(repr(schedule), width=_EXPRESSION_WIDTH, max_lines=4))
 
 
-def _axes(given: object) -> Axes:
+def axes_for(given: object) -> Axes:
+    """The axes that were given, or those of a new figure."""
     try:
         from matplotlib.axes import Axes
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import optimsche
-from optimsche import checking, cli, combinators, counting, lr_fns, metrics, ops, peers, plans, ranges, testing
+from optimsche import checking, cli, combinators, counting, lr_fns, metrics, ops, peers, plans, ranges, testing, theory
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
 SECTIONS = dict(re.findall(r"^##+ (.*)\n((?:(?!^##).*\n?)*)", PAGE, re.M))
@@ -36,6 +36,8 @@ NAMES = {
     "Combinators": {*combinators.__all__, "sequence"},
     "Factors that follow a metric": set(metrics.__all__),
     "Text, data and pictures": TEXT_AND_PICTURES,
+    "Plans and runs": set(optimsche.runs.__all__) & set(optimsche.__all__),
+    "Theory": set(theory.__all__),
     "Ranges": set(ranges.__all__) - {"Meaning", "ReadAs"},
     "Formulas": set(ops.__all__),
     "Counting": set(counting.__all__),
@@ -48,6 +50,7 @@ IN = {
     "Formulas": ops,
     "Counting": counting,
     "Testing": testing,
+    "Theory": theory,
     "What a schedule has": optimsche.Schedule,
     "What an OptimScheduler has": optimsche.OptimScheduler,
 }

@@ -1,0 +1,178 @@
+"""What was applied against what was planned: injected faults, the logs of six runs, and what audit refuses."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optimsche as o
+from optimsche import audit, peers
+from tests.runs import injected
+from tests.runs.__main__ import Judged
+
+LOGS = Path(__file__).parent / "logs"
+PLAN = o.warmup_cosine(peak=3e-4, warmup_steps=100, total_steps=1_000)
+get = peers.transformers.get_scheduler
+
+
+def test_clean_runs_raise_no_alarm():
+    judged = Judged(injected.clean(100))
+    assert judged.clean == judged.count
+
+
+def test_one_cause_is_named():
+    judged = Judged(injected.singles(42))
+    assert judged.named >= 41, judged.missed
+    assert judged.named_first >= 38
+    assert judged.first >= 40
+
+
+def test_two_causes_are_named_together():
+    judged = Judged(injected.pairs(5, seed=3))
+    assert judged.named >= 4, judged.missed
+    assert judged.alone_and_wrong == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "plan", "said"),
+    [
+        (1, get("linear", 500, 5_000, base_lr=1e-5), "from update 51 on 3: skipped updates were not counted"),
+        (2, get("linear", 50, 2_315, base_lr=3e-5), "from update 1,601 on 3: skipped updates were not counted"),
+        (3, get("linear", 700, 27_420, base_lr=5e-5), "from update 26,001 on 11: skipped updates were not counted"),
+        (4, get("linear", 500, 10_000, base_lr=1e-5), "1. the schedule is 1 update late in the whole log"),
+        (5, get("cosine", 0, 1_000, base_lr=2e-4), "Clean"),
+        (6, get("constant_with_warmup", 1_000, base_lr=3e-6), "Clean"),
+    ],
+)
+def test_the_logs_of_six_runs(number, plan, said):
+    found = audit(plan, *o.read_log(LOGS / f"run{number}.csv"), counts="next")
+    assert said in str(found)
+    assert found.clean == (number > 4)
+    if number == 1:
+        assert (found.first, round(found.expected[0], 12), found.rates[0]) == (26, 5e-7, 4.6000000000000004e-07)
+
+
+def log_of(clock, plan=PLAN, last=1_000, every=10):
+    updates = np.arange(every, last + 1, every)
+    return plan(clock(updates)), updates
+
+
+@pytest.mark.parametrize(
+    ("settings", "clock", "said"),
+    [
+        ({"world_size": 4}, lambda n: (n - 1) * 4 + 1, "4 times too fast; 4 is the number of processes"),
+        ({"accum_grad": 8}, lambda n: (n - 1) // 8 + 1, "8 times too slowly; 8 is the number of micro-batches"),
+        ({"steps_per_epoch": 50}, lambda n: (n - 1) // 50 + 1, "stepped once an epoch, of 50 updates"),
+        ({}, lambda n: np.where(n > 333, n - 333, n), "after update 333 the schedule began again"),
+        ({}, lambda n: np.minimum(n, 333), "after update 333 the rate changed no more"),
+        ({}, lambda n: np.where((n > 300) & (n <= 400), 300, n), "the rate of update 300 was kept until update 400"),
+        ({}, lambda n: n + 1, "what was logged at an update is the rate of the next one"),
+    ],
+)
+def test_the_numbers_are_in_the_words(settings, clock, said):
+    found = audit(PLAN, *log_of(clock), **settings)
+    assert said in found.causes[0].text
+    assert found.causes[0] in found.explanations[0]
+
+
+def test_what_nothing_explains_is_said_to_be_so():
+    rates, steps = log_of(lambda n: n)
+    noise = np.random.default_rng(0).uniform(0.5, 1.5, len(rates))
+    found = audit(PLAN, rates * noise, steps)
+    assert not found.clean
+    assert found.causes == found.explanations == ()
+    assert "No cause that is looked for, nor two of them together, explains every point" in str(found)
+
+
+def test_what_cannot_be_told_apart_is_said_to_be_so():
+    found = audit(PLAN, PLAN(np.arange(1, 51)) / 2)  # a warm-up alone: half the rate, or twice the warm-up
+    assert {"factor", "warmup"} <= {cause.kind for cause in found.causes}
+    assert "the log cannot tell which" in str(found)
+
+
+def test_the_relative_rate_that_was_taken_for_an_absolute_one():
+    assert "the base rate counts twice" in audit(PLAN, PLAN(np.arange(1, 1_001)) * 3e-4).causes[0].text
+
+
+def test_the_precision_is_that_of_the_log():
+    steps = np.arange(1, 1_001)
+    rates = PLAN(steps)
+    for written, said in [
+        ([float(f"{rate:.3e}") for rate in rates], "4 digits"),
+        ([round(rate, 7) for rate in rates], "7 decimal places"),
+        (rates.astype(np.float32), "float32"),
+        (rates, "all digits"),
+    ]:
+        found = audit(PLAN, written, steps)
+        assert (found.clean, found.precision) == (True, said)
+    assert not audit(PLAN, rates * (1 + 1e-6), steps).clean
+
+
+def test_a_plan_that_counts_epochs():
+    plan = o.cosine(start=0.1, steps=20).by_epoch()
+    steps = np.arange(1, 2_001)
+    rates = plan(steps, np.ceil(steps / 100))
+    assert audit(plan, rates, steps, steps_per_epoch=100).clean
+    stopped = audit(plan, rates[np.minimum(steps, 700) - 1], steps, steps_per_epoch=100)
+    assert (stopped.first, stopped.causes[0].kind) == (701, "frozen")
+    with pytest.raises(ValueError, match="steps_per_epoch must be given"):
+        audit(plan, rates, steps)
+
+
+def test_a_step_that_comes_twice_counts_as_it_was_last():
+    assert audit(PLAN, [PLAN(10), 7.0, PLAN(30), PLAN(20)], [10, 20, 30, 20]).clean
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("cosine(steps=9)", [0.1]), r"Text is read by parse: audit\(parse\('cosine"),
+        ((PLAN, 0.1), "rates must be a list of numbers"),
+        ((PLAN, []), "at least one number"),
+        ((PLAN, ["fast"]), "rates must be a list of numbers"),
+        ((PLAN, [math.nan]), "rates must be finite, got nan as number 1"),
+        ((PLAN, [-0.1]), "rates must be >= 0"),
+        ((PLAN, [0.1, 0.2], [1]), "as many steps as rates, got 1 and 2"),
+        ((PLAN, [0.1], [1.5]), "whole numbers >= 0, got 1.5"),
+    ],
+)
+def test_wrong_calls(arguments, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        audit(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"accum_grad": 0}, "accum_grad must be .*>= 1"),
+        ({"world_size": 1.5}, "world_size must be a whole number"),
+        ({"counts": "last"}, "'this', 'next'"),
+    ],
+)
+def test_wrong_settings(settings, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        audit(PLAN, [0.1], **settings)
+
+
+def test_it_draws_itself():
+    from matplotlib.figure import Figure
+
+    wrong = audit(PLAN, *log_of(lambda n: np.where(n > 500, n - 500, n)))
+    figure = Figure()
+    wrong.draw(figure)
+    above, below = figure.axes
+    assert above.get_legend_handles_labels()[1] == ["plan", "log", "update 510, the first wrong one"]
+    assert below.get_ylabel() == "log - plan"
+    page = wrong._repr_html_()
+    assert "<svg" in page
+    assert "after update 500" in page
+    assert len(audit(PLAN, *log_of(lambda n: n)).plot(ax=Figure().subplots()).get_lines()) == 2
+
+
+def test_the_logs_are_numbers_alone():
+    for path in sorted(LOGS.iterdir()):
+        head, *rows = csv.reader(path.read_text().splitlines())
+        assert head == ["step", "learning_rate"]
+        assert all(int(step) >= 0 <= float(rate) for step, rate in rows)
