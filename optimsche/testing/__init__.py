@@ -62,6 +62,7 @@ from optimsche.testing.laws import (
 )
 from optimsche.testing.numbers import epochs, real_steps
 from optimsche.testing.purity import impurities
+from optimsche.testing.schedulers import check_scheduler
 from optimsche.testing.segments import assert_exact_ends, assert_inside, assert_one_way
 from optimsche.testing.strategies import params, schedules
 
@@ -95,6 +96,7 @@ __all__ = [
     "assert_warmup_meets",
     "available_backends",
     "check_laws",
+    "check_scheduler",
     "clocks",
     "coverage",
     "epochs",
