@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import hypothesis
-from hypothesis import Phase, errors
+from hypothesis import errors
 from hypothesis import strategies as st
 
 from optimsche.combinators import then
@@ -14,7 +13,8 @@ from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
 from optimsche.testing import algebra, backends, kinds, laws, segments
 from optimsche.testing.numbers import epochs, real_steps
-from optimsche.testing.strategies import EVERY_HEALTH_CHECK, params
+from optimsche.testing.search import search
+from optimsche.testing.strategies import params
 
 _FACTORS = st.sampled_from([0.5, 0.1, 3.0, 3e-4])
 _LENGTHS = st.integers(1, 1_000)
@@ -102,23 +102,12 @@ def _laws_for(lr_fn: LrFn[...], segment: bool | None, continuous: bool) -> dict[
 def _search(
     law: _Law, lr_fn: LrFn[...], drawn: st.SearchStrategy[dict[str, Any]], options: dict[str, Any], examples: int
 ) -> None:
-    @hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        suppress_health_check=EVERY_HEALTH_CHECK,
-        report_multiple_bugs=False,
-        print_blob=False,
-        verbosity=hypothesis.Verbosity.quiet,
-        phases=[Phase.generate, Phase.shrink],
-    )
-    @hypothesis.given(drawn, st.lists(real_steps(), max_size=4), epochs(), st.data())
     def holds(arguments: dict[str, Any], steps: list[int], epoch: float, data: st.DataObject) -> None:
         schedule = lr_fn(**arguments)
         law(_Case(schedule, sorted({*laws.clocks(schedule), *steps}), epoch, data.draw, options))
 
     try:
-        holds()
+        search(holds, drawn, st.lists(real_steps(), max_size=4), epochs(), st.data(), examples=examples)
     except AssertionError as error:  # without hypothesis' own notes: the message has all that they say
         raise AssertionError(str(error)) from error.__cause__
     except errors.Unsatisfiable:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 EVERY_HEALTH_CHECK: tuple[HealthCheck, ...] = tuple(cast("Any", HealthCheck))
 
 
-def search(holds: Callable[..., None], *strategies: st.SearchStrategy[Any], examples: int) -> None:
+def search(holds: Callable[..., None], *strategies: st.SearchStrategy[Any], examples: int, **options: Any) -> None:
     """Call ``holds`` with what the strategies draw, and raise for the smallest example what it raises."""
     settings = hypothesis.settings(
         max_examples=examples,
@@ -26,6 +26,7 @@ def search(holds: Callable[..., None], *strategies: st.SearchStrategy[Any], exam
         print_blob=False,
         verbosity=hypothesis.Verbosity.quiet,
         phases=[Phase.generate, Phase.shrink],
+        **options,
     )
     with _no_folder_left():
         settings(hypothesis.given(*strategies)(holds))()

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from hypothesis import HealthCheck, reject
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from optimsche import call_errors, checking
@@ -22,8 +22,6 @@ from optimsche.testing import numbers
 # Parameters that must fit each other are drawn again until `resolve` takes them, but not for ever.
 _TRIES = 12
 _DEEPEST = 8
-# Trees take long to draw, and some are drawn in vain: no reason to stop.
-EVERY_HEALTH_CHECK: tuple[HealthCheck, ...] = tuple(typing.cast("Iterable[HealthCheck]", HealthCheck))
 # A call late in a run goes through all updates before it.
 _SLOW = frozenset({running_product})
 # Not inside what `params` draws: with these in it, no combinator could keep the laws.

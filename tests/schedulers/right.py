@@ -82,6 +82,8 @@ class Plateau(Right):
 class ChainedForm(Right):
     """Each rate from the one before, as torch's do, with what that needs in its state."""
 
+    _get_closed_form_lr = None
+
     def __init__(self, optimizer):
         self.rates = [float(group["lr"]) for group in optimizer.param_groups]
         super().__init__(optimizer)
@@ -94,9 +96,6 @@ class ChainedForm(Right):
     def set_rates(self):
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             self.write_into(group, rate)
-
-    def _get_closed_form_lr(self):
-        return [base * 0.75**self.number for base in (0.1, 0.025)] if self.rates[0] < 0.1 else self.rates
 
     def state_dict(self):
         return {"number": self.number, "rates": list(self.rates)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import collections
+import functools
 import inspect
 import types
 from collections.abc import Callable, Sequence
@@ -59,14 +59,12 @@ class _Timm(Driver):
 class _Ignite(Driver):
     """ignite's: called with the engine, it sets the rates of the update that begins."""
 
-    takes_metric = False
-
     def __init__(self, scheduler: Any) -> None:
         self.takes_metric = hasattr(scheduler, "metric_name")
 
     def step(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int, metric: float) -> None:
-        state = types.SimpleNamespace(metrics=collections.defaultdict(lambda: metric), iteration=number, epoch=number)
-        scheduler(types.SimpleNamespace(state=state))
+        metrics = {scheduler.metric_name: metric} if self.takes_metric else {}
+        scheduler(types.SimpleNamespace(state=types.SimpleNamespace(metrics=metrics, iteration=number, epoch=number)))
 
 
 class _Function(Driver):
@@ -92,7 +90,7 @@ class _Function(Driver):
 
     def read(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int) -> None:
         for other in (0, number, number + 1):
-            with_nothing_said(lambda other=other: scheduler(other))
+            with_nothing_said(functools.partial(scheduler, other))
 
 
 def with_nothing_said(call: Callable[[], object]) -> None:
@@ -122,8 +120,8 @@ def _what_step_takes(scheduler: Any) -> tuple[bool, bool]:
     needed = _needed(scheduler.step)
     if len(needed) > 1:
         raise TypeError(
-            f"check_scheduler: step of {type(scheduler).__name__} needs {', '.join(needed)}; make must return one whose "
-            "step() needs nothing, or the metric, or the number of the step: write a small class around it"
+            f"check_scheduler: step of {type(scheduler).__name__} needs {', '.join(needed)}; make must return one "
+            "whose step() needs nothing, or the metric, or the number of the step: write a small class around it"
         )
     metric = any(word in name.lower() for name in needed for word in _METRICS)
     return metric, bool(needed) and not metric

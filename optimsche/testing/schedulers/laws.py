@@ -246,6 +246,8 @@ def _nothing(case: Case) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 _BASE_OF_ADDED = 0.05
+# Where the long message of torch.load(..., weights_only=True) says what it did not load.
+_WHY = "WeightsUnpickler error"
 
 
 def _saved(run: Run) -> tuple[Any, Any, int]:
@@ -344,9 +346,10 @@ def _add_group(case: Case) -> None:
 
 
 def in_words(error: BaseException) -> str:
-    """An error in one line."""
-    line = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+    """An error in one line: its first, or the sentence in which torch.load says why."""
+    text = str(error).strip()
+    why = (text[text.index(_WHY) :].partition(". ")[0] if _WHY in text else text).partition("\n")[0]
+    return f"{type(error).__name__}: {why}" if why else type(error).__name__
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -385,7 +388,10 @@ BY_DEFAULT: dict[str, Law] = {
         "loading a state does not change it", _nothing, {"load": _load_into_another}, applies=_is_saved
     ),
     "load_keeps_source": Law(
-        "one that loads another's state shares nothing with it", _like_one_left_alone, {"lend": _lend}, applies=_is_saved
+        "one that loads a state shares nothing with its owner",
+        _like_one_left_alone,
+        {"lend": _lend},
+        applies=_is_saved,
     ),
     "saved_state_stays": Law(
         "a state does not change after it was saved", _saved_states_stay, {"save": _save}, applies=_is_saved
