@@ -46,6 +46,7 @@ from optimsche.testing.algebra import (
 )
 from optimsche.testing.backends import assert_same_on_every_backend, available_backends
 from optimsche.testing.check import check_laws
+from optimsche.testing.check_plan import check_plan
 from optimsche.testing.drawn import Coverage, coverage
 from optimsche.testing.kinds import assert_may_write_into_its_clock, assert_same_in_float32, assert_sees_one_kind
 from optimsche.testing.laws import (
@@ -96,6 +97,7 @@ __all__ = [
     "assert_warmup_meets",
     "available_backends",
     "check_laws",
+    "check_plan",
     "check_scheduler",
     "clocks",
     "coverage",

@@ -46,6 +46,9 @@ def coverage(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4, examp
     0
     """
     chosen = lr_fns_drawn() if lr_fns is None else list(lr_fns)
+    for lr_fn in chosen:
+        if not isinstance(lr_fn, LrFn):
+            raise TypeError(f"coverage counts lr functions, got {type(lr_fn).__name__}")
     seen: Counter[tuple[str, int]] = Counter()
 
     def count(schedule: Schedule) -> None:

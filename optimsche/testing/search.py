@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -28,7 +29,9 @@ def search(holds: Callable[..., None], *strategies: st.SearchStrategy[Any], exam
         phases=[Phase.generate, Phase.shrink],
         **options,
     )
-    with _no_folder_left():
+    with _no_folder_left(), warnings.catch_warnings():
+        # What it says to those who write strategies: that a plan uses `random` is for a law to say.
+        warnings.simplefilter("ignore", hypothesis.errors.HypothesisDeprecationWarning)
         settings(hypothesis.given(*strategies)(holds))()
 
 

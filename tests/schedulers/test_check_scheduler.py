@@ -104,7 +104,7 @@ def test_a_metric_of_its_own_is_drawn():
             super().load_state_dict({**state, "best": max(state["best"], 1.0)})
 
     with pytest.raises(AssertionError, match=r"^resumed: Forgetful: .*\n +after \['step\(0\.5\)', .*'resume', "):
-        check_scheduler(Forgetful, horizon=8, examples=60)
+        check_scheduler(Forgetful, horizon=8, examples=100)
 
 
 def test_a_law_that_is_broken_on_purpose_is_left_out():
