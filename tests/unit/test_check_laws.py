@@ -531,8 +531,7 @@ def of_a_known_word(real_step, epoch, *, word: str):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: check_laws(o.cosine(steps=9)), TypeError, "takes an lr function, check_laws.cosine., and"),
-        (lambda: check_laws(math.cos), TypeError, "takes an lr function, .* got builtin_function_or_meth"),
+        (lambda: check_laws(math.cos), TypeError, "nothing says what to draw for the parameter 'x' of cos: give it an"),
         (lambda: check_laws(o.cosine, step=st.just(9)), TypeError, "cosine has no parameter 'step'; did you mean 'ste"),
         (lambda: check_laws(o.cosine, steps=9), TypeError, r"steps must be a strategy, such as .*just\(9\)"),
         (lambda: check(o.cosine, backends=["tensorflow"]), ValueError, "'tensorflow' is none of numpy, torch, jax"),
@@ -561,8 +560,6 @@ def test_parameters_may_be_given_strategies_of_their_own():
     assert seen == {"up", "down"}
 
 
-def test_a_schedule_and_a_text_are_refused_in_words():
-    with pytest.raises(TypeError, match=r"check_laws takes an lr function.*got a schedule"):
-        check_laws(o.cosine(steps=3))
+def test_a_text_for_a_list_is_refused_in_words():
     with pytest.raises(TypeError, match=r"write a list, backends=\['numpy'\]"):
         check_laws(o.cosine, backends="numpy")
