@@ -3,7 +3,8 @@
 Needs hypothesis: ``pip install 'optimsche[testing]'``.
 
 - strategies: schedules, params, real_steps, epochs; which of them were drawn: coverage
-- all laws that apply to an lr function: check_laws
+- all laws that apply to an lr function, or to a plan: check_laws; what is believed of a plan: check_plan
+- the laws of a scheduler that is stepped, whoever wrote it: check_scheduler
 - laws of a schedule: assert_pure, assert_finite, assert_not_negative, assert_bounded, assert_monotone,
   assert_continuous, assert_same_on_every_backend, assert_same_in_float32, assert_apply, assert_round_trips,
   assert_length_and_boundaries

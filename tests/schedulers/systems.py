@@ -115,7 +115,7 @@ def _pytorch_optimizer():
     }
 
 
-class _Warmed:
+class Warmed:
     """A warm-up of pytorch_warmup around a scheduler of torch, in the way that its readme shows."""
 
     def __init__(self, optimizer, warmup):
@@ -138,11 +138,11 @@ def _pytorch_warmup():
     import pytorch_warmup as w
 
     return {
-        "LinearWarmup": lambda o: _Warmed(o, lambda o: w.LinearWarmup(o, warmup_period=8)),
-        "ExponentialWarmup": lambda o: _Warmed(o, lambda o: w.ExponentialWarmup(o, warmup_period=8)),
-        "UntunedLinearWarmup": lambda o: _Warmed(o, w.UntunedLinearWarmup),
-        "UntunedExponentialWarmup": lambda o: _Warmed(o, w.UntunedExponentialWarmup),
-        "RAdamWarmup": lambda o: _Warmed(o, w.RAdamWarmup),
+        "LinearWarmup": lambda o: Warmed(o, lambda o: w.LinearWarmup(o, warmup_period=8)),
+        "ExponentialWarmup": lambda o: Warmed(o, lambda o: w.ExponentialWarmup(o, warmup_period=8)),
+        "UntunedLinearWarmup": lambda o: Warmed(o, w.UntunedLinearWarmup),
+        "UntunedExponentialWarmup": lambda o: Warmed(o, w.UntunedExponentialWarmup),
+        "RAdamWarmup": lambda o: Warmed(o, w.RAdamWarmup),
     }
 
 

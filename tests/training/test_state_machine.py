@@ -1,4 +1,4 @@
-"""Windows, weights, skips, saves and loads in any order: an OptimScheduler is what a list and a hand-written loop are."""
+"""Windows, weights, skips, saves and loads in any order: an OptimScheduler does what a loop written by hand does."""
 
 import copy
 import io
