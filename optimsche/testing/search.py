@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import hypothesis
-from hypothesis import HealthCheck, Phase, configuration
+from hypothesis import HealthCheck, Phase, configuration, errors
 from hypothesis import strategies as st
 
 # Trees take long to draw, and some are drawn in vain: no reason to stop.
@@ -31,7 +31,7 @@ def search(holds: Callable[..., None], *strategies: st.SearchStrategy[Any], exam
     )
     with _no_folder_left(), warnings.catch_warnings():
         # What it says to those who write strategies: that a plan uses `random` is for a law to say.
-        warnings.simplefilter("ignore", hypothesis.errors.HypothesisDeprecationWarning)
+        warnings.simplefilter("ignore", errors.HypothesisDeprecationWarning)
         settings(hypothesis.given(*strategies)(holds))()
 
 

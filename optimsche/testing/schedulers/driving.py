@@ -37,7 +37,8 @@ class Driver:
 
     def read(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int) -> None:
         """Look at all that there is to see."""
-        repr(scheduler), str(scheduler)
+        for look in (repr, str):
+            look(scheduler)
         for name in ("state_dict", "get_last_lr", "get_lr", "_get_closed_form_lr", "get_param"):
             method = getattr(scheduler, name, None)
             if callable(method) and not _needed(method):
@@ -189,9 +190,10 @@ class Run:
 
     def seen(self) -> Seen:
         """What it shows now."""
-        last = getattr(self.scheduler, "get_last_lr", None)
         rates = tuple(plain(group["lr"]) for group in self.optimizer.param_groups)
-        return Seen(rates, tuple(map(plain, last())) if callable(last) else None)
+        if not callable(getattr(self.scheduler, "get_last_lr", None)):
+            return Seen(rates, None)
+        return Seen(rates, tuple(plain(rate) for rate in self.scheduler.get_last_lr()))
 
     @property
     def has_state(self) -> bool:

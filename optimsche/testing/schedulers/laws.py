@@ -88,6 +88,8 @@ def _difference(one: Any, other: Any, path: str = "state") -> str | None:
     """Where a nest of dictionaries, lists, tensors and objects is no longer what it was, in words."""
     if one is other:
         return None
+    if hasattr(one, "tolist") and hasattr(other, "tolist"):
+        return _difference(one.tolist(), other.tolist(), path)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in [*one, *(key for key in other if key not in one)]:
             if key not in other:
@@ -101,8 +103,6 @@ def _difference(one: Any, other: Any, path: str = "state") -> str | None:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
         inside = (_difference(a, b, f"{path}[{i}]") for i, (a, b) in enumerate(zip(one, other, strict=True)))
         return next((found for found in inside if found), None)
-    if hasattr(one, "tolist") and hasattr(other, "tolist"):
-        return _difference(one.tolist(), other.tolist(), path)
     if type(one) is type(other) and hasattr(one, "__dict__") and not isinstance(one, type | types.FunctionType):
         return _difference(vars(one), vars(other), path)
     return None if _agree(one, other, 0.0) else f"{path} was {one!r} and is {other!r}"
