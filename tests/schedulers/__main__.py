@@ -6,7 +6,9 @@ import io
 import time
 
 from optimsche.testing import check_scheduler
+from optimsche.testing.schedulers import check
 from optimsche.testing.schedulers.laws import ASKED_FOR, BY_DEFAULT
+from tests.schedulers import right
 from tests.schedulers.systems import systems, version_of
 
 
@@ -22,11 +24,31 @@ def broken_laws(make):
     return found, asked
 
 
+def search_for_false_alarms(examples):
+    """Ask every law of the schedulers with which nothing is wrong, and count the programs."""
+    number, broken = 0, check._broken
+
+    def counting(*arguments):
+        nonlocal number
+        number += 1
+        return broken(*arguments)
+
+    check._broken = counting
+    for make in (right.Right, right.ByNumber, right.Plateau):
+        check_scheduler(make, also=list(ASKED_FOR), examples=examples)
+    check_scheduler(right.ChainedForm, examples=examples)
+    print(f"{number:,} programs, and none that breaks a law")
+
+
 def main():
     """The table, the counter-examples to the laws that are asked by default, and the time of one check."""
     parser = argparse.ArgumentParser(prog="python -m tests.schedulers", description=__doc__)
     parser.add_argument("--system", help="only this one")
-    only = parser.parse_args().system
+    parser.add_argument("--right", type=int, help="no table, but so many examples of each law on what is right")
+    options = parser.parse_args()
+    if options.right is not None:
+        return search_for_false_alarms(options.right)
+    only = options.system
     examples, times, number = [], [], 0
     print("| system | scheduler | laws | breaks, of those by default | breaks, of those in also= |")
     print("| --- | --- | ---: | --- | --- |")

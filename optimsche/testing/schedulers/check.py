@@ -33,8 +33,8 @@ def check_scheduler(
 
     Args:
         make: puts a new scheduler on an optimizer, which has two groups with rates 0.1 and 0.025, and returns it. Of
-            torch's kind (``step()``, also ``step(metric)`` or ``step(number)``), timm's, ignite's, or a function of
-            the number of steps so far, from 0, such as optax's.
+            torch's kind (``step()``, also with a metric, or with the number of the step), timm's, ignite's, or a
+            function of the number of steps so far, from 0, such as optax's.
         horizon: how many steps it may make; >= 1.
         also: laws that are asked besides: "base_rates", "added_groups", "in_place", "optimizer_first", "pickle".
         without: laws that it breaks on purpose.

@@ -16,24 +16,21 @@ _METRICS = ("metric", "loss", "score", "accuracy")
 
 
 class Driver:
-    """torch's kind: ``step()``, ``step(metrics)`` or ``step(number)``, and rates that it writes into the groups."""
+    """torch's kind: ``step()``, ``step(metrics=...)`` or ``step(number)``, and rates that it writes into the groups."""
 
     is_stateless = False
 
     def __init__(self, scheduler: Any) -> None:
-        self.takes_metric, self._takes_number = _what_step_takes(scheduler)
+        self._metric, self._number = _what_step_takes(scheduler)
+        self.takes_metric = self._metric is not None
 
     def start(self, scheduler: Any, optimizer: torch.optim.Optimizer) -> None:
         """What has to be done before the first update."""
 
     def step(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int, metric: float) -> None:
         """Go on to the rates of the next update, after ``number`` of them."""
-        if self.takes_metric:
-            scheduler.step(metric)
-        elif self._takes_number:
-            scheduler.step(number)
-        else:
-            scheduler.step()
+        given = {self._metric: metric, self._number: number}
+        scheduler.step(**{name: value for name, value in given.items() if name is not None})
 
     def read(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int) -> None:
         """Look at all that there is to see."""
@@ -116,24 +113,31 @@ def driver_of(scheduler: Any) -> Driver:
     )
 
 
-def _what_step_takes(scheduler: Any) -> tuple[bool, bool]:
-    """Whether ``step`` must be given a metric, or the number of the step."""
+def _what_step_takes(scheduler: Any) -> tuple[str | None, str | None]:
+    """The names under which ``step`` takes a metric, and the number of the step, if it must be given."""
     needed = _needed(scheduler.step)
-    if len(needed) > 1:
+    metric = next(
+        (name for name in _parameters(scheduler.step) if any(word in name.lower() for word in _METRICS)), None
+    )
+    rest = [name for name in needed if name != metric]
+    if len(rest) > 1:
         raise TypeError(
             f"check_scheduler: step of {type(scheduler).__name__} needs {', '.join(needed)}; make must return one "
             "whose step() needs nothing, or the metric, or the number of the step: write a small class around it"
         )
-    metric = any(word in name.lower() for name in needed for word in _METRICS)
-    return metric, bool(needed) and not metric
+    return metric, next(iter(rest), None)
 
 
 def _needed(function: Callable[..., Any]) -> list[str]:
+    return [name for name, parameter in _parameters(function).items() if parameter.default is parameter.empty]
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # written in C
-        return []
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        return {}
+    return {n: p for n, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
 
 def plain(value: Any) -> Any:
