@@ -15,7 +15,7 @@ from optimsche.testing import algebra, backends, kinds, laws, segments
 from optimsche.testing.numbers import epochs, real_steps
 from optimsche.testing.search import search
 from optimsche.testing.strategies import params
-from optimsche.testing.subjects import OnePlan, PlanFunction, Subject, subjects_of
+from optimsche.testing.subjects import OnePlan, PlanFunction, Subject, Tested, subjects_of
 
 _FACTORS = st.sampled_from([0.5, 0.1, 3.0, 3e-4])
 _LENGTHS = st.integers(1, 1_000)
@@ -36,7 +36,7 @@ _Law = Callable[[_Case], object]
 
 
 def check_laws(
-    lr_fn: LrFn[...] | Schedule | Callable[..., Schedule] | Iterable[Any],
+    lr_fn: Tested | Iterable[Tested],
     *,
     segment: bool | None = None,
     continuous: bool = False,

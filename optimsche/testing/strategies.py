@@ -18,7 +18,7 @@ from optimsche.lr_fns import growth
 from optimsche.names import known
 from optimsche.schedule import Schedule
 from optimsche.testing import numbers
-from optimsche.testing.subjects import Subject, subject_of, subjects_of
+from optimsche.testing.subjects import Subject, Tested, subject_of, subjects_of
 
 # Parameters that must fit each other are drawn again until `resolve` takes them, but not for ever.
 _TRIES = 12
@@ -82,9 +82,7 @@ def _params(draw: Draw, lr_fn: Subject, given: Mapping[str, st.SearchStrategy[An
     return arguments
 
 
-def schedules(
-    lr_fns: LrFn[...] | Schedule | Callable[..., Schedule] | Iterable[Any] | None = None, *, depth: int = 4
-) -> st.SearchStrategy[Schedule]:
+def schedules(lr_fns: Tested | Iterable[Tested] | None = None, *, depth: int = 4) -> st.SearchStrategy[Schedule]:
     """Any schedule: every lr function that is known, users' own included, nested up to ``depth`` deep.
 
     ``running_product`` is drawn only where it is among ``lr_fns``: its call late in a run takes long, and clocks past

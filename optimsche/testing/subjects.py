@@ -64,6 +64,8 @@ class OnePlan(PlanFunction):
 
 
 Subject = LrFn[...] | PlanFunction
+# What users give.
+Tested = LrFn[...] | Schedule | Callable[..., Schedule]
 
 
 def subject_of(value: Any, call: str) -> Subject:
