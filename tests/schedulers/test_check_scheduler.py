@@ -107,6 +107,29 @@ def test_a_metric_of_its_own_is_drawn():
         check_scheduler(Forgetful, horizon=8, examples=100)
 
 
+def test_the_number_of_the_step_may_come_in_several_ways():
+    class Updated(right.Right):
+        """Of timm's kind, and fairseq's: told the number, and nothing else."""
+
+        def step(self, epoch):
+            """Nothing is scheduled by epochs."""
+
+        def step_update(self, num_updates):
+            self.number = num_updates
+            self.write()
+
+    assert "resumed" in check_scheduler(Updated, examples=3)
+
+
+def test_a_metric_that_may_be_given_is_given():
+    class NeedsAMetric(right.Plateau):
+        def step(self, epoch=None, val_loss=None):
+            assert val_loss is not None
+            super().step(val_loss)
+
+    assert "resumed" in check_scheduler(NeedsAMetric, horizon=8, examples=3)
+
+
 def test_a_law_that_is_broken_on_purpose_is_left_out():
     class FallsForEver(right.Right):
         def factor(self, number):
@@ -168,6 +191,11 @@ def test_an_odd_rate_is_a_finding_of_the_first_law_and_of_no_other(odd):
             lambda: check_scheduler(lambda optimizer: o.OptimScheduler(optimizer, o.constant(), rates="relative")),
             TypeError,
             "step of OptimScheduler needs losses, step_num; make must return one whose step",
+        ),
+        (
+            lambda: check_scheduler(lambda optimizer: lambda n: 1 / n),
+            ValueError,
+            "no value at 0, before the first step",
         ),
         (lambda: check_scheduler(right.Right, horizon=0), ValueError, r"horizon=0\): horizon must be a whole number"),
         (lambda: check_scheduler(right.Right, also="pickle"), TypeError, r"write a list, also=\['pickle'\]"),

@@ -125,7 +125,7 @@ def _search(name: str, law: Law, maker: Maker, takes_metric: bool, examples: int
         ) from None
 
 
-class _Broken(NamedTuple):
+class _CounterExample(NamedTuple):
     """What a program shows that breaks a law, and how long it is."""
 
     length: int
@@ -133,18 +133,18 @@ class _Broken(NamedTuple):
     cause: BaseException | None
 
 
-def _refusal(name: str, law: Law, subject: str, broken: _Broken) -> AssertionError:
+def _refusal(name: str, law: Law, subject: str, broken: _CounterExample) -> AssertionError:
     error = AssertionError(f"{name}: {subject}: {law.says}\n    {broken.how}")
     error.__cause__ = broken.cause
     return error
 
 
-def _broken(law: Law, maker: Maker, program: Program, takes_metric: bool) -> _Broken | None:
+def _broken(law: Law, maker: Maker, program: Program, takes_metric: bool) -> _CounterExample | None:
     """Do what a program says, and look before its first word and after each; None if it keeps the law."""
     try:
         case = Case(maker, program, law.setting)
     except Exception as error:
-        return _Broken(0, f"making it raises {in_words(error)}", error)
+        return _CounterExample(0, f"making it raises {in_words(error)}", error)
     done: list[Word] = []
     cause: BaseException | None = None
     try:
@@ -166,4 +166,8 @@ def _broken(law: Law, maker: Maker, program: Program, takes_metric: bool) -> _Br
             how += f"\n    If it ends before that, say so: horizon={max(case.run.count - 1, 1)}"
         elif done and done[-1].name == "step" and case.alone() is None:
             return None  # so does one that is left alone
-    return None if how is None else _Broken(len(done), f"after {text_of(done, with_metric=takes_metric)} {how}", cause)
+    return (
+        None
+        if how is None
+        else _CounterExample(len(done), f"after {text_of(done, with_metric=takes_metric)} {how}", cause)
+    )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import torch
 
-# What a parameter of step() is called if it is a metric; any other that must be given is the number of the step.
-_METRICS = ("metric", "loss", "score", "accuracy")
+# A parameter of step() with one of these words in its name is a metric; any other that must be given is the number.
+_METRICS = {"metric", "metrics", "loss", "score", "accuracy"}
 
 
 class Driver:
@@ -50,8 +50,10 @@ class _Timm(Driver):
         self.takes_metric = "plateau" in type(scheduler).__name__.lower()
 
     def step(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int, metric: float) -> None:
-        scheduler.step_update(number, metric)
-        scheduler.step(number, metric)
+        given = (number, metric) if self.takes_metric else (number,)
+        for name in ("step_update", "step"):
+            if hasattr(scheduler, name):
+                getattr(scheduler, name)(*given)
 
 
 class _Ignite(Driver):
@@ -74,7 +76,13 @@ class _Function(Driver):
         self.takes_metric = False
 
     def start(self, scheduler: Any, optimizer: torch.optim.Optimizer) -> None:
-        self.step(scheduler, optimizer, 0, 0.0)
+        try:
+            self.step(scheduler, optimizer, 0, 0.0)
+        except Exception as error:
+            raise ValueError(
+                f"check_scheduler: the function of the step has no value at 0, before the first step: {error!r}.\n"
+                "    Let make return lambda number: f(number + 1), if it counts from 1"
+            ) from error
 
     def step(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int, metric: float) -> None:
         import torch
@@ -116,9 +124,7 @@ def driver_of(scheduler: Any) -> Driver:
 def _what_step_takes(scheduler: Any) -> tuple[str | None, str | None]:
     """The names under which ``step`` takes a metric, and the number of the step, if it must be given."""
     needed = _needed(scheduler.step)
-    metric = next(
-        (name for name in _parameters(scheduler.step) if any(word in name.lower() for word in _METRICS)), None
-    )
+    metric = next((name for name in _parameters(scheduler.step) if _METRICS & {*name.lower().split("_")}), None)
     rest = [name for name in needed if name != metric]
     if len(rest) > 1:
         raise TypeError(
