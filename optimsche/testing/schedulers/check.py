@@ -166,8 +166,6 @@ def _broken(law: Law, maker: Maker, program: Program, takes_metric: bool) -> _Co
             how += f"\n    If it ends before that, say so: horizon={max(case.run.count - 1, 1)}"
         elif done and done[-1].name == "step" and case.alone() is None:
             return None  # so does one that is left alone
-    return (
-        None
-        if how is None
-        else _CounterExample(len(done), f"after {text_of(done, with_metric=takes_metric)} {how}", cause)
-    )
+    if how is None:
+        return None
+    return _CounterExample(len(done), f"after {text_of(done, with_metric=takes_metric)} {how}", cause)
