@@ -17,6 +17,10 @@ ResultT = TypeVar("ResultT")
 KindT = TypeVar("KindT")
 
 
+class DoNotFit(TypeError):
+    """Parameters that do not go together: one too few of them, or one too many."""
+
+
 def shown(value: Any) -> str:
     """`value` in an error message: shortened, and never an error itself."""
     try:

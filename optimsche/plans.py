@@ -12,6 +12,7 @@ from typing import Annotated, ParamSpec
 from annotated_types import Ge
 
 from optimsche import checking
+from optimsche.call_errors import DoNotFit
 from optimsche.combinators.add import add
 from optimsche.combinators.cooldown import Along
 from optimsche.combinators.repeat import repeat
@@ -248,7 +249,7 @@ def noam(*, warmup_steps: Length, d_model: ModelSize | None = None, peak: Rate |
     0.05
     """
     if (d_model is None) == (peak is None):
-        raise TypeError("noam() needs either d_model= (the width of the model) or peak= (the highest rate)")
+        raise DoNotFit("noam() needs either d_model= (the width of the model) or peak= (the highest rate)")
     # The curve of one update's warm-up is that of none: it is below its peak at update 0 alone.
     rise = warmup_steps if warmup_steps > 0 else 1
     highest: float = peak if d_model is None else (d_model * rise) ** -0.5  # type: ignore[assignment]

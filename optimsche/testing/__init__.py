@@ -3,7 +3,8 @@
 Needs hypothesis: ``pip install 'optimsche[testing]'``.
 
 - strategies: schedules, params, real_steps, epochs; which of them were drawn: coverage
-- all laws that apply to an lr function: check_laws
+- all laws that apply to an lr function, or to a plan: check_laws; what is believed of a plan: check_plan
+- the laws of a scheduler that is stepped, whoever wrote it: check_scheduler
 - laws of a schedule: assert_pure, assert_finite, assert_not_negative, assert_bounded, assert_monotone,
   assert_continuous, assert_same_on_every_backend, assert_same_in_float32, assert_apply, assert_round_trips,
   assert_length_and_boundaries
@@ -46,6 +47,7 @@ from optimsche.testing.algebra import (
 )
 from optimsche.testing.backends import assert_same_on_every_backend, available_backends
 from optimsche.testing.check import check_laws
+from optimsche.testing.check_plan import check_plan
 from optimsche.testing.drawn import Coverage, coverage
 from optimsche.testing.kinds import assert_may_write_into_its_clock, assert_same_in_float32, assert_sees_one_kind
 from optimsche.testing.laws import (
@@ -62,6 +64,7 @@ from optimsche.testing.laws import (
 )
 from optimsche.testing.numbers import epochs, real_steps
 from optimsche.testing.purity import impurities
+from optimsche.testing.schedulers import check_scheduler
 from optimsche.testing.segments import assert_exact_ends, assert_inside, assert_one_way
 from optimsche.testing.strategies import params, schedules
 
@@ -95,6 +98,8 @@ __all__ = [
     "assert_warmup_meets",
     "available_backends",
     "check_laws",
+    "check_plan",
+    "check_scheduler",
     "clocks",
     "coverage",
     "epochs",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import hypothesis
-from hypothesis import Phase, errors
+from hypothesis import errors
 from hypothesis import strategies as st
 
 from optimsche.combinators import then
@@ -14,27 +13,30 @@ from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
 from optimsche.testing import algebra, backends, kinds, laws, segments
 from optimsche.testing.numbers import epochs, real_steps
-from optimsche.testing.strategies import EVERY_HEALTH_CHECK, params
+from optimsche.testing.search import search
+from optimsche.testing.strategies import params
+from optimsche.testing.subjects import OnePlan, PlanFunction, Subject, Tested, subjects_of
 
 _FACTORS = st.sampled_from([0.5, 0.1, 3.0, 3e-4])
 _LENGTHS = st.integers(1, 1_000)
 
 
 class _Case(NamedTuple):
-    """One example: a schedule, clocks, and how to draw more."""
+    """One example: a schedule, clocks, how to draw more, and how to make the schedule again."""
 
     schedule: Schedule
     steps: list[int]
     epoch: float
     draw: Callable[[st.SearchStrategy[Any]], Any]
     options: dict[str, Any]
+    again: Callable[[], Schedule]
 
 
 _Law = Callable[[_Case], object]
 
 
 def check_laws(
-    lr_fn: LrFn[...],
+    lr_fn: Tested | Iterable[Tested],
     *,
     segment: bool | None = None,
     continuous: bool = False,
@@ -43,15 +45,17 @@ def check_laws(
     examples: int = 100,
     **strategies: st.SearchStrategy[Any],
 ) -> tuple[str, ...]:
-    """Search for parameters and clocks for which an lr function breaks a law.
+    """Search for parameters and clocks for which an lr function, or a plan, breaks a law.
 
     Every function is asked to be pure, finite, not negative, equal on arrays and numbers, also in float32, to
     round-trip through text and JSON, and to obey the laws of the combinators. That it sees one kind of clock, which it
     may write into, is what the library promises it, and is asked besides. A segment is asked for exact ends and a
-    monotone way between them; continuity is asked of those that are declared continuous.
+    monotone way between them; continuity is asked of those that are declared continuous. A function that returns a plan
+    is asked besides for an equal one when it is called again.
 
     Args:
-        lr_fn: a function made by ``@lr_fn``.
+        lr_fn: a function made by ``@lr_fn``; a plan; a function that returns one, such as a named plan, whose
+            parameters are drawn from its signature; or a list of these.
         segment: whether the laws of segments apply. By default if its first parameters are start, end and steps.
         continuous: whether its values must not jump.
         backends: array libraries that it must work on, as for
@@ -66,8 +70,9 @@ def check_laws(
     Raises:
         AssertionError: a law is broken; the message has the law, the smallest schedule found that breaks it, the
             clock and the values.
-        TypeError: not an lr function, or an unknown parameter in ``strategies``.
-        ValueError: no parameters were found that the function takes.
+        TypeError: none of these, an unknown parameter in ``strategies``, or a parameter of which nothing says what to
+            draw.
+        ValueError: no parameters were found that the function takes, or the list is empty.
 
     >>> from optimsche import Rate, Steps, lr_fn
     >>> @lr_fn
@@ -76,22 +81,33 @@ def check_laws(
     >>> "assert_pure" in check_laws(sawtooth, backends=["numpy"], examples=20)
     True
     """
-    if not isinstance(lr_fn, LrFn):
-        kind = "a schedule" if isinstance(lr_fn, Schedule) else type(lr_fn).__name__
-        raise TypeError(f"check_laws takes an lr function, check_laws(cosine), and not what it makes; got {kind}")
+    subjects = subjects_of(lr_fn, "check_laws")
     if isinstance(backends, str):
         raise TypeError(f"check_laws(backends={backends!r}): write a list, backends=[{backends!r}]")
-    drawn = params(lr_fn, **strategies)
     options = {"backends": backends, "ulps": ulps}
-    tried = []
-    for name, law in _laws_for(lr_fn, segment, continuous).items():
-        _search(law, lr_fn, drawn, options, examples)
-        tried.append(name)
+    tried: dict[str, None] = {}
+    for subject, own in _with_their_strategies(subjects, strategies):
+        drawn = params(subject, **own)
+        for name, law in _laws_for(subject, segment, continuous).items():
+            _search(law, subject, drawn, options, examples)
+            tried[name] = None
     return tuple(tried)
 
 
-def _laws_for(lr_fn: LrFn[...], segment: bool | None, continuous: bool) -> dict[str, _Law]:
+def _with_their_strategies(
+    subjects: list[Subject], strategies: dict[str, st.SearchStrategy[Any]]
+) -> Iterator[tuple[Subject, dict[str, st.SearchStrategy[Any]]]]:
+    """Each with the strategies for the parameters that it has; one that none has is left to the first to refuse."""
+    known = {name for subject in subjects for name in subject.__signature__.parameters}
+    for subject in subjects:
+        has = subject.__signature__.parameters
+        yield subject, {name: given for name, given in strategies.items() if name in has or name not in known}
+
+
+def _laws_for(lr_fn: Subject, segment: bool | None, continuous: bool) -> dict[str, _Law]:
     chosen = dict(_FOR_ALL)
+    if not isinstance(lr_fn, LrFn | OnePlan):
+        chosen = {"assert_same_plan": _same_plan, **chosen}
     if lr_fn.is_segment if segment is None else segment:
         chosen |= _FOR_SEGMENTS
     if continuous:
@@ -100,25 +116,20 @@ def _laws_for(lr_fn: LrFn[...], segment: bool | None, continuous: bool) -> dict[
 
 
 def _search(
-    law: _Law, lr_fn: LrFn[...], drawn: st.SearchStrategy[dict[str, Any]], options: dict[str, Any], examples: int
+    law: _Law, lr_fn: Subject, drawn: st.SearchStrategy[dict[str, Any]], options: dict[str, Any], examples: int
 ) -> None:
-    @hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        suppress_health_check=EVERY_HEALTH_CHECK,
-        report_multiple_bugs=False,
-        print_blob=False,
-        verbosity=hypothesis.Verbosity.quiet,
-        phases=[Phase.generate, Phase.shrink],
-    )
-    @hypothesis.given(drawn, st.lists(real_steps(), max_size=4), epochs(), st.data())
     def holds(arguments: dict[str, Any], steps: list[int], epoch: float, data: st.DataObject) -> None:
         schedule = lr_fn(**arguments)
-        law(_Case(schedule, sorted({*laws.clocks(schedule), *steps}), epoch, data.draw, options))
+        clocks = sorted({*laws.clocks(schedule), *steps})
+        try:
+            law(_Case(schedule, clocks, epoch, data.draw, options, lambda: lr_fn(**arguments)))
+        except AssertionError as error:
+            if not isinstance(lr_fn, PlanFunction) or not arguments:
+                raise
+            raise AssertionError(f"{error}\n    of {lr_fn.call(arguments)}") from error.__cause__
 
     try:
-        holds()
+        search(holds, drawn, st.lists(real_steps(), max_size=4), epochs(), st.data(), examples=examples)
     except AssertionError as error:  # without hypothesis' own notes: the message has all that they say
         raise AssertionError(str(error)) from error.__cause__
     except errors.Unsatisfiable:
@@ -131,6 +142,12 @@ def _search(
             f"assert_pure: {lr_fn.name} broke a law and kept it when asked again, so it depends on more than its "
             f"clocks and parameters\n    {error}"
         ) from None
+
+
+def _same_plan(case: _Case) -> None:
+    again = case.again()
+    if again != case.schedule:
+        raise laws.broken("assert_same_plan", case.schedule, f"called again, the function returns {again!r}")
 
 
 def _then(case: _Case) -> None:

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import hypothesis
-from hypothesis import Phase
-
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
-from optimsche.testing.strategies import EVERY_HEALTH_CHECK, lr_fns_drawn, needs_schedule, schedules
+from optimsche.testing.search import search
+from optimsche.testing.strategies import lr_fns_drawn, needs_schedule, schedules
 
 
 class Coverage(NamedTuple):
@@ -48,21 +46,15 @@ def coverage(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4, examp
     0
     """
     chosen = lr_fns_drawn() if lr_fns is None else list(lr_fns)
+    for lr_fn in chosen:
+        if not isinstance(lr_fn, LrFn):
+            raise TypeError(f"coverage counts lr functions, got {type(lr_fn).__name__}")
     seen: Counter[tuple[str, int]] = Counter()
 
-    @hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=EVERY_HEALTH_CHECK,
-        phases=[Phase.generate],
-    )
-    @hypothesis.given(schedules(chosen, depth=depth))
     def count(schedule: Schedule) -> None:
         seen.update(_places(schedule, 1))
 
-    count()
+    search(count, schedules(chosen, depth=depth), examples=examples, derandomize=True)
     levels = range(1, depth + 1)
     counts = {f.name: tuple(seen[f.name, level] for level in levels) for f in chosen}
     reachable = [(f.name, level) for f in chosen for level in levels if level < depth or not needs_schedule(f)]

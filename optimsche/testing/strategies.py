@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from hypothesis import HealthCheck, reject
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from optimsche import call_errors, checking
@@ -18,12 +18,11 @@ from optimsche.lr_fns import growth
 from optimsche.names import known
 from optimsche.schedule import Schedule
 from optimsche.testing import numbers
+from optimsche.testing.subjects import Subject, Tested, subject_of, subjects_of
 
 # Parameters that must fit each other are drawn again until `resolve` takes them, but not for ever.
 _TRIES = 12
 _DEEPEST = 8
-# Trees take long to draw, and some are drawn in vain: no reason to stop.
-EVERY_HEALTH_CHECK: tuple[HealthCheck, ...] = tuple(typing.cast("Iterable[HealthCheck]", HealthCheck))
 # A call late in a run goes through all updates before it.
 _SLOW = frozenset({running_product})
 # Not inside what `params` draws: with these in it, no combinator could keep the laws.
@@ -33,7 +32,9 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 Inner = Callable[[Draw], Schedule]
 
 
-def params(lr_fn: LrFn[...], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def params(
+    lr_fn: LrFn[...] | Callable[..., Schedule], **given: st.SearchStrategy[Any]
+) -> st.SearchStrategy[dict[str, Any]]:
     """Parameters of one lr function, by name, such that ``lr_fn(**params)`` is a schedule.
 
     They are drawn from the ranges in the signature. Lists that must increase, numbers of values that must match, and
@@ -43,14 +44,15 @@ def params(lr_fn: LrFn[...], **given: st.SearchStrategy[Any]) -> st.SearchStrate
     ``growth`` is past the largest number).
 
     Args:
-        lr_fn: an lr function, also one of your own.
+        lr_fn: an lr function, also one of your own, or a function that returns a schedule.
         given: strategies for parameters whose annotation does not say enough, by name.
 
     Returns:
         A strategy of dictionaries.
 
     Raises:
-        TypeError: not an lr function, or a strategy for a parameter that it does not have.
+        TypeError: neither of these, a strategy for a parameter that it does not have, or a parameter of which nothing
+            says what to draw.
 
     >>> from hypothesis import given
     >>> from optimsche import piecewise_linear
@@ -59,35 +61,36 @@ def params(lr_fn: LrFn[...], **given: st.SearchStrategy[Any]) -> st.SearchStrate
     ...     assert len(drawn["values"]) == len(drawn["at"])
     >>> test_as_many_values_as_points()
     """
-    _check_lr_fn(lr_fn, "params")
+    subject = subject_of(lr_fn, "params")
     for name, strategy in given.items():
-        if name not in lr_fn.__signature__.parameters:
-            hint = call_errors.did_you_mean(name, lr_fn.__signature__.parameters)
-            raise TypeError(f"params: {lr_fn.name} has no parameter {name!r}{hint}")
+        if name not in subject.__signature__.parameters:
+            hint = call_errors.did_you_mean(name, subject.__signature__.parameters)
+            raise TypeError(f"params: {subject.name} has no parameter {name!r}{hint}")
         if not isinstance(strategy, st.SearchStrategy):
             raise TypeError(
                 f"params({name}={strategy!r}): {name} must be a strategy, "
                 f"such as hypothesis.strategies.just({strategy!r})"
             )
+    _check_drawable(subject, given)
     simple = _Forest([f for f in lr_fns_drawn() if f.is_built_in and f not in _ROUGH])
-    return _params(lr_fn, given, lambda draw: simple.tree(draw, 2))
+    return _params(subject, given, lambda draw: simple.tree(draw, 2))
 
 
 @st.composite
-def _params(draw: Draw, lr_fn: LrFn[...], given: Mapping[str, st.SearchStrategy[Any]], inner: Inner) -> dict[str, Any]:
+def _params(draw: Draw, lr_fn: Subject, given: Mapping[str, st.SearchStrategy[Any]], inner: Inner) -> dict[str, Any]:
     arguments, _ = _accepted(draw, lr_fn, given, inner)
     return arguments
 
 
-def schedules(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4) -> st.SearchStrategy[Schedule]:
+def schedules(lr_fns: Tested | Iterable[Tested] | None = None, *, depth: int = 4) -> st.SearchStrategy[Schedule]:
     """Any schedule: every lr function that is known, users' own included, nested up to ``depth`` deep.
 
     ``running_product`` is drawn only where it is among ``lr_fns``: its call late in a run takes long, and clocks past
     10,000,000 are refused. A segment always says where it starts.
 
     Args:
-        lr_fns: the functions to draw from. By default all but ``running_product`` that are known when an example is
-            drawn.
+        lr_fns: what to draw from: lr functions, plans, functions that return one, or one of these alone. By default
+            all lr functions but ``running_product`` that are known when an example is drawn.
         depth: the deepest nesting, from 1 (shapes alone) to 8.
 
     Returns:
@@ -95,7 +98,7 @@ def schedules(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4) -> s
 
     Raises:
         ValueError: ``depth`` is out of range, or every one of ``lr_fns`` needs a schedule inside it.
-        TypeError: one of ``lr_fns`` is not an lr function.
+        TypeError: one of ``lr_fns`` is none of these, or has a parameter of which nothing says what to draw.
 
     >>> from hypothesis import given
     >>> from optimsche import parse
@@ -108,9 +111,9 @@ def schedules(lr_fns: Iterable[LrFn[...]] | None = None, *, depth: int = 4) -> s
         raise ValueError(f"schedules(depth={depth!r}): depth must be a whole number from 1 to {_DEEPEST}")
     if lr_fns is None:
         return _schedules(None, depth)
-    chosen = list(lr_fns)
-    for lr_fn in chosen:
-        _check_lr_fn(lr_fn, "schedules")
+    chosen = subjects_of(lr_fns, "schedules")
+    for subject in chosen:
+        _check_drawable(subject, {})
     return _schedules(_Forest(chosen), depth)
 
 
@@ -129,7 +132,7 @@ def lr_fns_drawn() -> list[LrFn[...]]:
 class _Forest:
     """Lr functions to draw trees of: leaves, and those that need schedules inside."""
 
-    def __init__(self, lr_fns: list[LrFn[...]]) -> None:
+    def __init__(self, lr_fns: Iterable[Subject]) -> None:
         # Simple ones first: hypothesis shrinks towards the first.
         lr_fns = sorted(lr_fns, key=lambda f: (f.name != "constant", not f.is_built_in, f.name))
         self.leaves = [f for f in lr_fns if not needs_schedule(f)]
@@ -147,60 +150,50 @@ class _Forest:
         return _accepted(draw, lr_fn, {}, lambda again: self.tree(again, depth - 1))[1]
 
 
-def needs_schedule(lr_fn: LrFn[...]) -> bool:
+def needs_schedule(lr_fn: Subject) -> bool:
     """Whether a schedule of this function cannot be without another inside it."""
-    parameters = lr_fn.__signature__.parameters.values()
-    return any(
-        p.default is p.empty and takes_schedule(lr_fn.annotations[p.name]) and not _has_number(lr_fn, p.name)
-        for p in parameters
-    )
+    needed = [p.name for p in lr_fn.__signature__.parameters.values() if p.default is p.empty]
+    annotations = [lr_fn.annotations.get(name) for name in needed]
+    return any(takes_schedule(annotation) and not is_real(annotation) for annotation in annotations)
 
 
-def _has_number(lr_fn: LrFn[...], name: str) -> bool:
-    return is_real(lr_fn.annotations[name])
-
-
-def _check_lr_fn(value: Any, call: str) -> None:
-    if not isinstance(value, LrFn):
-        kind = "a schedule: give its function, schedule.lr_fn" if isinstance(value, Schedule) else type(value).__name__
-        raise TypeError(f"{call} takes a function made by @lr_fn, got {kind}")
+def _check_drawable(lr_fn: Subject, given: Mapping[str, st.SearchStrategy[Any]]) -> None:
+    for name, parameter in lr_fn.__signature__.parameters.items():
+        if parameter.default is parameter.empty and name not in lr_fn.annotations and name not in given:
+            raise TypeError(
+                f"nothing says what to draw for the parameter {name!r} of {lr_fn.name}: give it an annotation, such as "
+                f"{name}: Rate or {name}: Steps, or a strategy: check_laws({lr_fn.name}, {name}=st.integers(1, 100))"
+            )
 
 
 def _accepted(
-    draw: Draw, lr_fn: LrFn[...], given: Mapping[str, st.SearchStrategy[Any]], inner: Inner
+    draw: Draw, lr_fn: Subject, given: Mapping[str, st.SearchStrategy[Any]], inner: Inner
 ) -> tuple[dict[str, Any], Schedule]:
     """Parameters that the function takes, and the schedule that they make."""
     for _ in range(_TRIES):
         arguments = _arguments(draw, lr_fn, given, inner)
         try:
             return arguments, lr_fn(**arguments)
-        except ValueError:  # they do not fit each other
+        except (ValueError, call_errors.DoNotFit):
             continue
     reject()
 
 
-def _arguments(
-    draw: Draw, lr_fn: LrFn[...], given: Mapping[str, st.SearchStrategy[Any]], inner: Inner
-) -> dict[str, Any]:
+def _arguments(draw: Draw, lr_fn: Subject, given: Mapping[str, st.SearchStrategy[Any]], inner: Inner) -> dict[str, Any]:
     drawing = _Drawing(draw, inner)
     arguments = {}
     for name, parameter in lr_fn.__signature__.parameters.items():
         # What a segment starts from is always said: a piece that begins with another's end cannot leave it open.
         may_be_left_out = parameter.default is not parameter.empty and not (lr_fn.is_segment and name == "start")
-        if may_be_left_out and draw(_ONE_IN_FOUR):
+        if may_be_left_out and (draw(_ONE_IN_FOUR) or not (name in given or name in lr_fn.annotations)):
             continue
         arguments[name] = draw(given[name]) if name in given else drawing.value(lr_fn.annotations[name])
     return arguments
 
 
 _ONE_IN_FOUR = st.sampled_from([False, False, False, True])
-_KNOWN_VALUES: dict[Any, st.SearchStrategy[Any]] = {
-    bool: st.booleans(),
-    str: st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8),
-    None: st.none(),
-    type(None): st.none(),
-    Any: st.one_of(st.integers(1, 100), st.floats(1e-3, 1e3)),
-}
+# An lr function's parameter without an annotation.
+_ANY_NUMBER = st.one_of(st.integers(1, 100), st.floats(1e-3, 1e3))
 
 
 class _Drawing:
@@ -219,16 +212,15 @@ class _Drawing:
         origin, items = typing.get_origin(base), typing.get_args(base)
         if origin in (typing.Union, types.UnionType):
             return self.value(self._draw(st.sampled_from(items)))
-        if origin is Literal:
-            return self._draw(st.sampled_from(items))
         if origin in (tuple, list) or base in (tuple, list):
             return self._row(items, metadata)
         if base is float or base is int:
             in_range = numbers.number(base, metadata).filter(lambda x: _is_admitted(annotation, x))
             return self._draw(in_range)
-        if base in _KNOWN_VALUES:
-            return self._draw(_KNOWN_VALUES[base].filter(lambda x: _is_admitted(annotation, x)))
-        return self._inner(self._draw)
+        if takes_schedule(base):
+            return self._inner(self._draw)
+        other = _ANY_NUMBER if base is Any else st.from_type(annotation)
+        return self._draw(other.filter(lambda x: _is_admitted(annotation, x)))
 
     def _row(self, items: tuple[Any, ...], metadata: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(items) > 1 and items[-1] is not Ellipsis:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch.optim.lr_scheduler import StepLR
 from typing_extensions import assert_type
 
 from optimsche import (
@@ -25,7 +26,7 @@ from optimsche import (
     warmup,
     warmup_cosine,
 )
-from optimsche.testing import check_laws, params, schedules
+from optimsche.testing import check_laws, check_plan, check_scheduler, params, schedules
 
 
 @lr_fn
@@ -75,5 +76,10 @@ assert_type(cosine(steps=9).boundaries(), tuple[float, ...])
 assert_type(milestones(at=(30, 60)), Schedule)
 assert_type(constant(steps=None), Schedule)
 assert_type(check_laws(sawtooth, backends=["numpy"], every=st.just(9)), tuple[str, ...])
+assert_type(check_laws([sawtooth, warmup_cosine, cosine(steps=9)]), tuple[str, ...])
+assert_type(check_laws(cosine(steps=9)), tuple[str, ...])
+assert_type(check_plan(cosine(steps=9), peak=1.0, monotone=True), tuple[str, ...])
+assert_type(check_scheduler(lambda optimizer: StepLR(optimizer, 7), also=["pickle"]), tuple[str, ...])
 assert_type(schedules([cosine, sawtooth], depth=3), st.SearchStrategy[Schedule])
+assert_type(schedules(warmup_cosine), st.SearchStrategy[Schedule])
 assert_type(params(sawtooth), st.SearchStrategy[dict[str, Any]])

@@ -1,7 +1,7 @@
 """What type checkers must reject: every marked line is an error, and no other. Checked, never run."""
 
 from optimsche import Rate, Schedule, Steps, cosine, lr_fn, milestones, parse, then, warmup, warmup_cosine
-from optimsche.testing import check_laws, schedules
+from optimsche.testing import check_laws, check_plan, check_scheduler, schedules
 
 
 @lr_fn
@@ -30,5 +30,8 @@ milestones(at=(30, "60"))  # error: text is no number
 milestones(at=30)  # error: a row of updates
 parse(9)  # error: text is read
 cosine(steps=9)("3")  # error: a clock is a number
-check_laws(cosine(steps=9))  # error: a schedule is no lr function
-schedules(cosine)  # error: a list of them
+check_laws(9)  # error: nothing that gives schedules
+schedules([9])  # error: nothing that gives schedules
+check_plan(warmup_cosine, peak=0.1)  # error: the constructor is not the schedule
+check_plan(cosine(steps=9), peek=0.1)  # error: no such belief
+check_scheduler(lambda optimizer: optimizer, also=3)  # error: names of laws

@@ -3,6 +3,7 @@
 import math
 import random
 import time
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 import optimsche as o
-from optimsche import Fraction, Rate, Steps, libraries, lr_fn, ops
+from optimsche import Fraction, Length, Rate, Steps, libraries, lr_fn, ops
 from optimsche.evaluation import clocks
 from optimsche.evaluation.node import Node
 from optimsche.lr_fn import LrFn
@@ -22,6 +23,7 @@ from optimsche.testing import (
     check_laws,
     impurities,
     params,
+    schedules,
 )
 from tests.property.strategies import EXACT
 
@@ -213,6 +215,119 @@ def test_a_value_that_is_another_on_one_backend_is_found(backend):
         AssertionError, match=r"assert_same_on_every_backend: another_on_arrays\(\)\n.* it is 0\.25, and"
     ):
         assert_same_on_every_backend(another_on_arrays(), backends=[backend])
+
+
+# -- plans, and functions that return one ------------------------------------------------------------------------------
+
+
+def my_plan(peak: Rate, warmup_steps: Length, total_steps: Steps, kind: Literal["cosine", "linear"] = "cosine"):
+    if total_steps <= warmup_steps:
+        raise ValueError("the warm-up leaves nothing")
+    decay = o.cosine if kind == "cosine" else o.linear
+    return decay(start=peak, steps=total_steps - warmup_steps).warmup(warmup_steps)
+
+
+def falls_for_ever(*, peak: Rate, steps: Steps) -> o.Schedule:
+    return o.expression(text=f"{peak!r} - t / {steps!r}")
+
+
+PLAN = o.cosine(steps=90).warmup(10)
+
+
+def test_a_plan_a_function_that_returns_one_and_a_list():
+    for_all = check(PLAN, examples=5)
+    assert "assert_exact_ends" not in for_all
+    assert "assert_exact_ends" in check(o.cosine(steps=90), examples=5)
+    assert check(my_plan, examples=5) == ("assert_same_plan", *for_all)
+    assert {*check([my_plan, PLAN, o.cosine], examples=5)} > {"assert_same_plan", "assert_exact_ends"}
+
+
+@pytest.mark.parametrize("name", o.plans.__all__)
+def test_every_named_plan_keeps_the_laws(name):
+    assert "assert_same_plan" in check(getattr(o, name), examples=3)
+
+
+def test_the_call_that_made_a_broken_plan_is_named():
+    with pytest.raises(AssertionError) as caught:
+        check(falls_for_ever)
+    assert str(caught.value) == (
+        "assert_not_negative: expression(text='0.0 - t / 1')\n"
+        "    at real_step=1, epoch=1 it is -1.0\n"
+        "    of falls_for_ever(peak=0.0, steps=1)"
+    )
+
+
+def test_a_broken_one_is_found_in_a_list():
+    with pytest.raises(AssertionError, match=r"of falls_for_ever\("):
+        check([PLAN, my_plan, falls_for_ever], examples=5)
+
+
+def test_a_function_that_returns_another_plan_when_it_is_called_again():
+    def noisy(*, peak: Rate) -> o.Schedule:
+        return o.constant(value=peak * random.random())
+
+    with pytest.raises(AssertionError, match=r"^assert_same_plan: constant\((.|\n)*called again, the function "):
+        check(noisy)
+
+
+def test_strategies_go_to_those_that_have_the_parameter():
+    seen = []
+
+    def takes_text(*, name, peak: Rate) -> o.Schedule:
+        seen.append(name)
+        return o.constant(value=peak)
+
+    check([takes_text, my_plan], name=st.just("mine"), examples=2)
+    assert set(seen) == {"mine"}
+
+
+def test_what_has_no_annotation_keeps_its_default():
+    seen = set()
+
+    def with_a_default(*, peak: Rate, config=None) -> o.Schedule:
+        seen.add(config)
+        return o.constant(value=peak)
+
+    check(with_a_default, examples=2)
+    assert seen == {None}
+
+
+def test_schedules_of_plans_and_functions():
+    found = set()
+
+    @given(schedules([my_plan, PLAN, o.wsd, o.warmup], depth=2))
+    def draw(schedule):
+        inner = schedule.inner[0] if schedule.lr_fn is o.warmup else schedule
+        found.add((schedule == PLAN, inner.lr_fn.name))
+        assert schedule(3) >= 0
+
+    draw()
+    assert {name for _, name in found} >= {"cosine", "linear", "warmup", "then"}
+    assert True in {is_plan for is_plan, _ in found}
+
+    @given(schedules(my_plan))
+    def draw_one(schedule):
+        assert schedule.lr_fn is o.warmup
+
+    draw_one()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: check(3), TypeError, "a plan, a function that returns one, or a list of these; got int"),
+        (lambda: check([PLAN, "cosine"]), TypeError, "or a list of these; got str"),
+        (lambda: check([]), ValueError, "the list of what is tested is empty"),
+        (lambda: check(lambda peak: PLAN), TypeError, "nothing says what to draw for the parameter 'peak' of <lambda>"),
+        (lambda: check(lambda *peaks: PLAN), TypeError, r"takes \*peaks, and nothing says what to draw"),
+        (lambda: check(lambda: 0.1), TypeError, "<lambda> must return a schedule, got float: 0.1"),
+        (lambda: check([my_plan, PLAN], pak=st.just(1)), TypeError, "my_plan has no parameter 'pak'; did you mean 'pe"),
+        (lambda: schedules([len]), TypeError, "nothing says what to draw for the parameter 'obj' of len"),
+    ],
+)
+def test_wrong_calls_with_plans(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
 
 
 # -- what a formula may rely on ---------------------------------------------------------------------------------------
@@ -416,8 +531,7 @@ def of_a_known_word(real_step, epoch, *, word: str):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: check_laws(o.cosine(steps=9)), TypeError, "takes an lr function, check_laws.cosine., and"),
-        (lambda: check_laws(math.cos), TypeError, "takes an lr function, .* got builtin_function_or_meth"),
+        (lambda: check_laws(math.cos), TypeError, "nothing says what to draw for the parameter 'x' of cos: give it an"),
         (lambda: check_laws(o.cosine, step=st.just(9)), TypeError, "cosine has no parameter 'step'; did you mean 'ste"),
         (lambda: check_laws(o.cosine, steps=9), TypeError, r"steps must be a strategy, such as .*just\(9\)"),
         (lambda: check(o.cosine, backends=["tensorflow"]), ValueError, "'tensorflow' is none of numpy, torch, jax"),
@@ -446,8 +560,6 @@ def test_parameters_may_be_given_strategies_of_their_own():
     assert seen == {"up", "down"}
 
 
-def test_a_schedule_and_a_text_are_refused_in_words():
-    with pytest.raises(TypeError, match=r"check_laws takes an lr function.*got a schedule"):
-        check_laws(o.cosine(steps=3))
+def test_a_text_for_a_list_is_refused_in_words():
     with pytest.raises(TypeError, match=r"write a list, backends=\['numpy'\]"):
         check_laws(o.cosine, backends="numpy")
