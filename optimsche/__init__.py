@@ -106,6 +106,7 @@ from optimsche.ranges import (
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
+    from optimsche.adapters.schedule_lr import ScheduleLR
     from optimsche.curve import plot, table
     from optimsche.text import from_dict, parse, to_dict
     from optimsche.training import (
@@ -153,6 +154,9 @@ _TRAINING = (
     "without_decay",
 )
 
+# A plan in other people's trainers: each name is in a file of its own.
+_ADAPTERS = {"ScheduleLR": "schedule_lr", "as_keras": "as_keras", "as_optax": "as_optax", "from_torch": "from_torch"}
+
 # Parts that are loaded when they are first used, and what they need.
 _PARTS = {"curve": "", "json_schema": "", "peers": "", "testing": "hypothesis", "text": "", "training": "torch"}
 
@@ -165,6 +169,7 @@ __all__ = [
     "NonFiniteError",
     "OptimScheduler",
     "RangeTest",
+    "ScheduleLR",
     "StepResult",
     "advance_rates",
     "bias_or_norm",
@@ -258,14 +263,17 @@ __all__ = [
 let_torch_load_schedules()  # `optimsche.training` does it again, for those who import PyTorch later
 
 if find_spec("torch") is None:  # `import *` takes what can be had
-    __all__[:] = [name for name in __all__ if name not in _TRAINING]
+    __all__[:] = [name for name in __all__ if name not in (*_TRAINING, "ScheduleLR")]
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(f"optimsche.{_LAZY[name]}"), name)
     if name in _TRAINING or name == "training":
-        return _training(name)
+        training = _needing_torch(name, "training")
+        return training if name == "training" else getattr(training, name)
+    if name in _ADAPTERS:
+        return getattr(_needing_torch(name, f"adapters.{_ADAPTERS[name]}"), name)
     if name.isidentifier() and not name.startswith("_"):
         if find_spec(f"optimsche.{name}") is not None:
             return import_module(f"optimsche.{name}")
@@ -273,16 +281,15 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
 
 
-def _training(name: str) -> Any:
+def _needing_torch(name: str, module: str) -> Any:
     try:
-        training = import_module("optimsche.training")
+        return import_module(f"optimsche.{module}")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise ModuleNotFoundError(
             f"optimsche.{name} needs PyTorch: pip install 'optimsche[torch]'", name="torch"
         ) from None
-    return training if name == "training" else getattr(training, name)
 
 
 def _say_where(name: str) -> None:
