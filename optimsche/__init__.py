@@ -260,7 +260,7 @@ __all__ = [
 ]
 
 
-let_torch_load_schedules()  # `optimsche.training` does it again, for those who import PyTorch later
+let_torch_load_schedules()
 
 if find_spec("torch") is None:  # `import *` takes what can be had
     __all__[:] = [name for name in __all__ if name not in (*_TRAINING, "ScheduleLR")]
