@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import CoreSchema, core_schema
-
 from optimsche.schedule import Schedule
 from optimsche.text import parse
 
 
-def core_schema_of_a_plan() -> CoreSchema:
+def core_schema_of_a_plan() -> Any:
     """Take text, a dictionary or a schedule; write text in JSON. In Python, `model_dump` gives the schedule itself."""
+    from pydantic_core import core_schema  # pydantic asks, so it is there
+
     return core_schema.no_info_plain_validator_function(
         _read,
         json_schema_input_schema=core_schema.union_schema([core_schema.str_schema(), core_schema.dict_schema()]),
