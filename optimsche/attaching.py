@@ -36,7 +36,9 @@ def attachable(call: str, schedule: Any, *, epochs: str = "", name: str = "sched
     """
     if not isinstance(schedule, Schedule):
         cure = _cure(schedule)
-        raise TypeError(f"{call}: {name} must be a schedule, got {shown(schedule)}" + (f".\n    {cure}" if cure else ""))
+        raise TypeError(
+            f"{call}: {name} must be a schedule, got {shown(schedule)}" + (f".\n    {cure}" if cure else "")
+        )
     ends = [end for end in schedule.boundaries(most=1_000) if end < schedule.length]
     if schedule.length < math.inf:
         ends.append(schedule.length)

@@ -106,7 +106,9 @@ def _kind_for_argparse(kind: type[Exception]) -> Callable[[str], Exception]:
     from argparse import ArgumentTypeError
 
     members = {"__module__": kind.__module__, "__reduce__": lambda error: (kind, error.args)}
-    return type(kind.__name__, (kind, ArgumentTypeError), members)
+    bases: Any = kind, ArgumentTypeError
+    made: Callable[[str], Exception] = type(kind.__name__, bases, members)
+    return made
 
 
 def _read(text: str) -> Any:

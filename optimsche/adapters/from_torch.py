@@ -120,7 +120,7 @@ def _attributes(scheduler: Any, peer: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _milestones(scheduler: Any, group: int, base: float) -> Schedule:
-    return peers.torch.MultiStepLR(sorted(scheduler.milestones.elements()), scheduler.gamma, base_lr=base)
+    return peers.torch.MultiStepLR(tuple(sorted(scheduler.milestones.elements())), scheduler.gamma, base_lr=base)
 
 
 def _cyclic(scheduler: Any, group: int, base: float) -> Schedule:
@@ -152,7 +152,7 @@ def _one_cycle(scheduler: Any, group: int, base: float) -> Schedule:
 
 
 def _swa(scheduler: Any, group: int, base: float) -> Schedule:
-    strategy = getattr(scheduler, "_anneal_strategy", "cos")
+    strategy = scheduler._anneal_strategy
     rate = float(scheduler.optimizer.param_groups[group]["swa_lr"])
     return peers.torch.SWALR(rate, scheduler.anneal_epochs, strategy, base_lr=base)
 
@@ -184,12 +184,15 @@ _SHORTENED = {"get_constant": "get_constant_schedule", "get_wsd_scheduler": "get
 
 
 def _sequential(scheduler: Any, group: int, base: float) -> Schedule:
-    pieces = [_read(piece, group) for piece in scheduler._schedulers]
-    return peers.torch.SequentialLR(pieces, scheduler._milestones)
+    return peers.torch.SequentialLR(_pieces(scheduler, group), scheduler._milestones)
 
 
 def _chained(scheduler: Any, group: int, base: float) -> Schedule:
-    return peers.torch.ChainedScheduler([_read(piece, group) for piece in scheduler._schedulers], base_lr=base)
+    return peers.torch.ChainedScheduler(_pieces(scheduler, group), base_lr=base)
+
+
+def _pieces(scheduler: Any, group: int) -> tuple[Schedule, ...]:
+    return tuple(_read(piece, group) for piece in scheduler._schedulers)
 
 
 _SPECIAL: dict[str, Callable[[Any, int, float], Schedule]] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import torch
 from annotated_types import Ge
@@ -18,6 +19,14 @@ from optimsche.schedule import Schedule
 
 _PerEpoch = Annotated[int, Ge(1), Meaning("updates in an epoch")]
 _Updates = Annotated[int, Ge(0), Meaning("updates made")]
+
+MethodT = TypeVar("MethodT", bound=Callable[..., None])
+
+
+def _untraced(method: MethodT) -> MethodT:
+    """Plain Python also inside of a compiled step: traced, it would be compiled again with each number of an update."""
+    disable: Callable[[MethodT], MethodT] = torch.compiler.disable
+    return disable(method)
 
 
 @explained_methods
@@ -80,9 +89,13 @@ class ScheduleLR(LRScheduler):
                 raise ValueError(f"ScheduleLR: {kind} has no 'lr' in parameter group {number}: no rate to write")
         if steps_per_epoch is not None:
             steps_per_epoch = admit("ScheduleLR", "steps_per_epoch", _PerEpoch, steps_per_epoch)
-        epochs = "" if steps_per_epoch else (
-            "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), "
-            "divided by what is accumulated"
+        epochs = (
+            ""
+            if steps_per_epoch
+            else (
+                "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), "
+                "divided by what is accumulated"
+            )
         )
         self._plans: dict[Entry, Schedule] = {LR: attachable("ScheduleLR", schedule, epochs=epochs)}
         for name, other in others.items():
@@ -92,7 +105,7 @@ class ScheduleLR(LRScheduler):
             self._plans[where] = attachable("ScheduleLR", other, epochs=epochs, name=name)
         self._steps_per_epoch = steps_per_epoch
         self._updates = 0
-        self._last_lr: list[float] = []
+        self._last_lr: list[Any] = []  # numbers
         self._attach()
         try:
             self._write()
@@ -104,9 +117,10 @@ class ScheduleLR(LRScheduler):
 
     def _attach(self) -> None:
         for hook in self.optimizer._optimizer_step_pre_hooks.values():
-            if isinstance(getattr(hook, "__self__", None), ScheduleLR):
+            other = getattr(hook, "__self__", None)
+            if isinstance(other, ScheduleLR):
                 raise ValueError(
-                    f"ScheduleLR: this {type(self.optimizer).__name__} follows {hook.__self__!r} already, and two would "
+                    f"ScheduleLR: this {type(self.optimizer).__name__} follows {other!r} already, and two would "
                     "write into the same groups.\n    Take that one off first: scheduler.remove()"
                 )
         self._in_step = False
@@ -115,15 +129,15 @@ class ScheduleLR(LRScheduler):
             self.optimizer.register_step_post_hook(self._after_step),
         )
         # First of all, so that any other hook sees the rate of its step.
-        self.optimizer._optimizer_step_pre_hooks.move_to_end(self._hooks[0].id, last=False)
+        hooks = cast("OrderedDict[int, Any]", self.optimizer._optimizer_step_pre_hooks)
+        hooks.move_to_end(self._hooks[0].id, last=False)
 
-    # Plain Python also inside a compiled step: traced, it would be compiled again and again with each number of an update.
-    @torch.compiler.disable
+    @_untraced
     def _before_step(self, *_: Any) -> None:
         self._write()
         self._in_step = True
 
-    @torch.compiler.disable
+    @_untraced
     def _after_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         # A `step` that calls that of its base class runs the hooks of both; it is one.
         if self._in_step:
@@ -167,9 +181,7 @@ class ScheduleLR(LRScheduler):
 
     def _write(self) -> None:
         groups, rates = self.optimizer.param_groups, self._rates()
-        others = {
-            where: where.admit(self._value(schedule)) for where, schedule in self._plans.items() if where != LR
-        }
+        others = {where: where.admit(self._value(schedule)) for where, schedule in self._plans.items() if where != LR}
         taken: set[int] = set()
         for group, rate in zip(groups, rates, strict=True):
             LR.write(group, rate, taken)
@@ -191,13 +203,13 @@ class ScheduleLR(LRScheduler):
         if len(set(own)) > 1:
             shown_rates = ", ".join(f"{rate:g}" for rate in own[:4]) + (", ..." if len(own) > 4 else "")
             raise ValueError(
-                f"ScheduleLR: the parameter groups have rates of their own ({shown_rates}), and the schedule would write "
-                "one rate to all.\n    Give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}"
+                f"ScheduleLR: the parameter groups have rates of their own ({shown_rates}), and the schedule would "
+                "write one rate to all.\n    Give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}"
             )
 
     # -- what a torch scheduler has -----------------------------------------------------------------------------------
 
-    def step(self, epoch: None = None) -> None:
+    def step(self, epoch: int | None = None) -> None:
         """Write the values of the next update. It counts nothing, and may be called at any time or never.
 
         Raises:
@@ -221,7 +233,7 @@ class ScheduleLR(LRScheduler):
             for group, rate in zip(self.optimizer.param_groups, self._rates(), strict=True)
         ]
 
-    @property  # type: ignore[override]
+    @property
     def last_epoch(self) -> int:
         """What torch calls the number of finished updates."""
         return self._updates
@@ -231,8 +243,8 @@ class ScheduleLR(LRScheduler):
         # ignite counts its own iterations here. They are none of the optimizer's steps, which are counted already.
         if value != self._updates + 1:
             raise AttributeError(
-                f"ScheduleLR.last_epoch = {shown(value)}: updates are counted by the optimizer. To go on from one: "
-                "scheduler.load_state_dict({'updates': n}). To join two plans: first.then(second), not torch's SequentialLR"
+                f"ScheduleLR.last_epoch = {shown(value)}: updates are counted by the optimizer.\n    To go on from "
+                "one: scheduler.load_state_dict({'updates': n}). To join plans: first.then(second), not SequentialLR"
             )
 
     def state_dict(self) -> dict[str, Any]:

@@ -45,15 +45,24 @@ def test_hydras_form_may_be_nested():
     inner = {"_target_": "optimsche.cosine", "start": "1e-3", "steps": 6}
     assert from_dict({"_target_": "optimsche.warmup", "schedule": inner, "steps": 2}) == PLAN
     assert from_dict({"warmup": {"schedule": inner, "steps": 2}}) == PLAN
-    assert from_dict({"_target_": "optimsche.sequence", "schedules": [inner, "linear(start=0, end=0, steps=2)"]}).length == 8
+    assert (
+        from_dict({"_target_": "optimsche.sequence", "schedules": [inner, "linear(start=0, end=0, steps=2)"]}).length
+        == 8
+    )
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"_target_": "optimsche.cosin", "steps": 9}, f"from_dict: {HINT}"),
-        ({"_target_": "torch.optim.lr_scheduler.cosine"}, "_target_: 'torch.optim.*' is no lr .*; write optimsche.cosine"),
-        ({"_target_": "optimsche.cosine", "step": 9}, r"at optimsche.cosine: cosine\(\) has no parameter 'step'; did you"),
+        (
+            {"_target_": "torch.optim.lr_scheduler.cosine"},
+            "_target_: 'torch.optim.*' is no lr .*; write optimsche.cosine",
+        ),
+        (
+            {"_target_": "optimsche.cosine", "step": 9},
+            r"at optimsche.cosine: cosine\(\) has no parameter 'step'; did you",
+        ),
         ({"_target_": "optimsche.cosine", "steps": 9, "_partial_": True}, "has no parameter '_partial_'"),
         (["cosine"], r"one name with its parameters, .* got \['cosine'\]"),
         (b"cosine(steps=9)", "got b'cosine"),
@@ -171,7 +180,9 @@ def test_jsonargparse_by_the_type(tmp_path):
 # -- pydantic ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", [STAIRS, repr(STAIRS), STAIRS.to_dict(), {"_target_": "optimsche.milestones", **STAIRS.params}])
+@pytest.mark.parametrize(
+    "given", [STAIRS, repr(STAIRS), STAIRS.to_dict(), {"_target_": "optimsche.milestones", **STAIRS.params}]
+)
 def test_pydantic(given):
     pydantic = pytest.importorskip("pydantic")
     model = pydantic.create_model("Model", plan=(Schedule, ...), other=(Schedule | None, None))
@@ -186,7 +197,9 @@ def test_pydantic(given):
     assert model.model_json_schema(mode="serialization")["properties"]["plan"]["type"] == "string"
 
 
-@pytest.mark.parametrize(("given", "words"), [(WRONG, HINT), ("cosine(steps='a')", "steps must be a number"), (3, "got 3")])
+@pytest.mark.parametrize(
+    ("given", "words"), [(WRONG, HINT), ("cosine(steps='a')", "steps must be a number"), (3, "got 3")]
+)
 def test_pydantic_shows_what_is_wrong(given, words):
     pydantic = pytest.importorskip("pydantic")
     model = pydantic.create_model("Model", plan=(Schedule, ...))
@@ -211,8 +224,8 @@ def test_torch_load_reads_a_plan_by_its_default(imports, tmp_path):
 
 
 def test_what_waits_for_torch_leaves_other_imports_alone():
-    code = "import optimsche, json.tool, sys\nprint(len([f for f in sys.meta_path if 'optimsche' in type(f).__module__]))\n"
-    code += "import torch\nprint(len([f for f in sys.meta_path if 'optimsche' in type(f).__module__]))"
+    count = "print(len([f for f in sys.meta_path if 'optimsche' in type(f).__module__]))\n"
+    code = f"import optimsche, json.tool, sys\n{count}import torch\n{count}"
     pytest.importorskip("torch")
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ran.stdout, ran.stderr) == ("1\n0\n", "")

@@ -37,7 +37,9 @@ SCHEDULERS = {
     "CosineAnnealingLR": lambda o: theirs.CosineAnnealingLR(o, 40, 0.01),
     "CosineAnnealingWarmRestarts": lambda o: theirs.CosineAnnealingWarmRestarts(o, 10, 2, 0.01),
     "CyclicLR": lambda o: theirs.CyclicLR(o, 0.01, LR, 5, 15, "triangular2"),
-    "CyclicLR, exp_range": lambda o: theirs.CyclicLR(o, 0.01, LR, 5, mode="exp_range", gamma=0.99, cycle_momentum=False),
+    "CyclicLR, exp_range": lambda o: theirs.CyclicLR(
+        o, 0.01, LR, 5, mode="exp_range", gamma=0.99, cycle_momentum=False
+    ),
     "CyclicLR of a function": lambda o: theirs.CyclicLR(o, 0.01, LR, 5, scale_fn=lambda x: 1 / (5 ** (x * 0.0001))),
     "OneCycleLR": lambda o: theirs.OneCycleLR(o, LR, UPDATES),
     "OneCycleLR, three phases": lambda o: theirs.OneCycleLR(
@@ -53,7 +55,9 @@ SCHEDULERS = {
 
 
 def optimizer_of(lr=LR, groups=1):
-    return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(groups)], lr=lr, momentum=0.9)
+    return torch.optim.SGD(
+        [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(groups)], lr=lr, momentum=0.9
+    )
 
 
 def stepped(scheduler, optimizer, steps):
@@ -198,7 +202,13 @@ def test_what_accelerate_wraps():
 # -- timm -------------------------------------------------------------------------------------------------------------
 
 TIMM = {
-    "CosineLRScheduler": {"t_initial": 40, "lr_min": 1e-3, "warmup_t": 5, "warmup_lr_init": 1e-4, "warmup_prefix": True},
+    "CosineLRScheduler": {
+        "t_initial": 40,
+        "lr_min": 1e-3,
+        "warmup_t": 5,
+        "warmup_lr_init": 1e-4,
+        "warmup_prefix": True,
+    },
     "TanhLRScheduler": {"t_initial": 40, "lr_min": 1e-3, "warmup_t": 5, "warmup_lr_init": 1e-4},
     "PolyLRScheduler": {"t_initial": 40, "power": 2.0, "cycle_limit": 2},
     "StepLRScheduler": {"decay_t": 10, "decay_rate": 0.5, "warmup_t": 5},

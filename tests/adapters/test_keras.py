@@ -80,8 +80,8 @@ def test_a_new_program_reads_a_saved_plan(tmp_path):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(as_keras(PLAN, accumulate=2)), "mse")
     model.save(tmp_path / "model.keras")
-    code = f"import keras\nfrom optimsche import as_keras\nmodel = keras.saving.load_model({str(tmp_path / 'model.keras')!r})\n"
-    code += "print(model.optimizer._learning_rate)"
+    load = f"keras.saving.load_model({str(tmp_path / 'model.keras')!r})"
+    code = f"import keras\nfrom optimsche import as_keras\nprint({load}.optimizer._learning_rate)"
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert ran.stdout == f"as_keras({PLAN!r}, accumulate=2)\n", ran.stderr
 
@@ -98,9 +98,17 @@ def test_its_configuration_is_text():
     ("make", "kind", "words"),
     [
         (lambda: as_keras(1e-3), TypeError, r"as_keras: plan must be a schedule, got 0.001.\n.*constant"),
-        (lambda: as_keras(cosine(steps=4).by_epoch()), ValueError, r"counts epochs, and .*\n.*LearningRateScheduler\(lam"),
+        (
+            lambda: as_keras(cosine(steps=4).by_epoch()),
+            ValueError,
+            r"counts epochs, and .*\n.*LearningRateScheduler\(lam",
+        ),
         (lambda: as_keras(linear(steps=0.5)), ValueError, "shorter than one update"),
-        (lambda: as_keras(PLAN, accumulate=0), ValueError, r"accumulate must be a whole number >= 1 \(batches in an upda"),
+        (
+            lambda: as_keras(PLAN, accumulate=0),
+            ValueError,
+            r"accumulate must be a whole number >= 1 \(batches in an upda",
+        ),
     ],
 )
 def test_refused(make, kind, words):

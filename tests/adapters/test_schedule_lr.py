@@ -301,7 +301,9 @@ def test_an_optimizer_with_a_closure_takes_one_step():
 
 def test_a_second_one_is_refused_until_the_first_is_taken_off():
     model, optimizer, scheduler, _ = built()
-    with pytest.raises(ValueError, match=r"follows ScheduleLR\(AdamW, .*updates=0\) already.*\n.*scheduler\.remove\(\)"):
+    with pytest.raises(
+        ValueError, match=r"follows ScheduleLR\(AdamW, .*updates=0\) already.*\n.*scheduler\.remove\(\)"
+    ):
         ScheduleLR(optimizer, PLAN)
     scheduler.remove()
     second = ScheduleLR(optimizer, 0.5 * PLAN)
@@ -325,21 +327,49 @@ REFUSED = [
     (lambda o: ScheduleLR(nn.Linear(1, 1), PLAN), TypeError, r"must be a torch.optim.Optimizer, got Linear\("),
     (lambda o: ScheduleLR(o, BY_EPOCH), ValueError, r"counts epochs, and nothing says .*\n.*steps_per_epoch=len\(load"),
     (lambda o: ScheduleLR(o, PLAN, weight_decay=BY_EPOCH), ValueError, "counts epochs, and nothing says"),
-    (lambda o: ScheduleLR(o, PLAN, steps_per_epoch=0), ValueError, r"must be a whole number >= 1 \(updates in an epoch"),
+    (
+        lambda o: ScheduleLR(o, PLAN, steps_per_epoch=0),
+        ValueError,
+        r"must be a whole number >= 1 \(updates in an epoch",
+    ),
     (lambda o: ScheduleLR(o, PLAN, steps_per_epoch=2.5), ValueError, r"steps_per_epoch must be a whole number"),
     (lambda o: ScheduleLR(o, linear(steps=0.5)), ValueError, "is shorter than one update.\n.*plan.over"),
-    (lambda o: ScheduleLR(o, PLAN, weight_decy=PLAN), ValueError, "AdamW has no .*'weight_decy'; did you mean 'weight_d"),
-    (lambda o: ScheduleLR(o, PLAN, weight_decay=0.1), TypeError, r"weight_decay must be a schedule, got 0.1.\n.*constant"),
+    (
+        lambda o: ScheduleLR(o, PLAN, weight_decy=PLAN),
+        ValueError,
+        "AdamW has no .*'weight_decy'; did you mean 'weight_d",
+    ),
+    (
+        lambda o: ScheduleLR(o, PLAN, weight_decay=0.1),
+        TypeError,
+        r"weight_decay must be a schedule, got 0.1.\n.*constant",
+    ),
     (lambda o: ScheduleLR(o, PLAN, betas=PLAN), ValueError, r"several numbers; schedule 'betas\[0\]' or 'betas\[1\]'"),
     (lambda o: ScheduleLR(o, PLAN, betas_2=PLAN), ValueError, r"betas=\(0.9, 0.999\), and no betas\[2\]"),
     (lambda o: ScheduleLR(o, PLAN, eps_0=PLAN), ValueError, r"eps=1e-08, and no eps\[0\]"),
     (lambda o: ScheduleLR(o, PLAN, lr=PLAN), ValueError, "lr has a schedule already"),
-    (lambda o: ScheduleLR(o, PLAN, betas_0=PLAN, **{"betas[0]": PLAN}), ValueError, r"betas\[0\] has a schedule already"),
-    (lambda o: ScheduleLR(o, PLAN, betas_0=constant(value=1.0)), ValueError, r"betas\[0\] would be 1.0; it is >= 0 and be"),
+    (
+        lambda o: ScheduleLR(o, PLAN, betas_0=PLAN, **{"betas[0]": PLAN}),
+        ValueError,
+        r"betas\[0\] has a schedule already",
+    ),
+    (
+        lambda o: ScheduleLR(o, PLAN, betas_0=constant(value=1.0)),
+        ValueError,
+        r"betas\[0\] would be 1.0; it is >= 0 and be",
+    ),
     (lambda o: ScheduleLR(o, of_both_signs().shift(-2)), ValueError, "lr would be -1.0; it is finite and >= 0"),
     (lambda o: ScheduleLR(o, PLAN).step(3), TypeError, r"no epoch or metric: call scheduler.step\(\)"),
-    (lambda o: ScheduleLR(o, PLAN).load_state_dict({"step": 3}), ValueError, "or that of a torch scheduler .* has step"),
-    (lambda o: ScheduleLR(o, PLAN).load_state_dict({"updates": -1}), ValueError, r"updates must be a whole number >= 0"),
+    (
+        lambda o: ScheduleLR(o, PLAN).load_state_dict({"step": 3}),
+        ValueError,
+        "or that of a torch scheduler .* has step",
+    ),
+    (
+        lambda o: ScheduleLR(o, PLAN).load_state_dict({"updates": -1}),
+        ValueError,
+        r"updates must be a whole number >= 0",
+    ),
     (lambda o: setattr(ScheduleLR(o, PLAN), "last_epoch", 5), AttributeError, r"load_state_dict\(\{'updates': n\}\)"),
 ]
 
