@@ -11,6 +11,7 @@ nothing here imports PyTorch or JAX until it is needed:
 - plans in totals: warmup_cosine, warmup_linear, warmup_constant, wsd, one_cycle, noam, cosine_restarts, triangular
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
+- other people's trainers: ScheduleLR, from_torch, as_keras, as_optax
 - training, which needs PyTorch: OptimScheduler, StepResult, LossScaler, build_optim_sches, micro_batch_all, step_all,
   ClipByNorm, ClipByValue, ClipEachGroup, ClipAdaptive, bias_or_norm, layer_decay, without_decay, range_test,
   advance_rates; counting: next_window, resume_step, total_updates
@@ -106,6 +107,9 @@ from optimsche.ranges import (
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
+    from optimsche.adapters.as_keras import as_keras
+    from optimsche.adapters.as_optax import as_optax
+    from optimsche.adapters.from_torch import from_torch
     from optimsche.adapters.schedule_lr import ScheduleLR
     from optimsche.curve import plot, table
     from optimsche.text import from_dict, parse, to_dict
@@ -200,6 +204,8 @@ __all__ = [
     "Share",
     "Steps",
     "add",
+    "as_keras",
+    "as_optax",
     "by_epoch",
     "by_tokens",
     "clamp",
@@ -210,6 +216,7 @@ __all__ = [
     "exponential",
     "expression",
     "from_dict",
+    "from_torch",
     "geometric",
     "growth",
     "greedy",

@@ -25,8 +25,7 @@ MethodT = TypeVar("MethodT", bound=Callable[..., None])
 
 def _untraced(method: MethodT) -> MethodT:
     """Plain Python also inside of a compiled step: traced, it would be compiled again with each number of an update."""
-    disable: Callable[[MethodT], MethodT] = torch.compiler.disable
-    return disable(method)
+    return cast("MethodT", torch.compiler.disable(method))  # type: ignore[no-untyped-call]
 
 
 @explained_methods

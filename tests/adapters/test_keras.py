@@ -9,15 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-import optimsche
-from optimsche import cosine, linear
+from optimsche import as_keras, cosine, linear
 from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # which is read when Keras is imported
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-as_keras = optimsche.as_keras
 
 
 def in_float32(rates):
@@ -81,7 +78,7 @@ def test_a_new_program_reads_a_saved_plan(tmp_path):
     model.compile(keras.optimizers.SGD(as_keras(PLAN, accumulate=2)), "mse")
     model.save(tmp_path / "model.keras")
     load = f"keras.saving.load_model({str(tmp_path / 'model.keras')!r})"
-    code = f"import keras\nfrom optimsche import as_keras\nprint({load}.optimizer._learning_rate)"
+    code = f"import keras\nimport optimsche.adapters.keras_schedule\nprint({load}.optimizer._learning_rate)"
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert ran.stdout == f"as_keras({PLAN!r}, accumulate=2)\n", ran.stderr
 

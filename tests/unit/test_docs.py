@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot
 import pytest
 
 ROOT = Path(__file__).parents[2]
