@@ -83,6 +83,17 @@ def test_a_new_program_reads_a_saved_plan(tmp_path):
     assert ran.stdout == f"as_keras({PLAN!r}, accumulate=2)\n", ran.stderr
 
 
+def test_the_rate_that_the_optimizer_tells():
+    model, told = model_of(as_keras(PLAN)), []
+
+    class Telling(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            told.append(float(self.model.optimizer.learning_rate))
+
+    fitted(model, UPDATES, callbacks=[Telling()])
+    assert told == in_float32(RATES)
+
+
 def test_its_configuration_is_text():
     schedule = as_keras(PLAN, accumulate=2)
     assert schedule.get_config() == {"plan": repr(PLAN), "accumulate": 2}

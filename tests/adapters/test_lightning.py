@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from optimsche import Schedule, ScheduleLR
-from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, watched
+from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, trained, watched
 
 lightning = pytest.importorskip("lightning.pytorch")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the trainer's own
@@ -119,15 +119,22 @@ def test_fabric(accumulate):
     assert seen == RATES
 
 
-def test_fabric_saves_and_loads(tmp_path):
+@pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])
+def test_fabric_saves_and_loads(plan, rates, tmp_path):
     from lightning.fabric import Fabric
 
-    fabric = Fabric(accelerator="cpu", devices=1)
-    model = small_model()
-    model, optimizer = fabric.setup(model, torch.optim.AdamW(model.parameters(), lr=1e-3))
-    scheduler = ScheduleLR(optimizer, PLAN)
-    scheduler.load_state_dict({"updates": 3})
-    fabric.save(tmp_path / "state.ckpt", {"model": model, "optimizer": optimizer, "scheduler": scheduler})
-    scheduler.load_state_dict({"updates": 0})
-    fabric.load(tmp_path / "state.ckpt", {"model": model, "optimizer": optimizer, "scheduler": scheduler})
-    assert (scheduler.updates, optimizer.param_groups[0]["lr"]) == (3, RATES[3])
+    def setup(plan):
+        fabric, model = Fabric(accelerator="cpu", devices=1), small_model()
+        raw = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        seen = watched(raw)
+        model, optimizer = fabric.setup(model, raw)
+        state = {"model": model, "optimizer": optimizer, "scheduler": ScheduleLR(optimizer, plan)}
+        return fabric, state, seen
+
+    fabric, state, _ = setup(PLAN)
+    list(trained(state["model"], state["optimizer"], 3))
+    fabric.save(tmp_path / "state.ckpt", state)
+    fabric, state, seen = setup(plan)
+    fabric.load(tmp_path / "state.ckpt", state)
+    list(trained(state["model"], state["optimizer"], UPDATES - 3))
+    assert seen == rates[3:]

@@ -1,16 +1,13 @@
-"""A loop of accelerate's, also as one of two processes; gives the rates in force at each step of the optimizer."""
+"""A loop of accelerate's; gives the rates in force at each step of the optimizer."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState, GradientState, PartialState
+from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -53,19 +50,3 @@ def run(
     if save:
         accelerator.save_state(str(folder / "state"))
     return seen
-
-
-def main(folder: Path) -> None:
-    found = {
-        "plain": run(folder),
-        "accumulated": run(folder, accumulate=2),
-        "first": run(folder, updates=3, save=True),
-        "resumed": run(folder, updates=UPDATES - 3, load=True),
-        "halved": run(folder, updates=UPDATES - 3, plan=0.5 * PLAN, load=True),
-    }
-    (folder / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
-    PartialState().destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
