@@ -55,7 +55,10 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     if not any(hasattr(scheduler, name) for name in ("base_lrs", "base_values", "_schedulers", "patience")):
         raise TypeError(f"from_torch takes a scheduler of torch.optim, transformers or timm, got {shown(scheduler)}")
     plan = _read(scheduler, _chosen_group(scheduler, group))
-    for step, rate in _rates_ahead(scheduler, group or 0):
+    for step, rates in _rates_ahead(scheduler):
+        rate = rates[group or 0]
+        if group is None and rates.count(rate) < len(rates):
+            raise _groups_differ(f"rates of their own ({', '.join(map(repr, rates[:4]))}) for update {step}")
         if not math.isclose(plan(step), rate, rel_tol=1e-6, abs_tol=1e-9 * max(_base_rates(scheduler))):
             raise ValueError(
                 f"from_torch: {_name(scheduler)} gives update {step} the rate {rate:.9g}, and the plan that was read "
@@ -220,21 +223,24 @@ def _chosen_group(scheduler: Any, group: int | None) -> int:
     rates = _base_rates(scheduler)
     if group is None:
         if len(set(rates)) > 1:
-            raise ValueError(
-                f"from_torch: the parameter groups have base rates of their own ({', '.join(map(repr, rates[:4]))}): "
-                "say which to follow, group=0, and give the others an lr_scale"
-            )
+            raise _groups_differ(f"base rates of their own ({', '.join(map(repr, rates[:4]))})")
         return 0
     if type(group) is not int or not 0 <= group < len(rates):
         raise ValueError(f"from_torch: group must be a number from 0 to {len(rates) - 1}, got {shown(group)}")
     return group
 
 
-def _rates_ahead(scheduler: Any, group: int) -> Iterator[tuple[int, float]]:
-    """The numbers of updates from the present one on, and the rates that a scheduler gives them."""
+def _groups_differ(how: str) -> ValueError:
+    return ValueError(
+        f"from_torch: the parameter groups have {how}: say which to follow, group=0, and give the others an lr_scale"
+    )
+
+
+def _rates_ahead(scheduler: Any) -> Iterator[tuple[int, list[float]]]:
+    """The numbers of updates from the present one on, and the rates of all groups that a scheduler gives them."""
     if hasattr(scheduler, "_add_noise"):  # timm's are functions of a count that the caller keeps
         for t in range(1, _AHEAD):
-            yield t + 1, float(scheduler._add_noise(scheduler._get_lr(t), t)[group])
+            yield t + 1, [float(rate) for rate in scheduler._add_noise(scheduler._get_lr(t), t)]
         return
     groups = [{key: value for key, value in g.items() if key != "params"} for g in scheduler.optimizer.param_groups]
     optimizer = SimpleNamespace(param_groups=copy.deepcopy(groups), step=lambda: None, _opt_called=True)
@@ -243,7 +249,7 @@ def _rates_ahead(scheduler: Any, group: int) -> Iterator[tuple[int, float]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of steps without an optimizer's
         for update in range(done + 1, done + _AHEAD):
-            yield update, float(optimizer.param_groups[group]["lr"])
+            yield update, [float(each["lr"]) for each in optimizer.param_groups]
             if update >= getattr(played, "total_steps", math.inf):
                 return
             played.step()

@@ -44,11 +44,11 @@ class ScheduleLR(LRScheduler):
 
     Args:
         optimizer: a torch optimizer. What wraps one, such as accelerate's, is looked through.
-        schedule: the plan of the learning rate.
+        schedule: the plan of the learning rate; or schedules by the names of hyperparameters, `lr` among them.
         steps_per_epoch: updates in an epoch, >= 1: for plans that count epochs. Update `n` is in epoch
             `(n - 1) // steps_per_epoch + 1`.
         others: schedules of other hyperparameters by name, such as `weight_decay=`. A part of a tuple is `betas_0=`,
-            or `**{"betas[0]": ...}`. Their values are the same for all groups.
+            or `betas[0]` in a mapping. Their values are the same for all groups.
 
     Raises:
         TypeError: no optimizer, or no schedule.
@@ -75,7 +75,7 @@ class ScheduleLR(LRScheduler):
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
-        schedule: Schedule,
+        schedule: Schedule | Mapping[str, Schedule],
         *,
         steps_per_epoch: int | None = None,
         **others: Schedule,
@@ -96,12 +96,16 @@ class ScheduleLR(LRScheduler):
                 "divided by what is accumulated"
             )
         )
-        self._plans: dict[Entry, Schedule] = {LR: attachable("ScheduleLR", schedule, epochs=epochs)}
-        for name, other in others.items():
+        self._plans: dict[Entry, Schedule] = {}
+        by_name = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
+        for name, plan in (*by_name.items(), *others.items()):
             where = entry_of(name, groups, kind)
             if where in self._plans:
                 raise ValueError(f"ScheduleLR: {where} has a schedule already, and {name!r} gives it another")
-            self._plans[where] = attachable("ScheduleLR", other, epochs=epochs, name=name)
+            given_as = "schedule" if plan is schedule else name
+            self._plans[where] = attachable("ScheduleLR", plan, epochs=epochs, name=given_as)
+        if LR not in self._plans:
+            raise ValueError(f"ScheduleLR: 'lr' must be among the schedules, got {', '.join(map(str, self._plans))}")
         self._steps_per_epoch = steps_per_epoch
         self._updates = 0
         self._last_lr: list[Any] = []  # numbers

@@ -117,6 +117,14 @@ def test_a_group_is_chosen():
         from_torch(scheduler, group=2)
 
 
+def test_groups_with_one_base_rate_may_differ_later():
+    optimizer = optimizer_of(groups=2)
+    scheduler = theirs.LambdaLR(optimizer, [lambda t: 0.5**t, lambda t: 0.25**t])
+    with pytest.raises(ValueError, match=r"rates of their own \(0.05, 0.025\) for update 2: say which to follow"):
+        from_torch(scheduler)
+    assert from_torch(scheduler, group=1)(2) == 0.025
+
+
 def test_tensor_rates():
     optimizer = optimizer_of(lr=torch.tensor(0.5, dtype=torch.float64))
     scheduler = stepped(theirs.ExponentialLR(optimizer, 0.5), optimizer, 2)

@@ -161,10 +161,15 @@ def test_any_hyperparameter_follows_a_schedule_of_its_own():
     assert repr(scheduler) == f"ScheduleLR(AdamW, {PLAN!r}, weight_decay={decay!r}, betas[0]={beta!r}, updates=8)"
 
 
-def test_the_name_that_the_training_step_has_for_it_is_taken():
+@pytest.mark.parametrize("form", ["a mapping of all", "a mapping of the others"])
+def test_the_name_that_the_training_step_has_for_it_is_taken(form):
     beta = linear(start=0.8, end=0.9, steps=UPDATES)
-    _, optimizer, _, _ = built(**{"betas[0]": beta})
+    if form == "a mapping of all":
+        _, optimizer, scheduler, _ = built({"lr": PLAN, "betas[0]": beta})
+    else:
+        _, optimizer, scheduler, _ = built(**{"betas[0]": beta})
     assert optimizer.param_groups[0]["betas"] == (beta(1), 0.999)
+    assert (scheduler.schedule, scheduler.get_last_lr()) == (PLAN, RATES[:1])
 
 
 # -- states ---------------------------------------------------------------------------------------------------------
@@ -347,6 +352,8 @@ REFUSED = [
     (lambda o: ScheduleLR(o, PLAN, betas=PLAN), ValueError, r"several numbers; schedule 'betas\[0\]' or 'betas\[1\]'"),
     (lambda o: ScheduleLR(o, PLAN, betas_2=PLAN), ValueError, r"betas=\(0.9, 0.999\), and no betas\[2\]"),
     (lambda o: ScheduleLR(o, PLAN, eps_0=PLAN), ValueError, r"eps=1e-08, and no eps\[0\]"),
+    (lambda o: ScheduleLR(o, {"weight_decay": PLAN}), ValueError, "'lr' must be among the schedules, got weight_decay"),
+    (lambda o: ScheduleLR(o, {"cosine": {"steps": 9}}), ValueError, "AdamW has no hyperparameter 'cosine'"),
     (lambda o: ScheduleLR(o, PLAN, lr=PLAN), ValueError, "lr has a schedule already"),
     (
         lambda o: ScheduleLR(o, PLAN, betas_0=PLAN, **{"betas[0]": PLAN}),
