@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -35,7 +34,7 @@ def let_torch_load_schedules() -> None:
         serialization.add_safe_globals([build_by_name])
 
 
-class _WaitForTorch(MetaPathFinder):
+class _WaitForTorch:
     """Steps aside when PyTorch's module is imported, and tells it as soon as it has run."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:

@@ -19,6 +19,10 @@ from optimsche.schedule import Schedule
 
 _PerEpoch = Annotated[int, Ge(1), Meaning("updates in an epoch")]
 _Updates = Annotated[int, Ge(0), Meaning("updates made")]
+_NO_EPOCHS = (
+    "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), divided by "
+    "what is accumulated"
+)
 
 MethodT = TypeVar("MethodT", bound=Callable[..., None])
 
@@ -88,14 +92,7 @@ class ScheduleLR(LRScheduler):
                 raise ValueError(f"ScheduleLR: {kind} has no 'lr' in parameter group {number}: no rate to write")
         if steps_per_epoch is not None:
             steps_per_epoch = admit("ScheduleLR", "steps_per_epoch", _PerEpoch, steps_per_epoch)
-        epochs = (
-            ""
-            if steps_per_epoch
-            else (
-                "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), "
-                "divided by what is accumulated"
-            )
-        )
+        epochs = "" if steps_per_epoch else _NO_EPOCHS
         self._plans: dict[Entry, Schedule] = {}
         by_name = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
         for name, plan in (*by_name.items(), *others.items()):
