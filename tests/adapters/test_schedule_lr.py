@@ -316,9 +316,14 @@ def test_a_second_one_is_refused_until_the_first_is_taken_off():
     assert (scheduler.updates, second.updates, second.get_last_lr()) == (0, 1, HALVES[:1])
 
 
-@lr_fn
-def of_both_signs(real_step, epoch):
-    return 2.0 - real_step
+def of_both_signs():
+    """Built when it is needed: a function that is known while tests are collected is drawn by others' strategies."""
+
+    @lr_fn
+    def both_signs(real_step, epoch):
+        return 2.0 - real_step
+
+    return both_signs()
 
 
 BY_EPOCH = cosine(start=1e-3, steps=4).by_epoch()
