@@ -12,6 +12,7 @@ nothing here imports PyTorch or JAX until it is needed:
 - factors that follow a metric: plateau, greedy
 - one's own: lr_fn, with ranges such as Rate and Steps; text: parse, to_dict, from_dict; curves: plot, table
 - plans against runs: audit, fit, read_log, and the method diff; theory has the last-iterate bound
+- other people's trainers: ScheduleLR, from_torch, as_keras, as_optax
 - training, which needs PyTorch: OptimScheduler, Member, StepResult, LossScaler, clip_norm, clip_value,
   clip_each_group, clip_adaptive, skip_above, skip_non_finite, bias_or_norm, layer_decay, without_decay, range_test,
   advance_rates, build_optim_sches; counting: next_window, resume_step, total_updates
@@ -107,6 +108,10 @@ from optimsche.ranges import (
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
+    from optimsche.adapters.as_keras import as_keras
+    from optimsche.adapters.as_optax import as_optax
+    from optimsche.adapters.from_torch import from_torch
+    from optimsche.adapters.schedule_lr import ScheduleLR
     from optimsche.curve import plot, table
     from optimsche.device_rates import advance_rates
     from optimsche.lr_finder import RangeTest, range_test
@@ -164,6 +169,9 @@ _TRAINING = {
     ),
 }
 
+# A plan in other people's trainers: each name is in a file of its own.
+_ADAPTERS = {"ScheduleLR": "schedule_lr", "as_keras": "as_keras", "as_optax": "as_optax", "from_torch": "from_torch"}
+
 # Parts that are loaded when they are first used, and what they need.
 _PARTS = {"curve": "", "json_schema": "", "peers": "", "runs": "", "testing": "hypothesis", "text": ""}
 _PARTS |= {"theory": "", "training": "torch"}
@@ -192,12 +200,15 @@ __all__ = [
     "Rates",
     "Ratio",
     "Schedule",
+    "ScheduleLR",
     "Seed",
     "Share",
     "StepResult",
     "Steps",
     "add",
     "advance_rates",
+    "as_keras",
+    "as_optax",
     "audit",
     "bias_or_norm",
     "build_optim_sches",
@@ -216,6 +227,7 @@ __all__ = [
     "expression",
     "fit",
     "from_dict",
+    "from_torch",
     "geometric",
     "greedy",
     "growth",
@@ -272,19 +284,21 @@ __all__ = [
 ]
 
 
-let_torch_load_schedules()  # `optimsche.training` does it again, for those who import PyTorch later
+let_torch_load_schedules()
 
 if find_spec("torch") is None:  # `import *` takes what can be had
-    __all__[:] = [name for name in __all__ if name not in _TRAINING]
+    __all__[:] = [name for name in __all__ if name not in (*_TRAINING, "ScheduleLR")]
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(f"optimsche.{_LAZY[name]}"), name)
     if name in _TRAINING:
-        return getattr(_training(_TRAINING[name], name), name)
+        return getattr(_needing_torch(name, _TRAINING[name]), name)
+    if name in _ADAPTERS:
+        return getattr(_needing_torch(name, f"adapters.{_ADAPTERS[name]}"), name)
     if name in _TRAINING.values():
-        return _training(name, name)
+        return _needing_torch(name, name)
     if name.isidentifier() and not name.startswith("_"):
         if find_spec(f"optimsche.{name}") is not None:
             return import_module(f"optimsche.{name}")
@@ -292,7 +306,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
 
 
-def _training(module: str, name: str) -> Any:
+def _needing_torch(name: str, module: str) -> Any:
     try:
         return import_module(f"optimsche.{module}")
     except ModuleNotFoundError as error:

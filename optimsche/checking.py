@@ -19,7 +19,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from optimsche import libraries
 from optimsche.call_errors import by_name, did_you_mean, shown
 from optimsche.ranges import Meaning, ReadAs
-from optimsche.reading import is_numeric_text
+from optimsche.reading import is_numeric_text, is_row
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -234,17 +234,19 @@ def _instance(kind: type, meaning: Meaning, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's scalars and rows as Python's numbers and tuples, lists and ranges as tuples; anything else as it is.
+    """NumPy's scalars and rows as Python's numbers and tuples, any sequence as a tuple; anything else as it is.
 
     Text that is more than text, such as a member of an enumeration or NumPy's, is the text: it prints as such.
     """
+    if type(value) is float or type(value) is int:
+        return value
     if isinstance(value, str):
         return str.__str__(value)
     if libraries.is_numpy_scalar(value):
         return value.item()
     if libraries.is_numpy(value) and getattr(value, "ndim", 0) == 1:
         return tuple(value.tolist())
-    return tuple(value) if type(value) in (list, range) else value
+    return tuple(value) if type(value) is not tuple and is_row(value) else value
 
 
 def _cure_for_kind(value: Any, allowed: str) -> str:

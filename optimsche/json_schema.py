@@ -29,7 +29,7 @@ _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", 
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of what `optimsche.from_dict` reads, for every function that is known.
+    """The JSON Schema (draft 2020-12) of `{name: {parameter: value}}`, for every function that is known.
 
     What one parameter asks of another, such as updates that must increase, is beyond it: `from_dict` has the last
     word.

@@ -50,6 +50,10 @@ class Methods:
         data: dict[str, Any] = _feature("text", "to_dict")(self)
         return data
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
+        return _feature("adapters.pydantic_schema", "core_schema_of_a_plan")()
+
     # -- drawing ------------------------------------------------------------------------------------------------------
 
     def plot(

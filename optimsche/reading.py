@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -27,6 +27,15 @@ def syntax_tree(text: str) -> ast.expr:
     return tree
 
 
+def is_row(value: Any) -> bool:
+    """Whether `value` is a list, a tuple or another sequence, such as OmegaConf's `ListConfig`, and not text.
+
+    >>> is_row([30, 60]), is_row(range(3)), is_row("30, 60")
+    (True, True, False)
+    """
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
+
+
 def is_numeric_text(text: str) -> bool:
     """Whether `text` is a finite number as Python writes it: `3e-4`, `9_000`."""
     try:
@@ -45,6 +54,7 @@ def numbers_from_text(value: Any) -> Any:
         return int(value) if value.strip("+- ").replace("_", "").isdecimal() else float(value)
     if isinstance(value, Mapping):
         return {key: numbers_from_text(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(numbers_from_text(item) for item in value)
+    if is_row(value):
+        row = [numbers_from_text(item) for item in value]
+        return tuple(row) if isinstance(value, tuple) else row
     return value

@@ -122,7 +122,7 @@ class Schedule(Methods):
     def __call__(self, real_step: ArrayT, epoch: float | ArrayT | None = ...) -> ArrayT: ...
     @overload
     def __call__(self, real_step: float, epoch: ArrayT) -> ArrayT: ...
-    def __call__(self, real_step: Any, epoch: Any = None) -> Any:
+    def __call__(self, real_step: Any = None, epoch: Any = None) -> Any:  # without a clock it says what to write
         """The rate of update number `real_step`.
 
         Args:

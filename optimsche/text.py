@@ -4,16 +4,20 @@
 it walks Python's own syntax tree and knows numbers, names of lr functions and plans, methods, `>>`, `*`, `/`, `+` and
 `-`.
 `to_dict` and `from_dict` do the same with nested dictionaries, for JSON and YAML.
+
+A tool for configurations may hand over either, or what it has read already: both functions take all of it.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import gc
 import inspect
 import io
 import operator
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +25,7 @@ from optimsche import combinators
 from optimsche.annotations import annotations_of, takes_schedule, takes_text
 from optimsche.call_errors import did_you_mean, shown
 from optimsche.names import lookup
-from optimsche.reading import is_numeric_text, numbers_from_text, syntax_tree
+from optimsche.reading import is_numeric_text, is_row, numbers_from_text, syntax_tree
 from optimsche.schedule import Schedule
 
 # Far above what a person writes, far below what could exhaust the stack or the memory.
@@ -36,11 +40,13 @@ _METHODS = (*combinators.__all__, "sequence", "replace")
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def parse(text: str) -> Schedule:
+def parse(text: str | Mapping[str, Any] | Schedule) -> Schedule:
     """Read a schedule from text.
 
     Args:
-        text: an expression of lr functions and plans by name, their methods, `>>`, `*`, `/`, `+`, `-` and numbers.
+        text: an expression of lr functions and plans by name, their methods, `>>`, `*`, `/`, `+`, `-` and numbers. A
+            mapping, also as text, is read as by `from_dict`, and a schedule is itself: so `type=parse` is enough for
+            argparse and jsonargparse, whatever a configuration has there.
 
     Returns:
         The schedule; `parse(repr(schedule)) == schedule`.
@@ -57,8 +63,15 @@ def parse(text: str) -> Schedule:
     Traceback (most recent call last):
     ValueError: parse: at character 1 of 'cosin(steps=9)': unknown lr function or plan 'cosin'; did you mean 'cosine'?
     """
-    if not isinstance(text, str):
-        raise TypeError(f"parse takes text, got {type(text).__name__}; a dictionary is read by from_dict")
+    with _shown_by_argparse():
+        if isinstance(text, str):
+            return _from_text(text)
+        if isinstance(text, Mapping | Schedule):
+            return from_dict(text)
+        raise TypeError(f"parse takes text, a mapping or a schedule, got {shown(text)} ({type(text).__name__})")
+
+
+def _from_text(text: str) -> Schedule:
     if len(text) > _LONGEST_TEXT:
         raise ValueError(f"parse: the text has {len(text)} characters; at most {_LONGEST_TEXT} are read")
     if not text.strip():
@@ -68,9 +81,34 @@ def parse(text: str) -> Schedule:
         raise ValueError(f"parse: {where}: this is not an expression: it has a null character")
     with _collector_paused():
         value = _read(text)
+    if isinstance(value, dict):  # the other form, on a command line
+        return from_dict(value)
     if not isinstance(value, Schedule):
         raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
     return value
+
+
+@contextlib.contextmanager
+def _shown_by_argparse() -> Iterator[None]:
+    """Errors as argparse shows them: of any other it keeps the words to itself ("invalid parse value")."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if "argparse" not in sys.modules:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise _kind_for_argparse(kind)(str(error)) from None
+
+
+@functools.cache
+def _kind_for_argparse(kind: type[Exception]) -> Callable[[str], Exception]:
+    """`kind` as argparse knows it, too. It prints and pickles as `kind`."""
+    from argparse import ArgumentTypeError
+
+    members = {"__module__": kind.__module__, "__reduce__": lambda error: (kind, error.args)}
+    bases: Any = kind, ArgumentTypeError
+    made: Callable[[str], Exception] = type(kind.__name__, bases, members)
+    return made
 
 
 def _read(text: str) -> Any:
@@ -248,13 +286,15 @@ def _to_data(value: Any) -> Any:
     return [_to_data(element) for element in value] if isinstance(value, tuple) else value
 
 
-def from_dict(data: Mapping[str, Any]) -> Schedule:
+def from_dict(data: Mapping[str, Any] | str | Schedule) -> Schedule:
     """Build a schedule from what `to_dict` gives, or from the same form written by hand.
 
     Args:
         data: `{name: {parameter: value, ...}}` with the name of an lr function or a plan. A schedule inside it is
             such a mapping, or text for `parse`. Where a number is declared, one written as text counts as that
-            number, because YAML reads `3e-4` as text.
+            number, because YAML reads `3e-4` as text. Hydra's form is taken as well, `{"_target_": "optimsche.cosine",
+            "steps": 9_000}`. Mappings and sequences may be of any kind, such as OmegaConf's. Text is read as by
+            `parse`, and a schedule is itself.
 
     Returns:
         The schedule; `from_dict(to_dict(schedule)) == schedule`.
@@ -268,9 +308,14 @@ def from_dict(data: Mapping[str, Any]) -> Schedule:
     Traceback (most recent call last):
     ValueError: from_dict: at then.second: unknown lr function or plan 'cosin'; did you mean 'cosine'?
     """
-    if isinstance(data, Mapping):
-        _refuse_too_much(data)
-    return _from_data(data, path=(), depth=0, built={})
+    if isinstance(data, Schedule):
+        return data
+    with _shown_by_argparse():
+        if isinstance(data, str):
+            return _from_text(data)
+        if isinstance(data, Mapping):
+            _refuse_too_much(data)
+        return _from_data(data, path=(), depth=0, built={})
 
 
 def _refuse_too_much(data: Any) -> None:
@@ -288,7 +333,7 @@ def _size(data: Any, known: dict[int, tuple[Any, int, float]], depth: int) -> tu
         # A schedule is two mappings: its name, and its parameters.
         values, schedules = len(data), isinstance(data, Mapping) / 2
         for inside in data.values() if isinstance(data, Mapping) else data:
-            if type(inside) not in _ATOMS and isinstance(inside, Mapping | list | tuple):
+            if type(inside) not in _ATOMS and (isinstance(inside, Mapping) or is_row(inside)):
                 more_values, more_schedules = _size(inside, known, depth + 1)
                 values, schedules = values + more_values, schedules + more_schedules
         known[id(data)] = data, values, schedules  # held, so that nothing else takes its id
@@ -303,12 +348,9 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, tu
         return built[id(data)][1]
     if depth > _DEEPEST:
         raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
-    if not isinstance(data, Mapping) or len(data) != 1:
-        form = "a schedule is one name with its parameters, {name: {...}}"
-        raise _at(path, TypeError(f"{form}, got {shown(data)}{_instead_of(data)}"))
-    ((name, parameters),) = data.items()
+    name, parameters = _name_and_parameters(data, path)
     try:
-        build = lookup(name)
+        build = _target(name) if _TARGET in data else lookup(name)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
     path = (*path, str(name))
@@ -328,10 +370,31 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, tu
     return made
 
 
+# Hydra's name for what is built; and what says how it hands containers over, which are all the same here.
+_TARGET, _HOW_TO_CONVERT = "_target_", ("_convert_", "_recursive_")
+
+
+def _name_and_parameters(data: Any, path: tuple[str, ...]) -> tuple[Any, Any]:
+    if isinstance(data, Mapping) and _TARGET in data:
+        parameters = {key: value for key, value in data.items() if key not in (_TARGET, *_HOW_TO_CONVERT)}
+        return data[_TARGET], parameters
+    if isinstance(data, Mapping) and len(data) == 1:
+        return next(iter(data.items()))
+    form = "a schedule is one name with its parameters, {name: {...}}"
+    raise _at(path, TypeError(f"{form}, got {shown(data)}{_instead_of(data)}"))
+
+
+def _target(path: Any) -> Callable[..., Schedule]:
+    """The function that Hydra would find at `path`: one of the library's, or one of a user's own in its module."""
+    name = str(path).rpartition(".")[2]
+    build = lookup(name)
+    if path not in (f"optimsche.{name}", f"{build.__module__}.{name}"):
+        raise ValueError(f"{_TARGET}: {shown(path)} is no lr function or plan; write optimsche.{name}")
+    return build
+
+
 def _instead_of(data: object) -> str:
     """What to write instead of data that have not the form of a schedule."""
-    if isinstance(data, str):
-        return "; text is read by parse"
     if isinstance(data, Mapping) and isinstance(data.get("name"), str):
         others = {key: value for key, value in data.items() if key != "name"}
         return f". Write {shown({data['name']: others})}"
@@ -344,7 +407,7 @@ def _value(
     may_be_schedule = takes_schedule(annotation)
     if isinstance(value, Mapping) and (may_be_schedule or annotation is None):
         return _from_data(value, path, depth + 1, built)
-    if isinstance(value, list | tuple) and may_be_schedule:
+    if is_row(value) and may_be_schedule:
         return [_value(annotation, each, (*path, str(place)), depth, built) for place, each in enumerate(value)]
     if takes_text(annotation):
         return value

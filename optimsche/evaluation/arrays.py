@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from optimsche.evaluation import clocks
+from optimsche.evaluation.callers import refuse_direct_call
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node
 from optimsche.evaluation.precision import EXACT, with_rounding
@@ -23,6 +24,7 @@ _FEW = 256
 
 def call(node: Node, real_step: Any, epoch: Any, *, needs_epoch: bool) -> Any:
     """A call of a schedule: through the door, evaluated, and out again in the type that its clocks came in."""
+    refuse_direct_call(real_step, epoch)
     steps, epochs = clocks.enter(real_step, "real_step"), clocks.enter_epoch(epoch, needed=needs_epoch)
     if type(steps) is float and (type(epochs) is float or epochs is NO_EPOCH):
         return node.number(steps, epochs)

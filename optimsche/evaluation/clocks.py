@@ -124,6 +124,8 @@ def _library_of_clock(value: Any, name: str) -> Any:
     try:
         library = library_of(value)
     except TypeError:
+        if value is None:
+            raise TypeError("a schedule is called with the number of an update, from 1: plan(n)") from None
         raise TypeError(
             f"{name} must be a number, or a NumPy, PyTorch or JAX array, got {shown(value)} ({type(value).__name__}). "
             "For many steps at once pass an array: numpy.array([1, 2, 3]), numpy.arange(1, 1001)."

@@ -12,7 +12,6 @@ Its files, as a table of contents:
 - ``checkpoints``, ``state_checks``, ``restoring``, ``resume_guard``
 """
 
-from optimsche.pickling import let_torch_load_schedules
 from optimsche.training.gradients import Gradients
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
@@ -46,5 +45,3 @@ __all__ = [
     "skip_non_finite",
     "without_decay",
 ]
-
-let_torch_load_schedules()

@@ -36,6 +36,11 @@ def test_without_torch_the_training_step_says_what_to_install():
     assert "ModuleNotFoundError: optimsche.OptimScheduler needs PyTorch: pip install 'optimsche[torch]'" in run(code)[1]
 
 
+def test_without_torch_the_torch_scheduler_says_what_to_install():
+    code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.ScheduleLR"
+    assert "ModuleNotFoundError: optimsche.ScheduleLR needs PyTorch: pip install 'optimsche[torch]'" in run(code)[1]
+
+
 def test_help_works_without_torch():
     code = (
         "import sys; sys.modules['torch'] = None\n"

@@ -42,6 +42,7 @@ NAMES = {
     "Formulas": set(ops.__all__),
     "Counting": set(counting.__all__),
     "Training": set(optimsche._TRAINING),
+    "Other people's trainers": set(optimsche._ADAPTERS),
     "What an OptimScheduler has": public(optimsche.OptimScheduler),
     "What a StepResult has": public(optimsche.StepResult),
     "Testing": set(testing.__all__),

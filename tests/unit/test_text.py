@@ -215,9 +215,9 @@ def test_parse_does_not_warn_as_if_text_were_a_program():
         o.expression(text="9in (1,)")
 
 
-def test_parse_takes_text_only():
-    with pytest.raises(TypeError, match="parse takes text, got dict; a dictionary is read by from_dict"):
-        parse({"cosine": {}})
+def test_parse_takes_nothing_else_than_a_schedule_in_some_form():
+    with pytest.raises(TypeError, match=r"parse takes text, a mapping or a schedule, got 3 \(int\)"):
+        parse(3)
     with pytest.raises(ValueError, match="at most 1000000 are read"):
         parse("1" * 1_000_001)
 
@@ -286,7 +286,8 @@ def test_from_dict_reads_what_a_person_writes(data, expected):
         ),
         ({"warmup": {"schedule": "many", "steps": 1}}, "at warmup.schedule: parse: "),
         ({3: {}}, "unknown lr function or plan 3"),
-        ("cosine(steps=9)", "a schedule is one name .*got 'cosine.*; text is read by parse"),
+        ("cosin(steps=9)", "parse: at character 1 of 'cosin.*; did you mean 'cosine'"),
+        (3, "a schedule is one name .*got 3"),
         ({"repeat": {"schedule": {"linear": {"steps": 9}}, "closed": "up"}}, "at repeat: .*closed must be"),
         ({"scale": {"schedule": {"linear": {"steps": 9}}, "factor": "-1"}}, "at scale: .*factor must be .*-1"),
     ],

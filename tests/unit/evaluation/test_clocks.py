@@ -42,10 +42,15 @@ def test_a_clock_out_of_range_is_refused(value):
         clocks.enter(value, "real_step")
 
 
-@pytest.mark.parametrize("value", [True, np.bool_(True), "3", None, 1j, [1, 2], (1, 2)])
+@pytest.mark.parametrize("value", [True, np.bool_(True), "3", 1j, [1, 2], (1, 2)])
 def test_what_is_no_clock_is_refused(value):
     with pytest.raises(TypeError, match=r"real_step must be a number, or .*\. For many steps at once pass an array"):
         clocks.enter(value, "real_step")
+
+
+def test_no_clock_at_all_is_answered():
+    with pytest.raises(TypeError, match=r"a schedule is called with the number of an update, from 1: plan\(n\)"):
+        clocks.enter(None, "real_step")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

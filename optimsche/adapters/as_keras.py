@@ -1,0 +1,33 @@
+"""A plan on the clock of a Keras optimizer, which counts batches from 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimsche.schedule import Schedule
+
+if TYPE_CHECKING:
+    from optimsche.adapters.keras_schedule import KerasSchedule
+
+
+def as_keras(plan: Schedule, accumulate: int = 1) -> KerasSchedule:
+    """A plan for `learning_rate=` of a Keras optimizer.
+
+        iterations -> plan(iterations // accumulate + 1)
+
+    Args:
+        plan: by updates.
+        accumulate: the optimizer's `gradient_accumulation_steps`: Keras counts batches there, and not updates.
+
+    Returns:
+        A `keras.optimizers.schedules.LearningRateSchedule`. It is saved with a model as the plan's text. A program
+        that loads it says `import optimsche.adapters.keras_schedule` first.
+
+    Raises:
+        TypeError: not a schedule.
+        ValueError: a plan that counts epochs, of which the optimizer knows nothing; a piece shorter than one update;
+            `accumulate` below 1; a backend whose arrays a plan cannot take, such as TensorFlow.
+    """
+    from optimsche.adapters.keras_schedule import KerasSchedule
+
+    return KerasSchedule(plan, accumulate)

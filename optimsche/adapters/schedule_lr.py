@@ -1,0 +1,315 @@
+"""A plan as a torch scheduler, for trainers that want one: its clock is the optimizer's own steps."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NoReturn, TypeVar, cast
+
+import torch
+from annotated_types import Ge
+from torch.optim.lr_scheduler import LRScheduler
+
+from optimsche.adapters.hyperparameters import LR, Entry, entry_of
+from optimsche.attaching import attachable
+from optimsche.call_errors import explained_methods, shown
+from optimsche.checking import admit
+from optimsche.ranges import Factor, Meaning
+from optimsche.schedule import Schedule
+
+_PerEpoch = Annotated[int, Ge(1), Meaning("updates in an epoch")]
+_Updates = Annotated[int, Ge(0), Meaning("updates made")]
+_NO_EPOCHS = (
+    "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), divided by "
+    "what is accumulated"
+)
+
+MethodT = TypeVar("MethodT", bound=Callable[..., None])
+
+
+def _untraced(method: MethodT) -> MethodT:
+    """Plain Python also inside of a compiled step: traced, it would be compiled again with each number of an update."""
+    return cast("MethodT", torch.compiler.disable(method))  # type: ignore[no-untyped-call]
+
+
+@explained_methods
+class ScheduleLR(LRScheduler):
+    """A plan as a torch scheduler. Update `n` of the optimizer is made at the rate `schedule(n)`, whoever steps what.
+
+    Trainers differ in how often they call a scheduler's `step`: once an update, once an epoch, once for each process.
+    So the calls are not counted. Hooks of the optimizer write the values of an update before its step, and count it
+    after it. `step` only writes those of the next update ahead, so that whoever looks between two updates sees them.
+
+    Rates are absolute: build the optimizer with any rate, such as the plan's peak. A group's `lr_scale` multiplies its
+    rate. Groups that are added later follow as well. A rate that is a tensor is filled in place.
+
+    An update that `GradScaler` skips is no step of the optimizer, and is not counted; nor is one that a fused optimizer
+    leaves out on the device, which is read back from there.
+
+    Args:
+        optimizer: a torch optimizer. What wraps one, such as accelerate's, is looked through.
+        schedule: the plan of the learning rate; or schedules by the names of hyperparameters, `lr` among them.
+        steps_per_epoch: updates in an epoch, >= 1: for plans that count epochs. Update `n` is in epoch
+            `(n - 1) // steps_per_epoch + 1`.
+        others: schedules of other hyperparameters by name, such as `weight_decay=`. A part of a tuple is `betas_0=`,
+            or `betas[0]` in a mapping. Their values are the same for all groups.
+
+    Raises:
+        TypeError: no optimizer, or no schedule.
+        ValueError: a plan that counts epochs without `steps_per_epoch`; an unknown hyperparameter; groups with rates of
+            their own and no `lr_scale`; an optimizer that follows a `ScheduleLR` already.
+
+    >>> from optimsche import warmup_cosine
+    >>> weight = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.SGD([weight], lr=1e-3)
+    >>> scheduler = ScheduleLR(optimizer, warmup_cosine(peak=1e-3, warmup_steps=2, total_steps=8))
+    >>> for _ in range(3):
+    ...     optimizer.step()
+    ...     print(scheduler.get_last_lr())
+    ...     scheduler.step()
+    [0.0005]
+    [0.001]
+    [0.0009330127018922195]
+    >>> scheduler.get_last_lr(), scheduler.state_dict()
+    ([0.00075], {'updates': 3})
+    """
+
+    _step_count = 1  # accelerate adds to it while it accumulates
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        schedule: Schedule | Mapping[str, Schedule],
+        *,
+        steps_per_epoch: int | None = None,
+        **others: Schedule,
+    ) -> None:
+        # Not torch's own: it wraps `optimizer.step` and counts calls.
+        self.optimizer = _innermost(optimizer)
+        kind, groups = type(self.optimizer).__name__, self.optimizer.param_groups
+        for number, group in enumerate(groups):
+            if group.get("lr") is None:
+                raise ValueError(f"ScheduleLR: {kind} has no 'lr' in parameter group {number}: no rate to write")
+        if steps_per_epoch is not None:
+            steps_per_epoch = admit("ScheduleLR", "steps_per_epoch", _PerEpoch, steps_per_epoch)
+        epochs = "" if steps_per_epoch else _NO_EPOCHS
+        self._plans: dict[Entry, Schedule] = {}
+        by_name = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
+        for name, plan in (*by_name.items(), *others.items()):
+            where = entry_of(name, groups, kind)
+            if where in self._plans:
+                raise ValueError(f"ScheduleLR: {where} has a schedule already, and {name!r} gives it another")
+            given_as = "schedule" if plan is schedule else name
+            self._plans[where] = attachable("ScheduleLR", plan, epochs=epochs, name=given_as)
+        if LR not in self._plans:
+            raise ValueError(f"ScheduleLR: 'lr' must be among the schedules, got {', '.join(map(str, self._plans))}")
+        self._steps_per_epoch = steps_per_epoch
+        self._updates = 0
+        self._last_lr: list[Any] = []  # numbers
+        self._attach()
+        try:
+            self._write()
+        except BaseException:
+            self.remove()
+            raise
+
+    # -- the clock ----------------------------------------------------------------------------------------------------
+
+    def _attach(self) -> None:
+        for hook in self.optimizer._optimizer_step_pre_hooks.values():
+            other = getattr(hook, "__self__", None)
+            if isinstance(other, ScheduleLR):
+                raise ValueError(
+                    f"ScheduleLR: this {type(self.optimizer).__name__} follows {other!r} already, and two would "
+                    "write into the same groups.\n    Take that one off first: scheduler.remove()"
+                )
+        self._in_step = False
+        self._hooks = (
+            self.optimizer.register_step_pre_hook(self._before_step),
+            self.optimizer.register_step_post_hook(self._after_step),
+        )
+        # First of all, so that any other hook sees the rate of its step.
+        hooks = cast("OrderedDict[int, Any]", self.optimizer._optimizer_step_pre_hooks)
+        hooks.move_to_end(self._hooks[0].id, last=False)
+
+    @_untraced
+    def _before_step(self, *_: Any) -> None:
+        self._write()
+        self._in_step = True
+
+    @_untraced
+    def _after_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        # A `step` that calls that of its base class runs the hooks of both; it is one.
+        if self._in_step:
+            self._in_step = False
+            # A fused optimizer is stepped in any case and told to do nothing. Without a scaler there is no such thing.
+            left_out = getattr(optimizer, "found_inf", None)
+            self._updates += left_out is None or not bool(left_out)
+
+    def remove(self) -> None:
+        """Take it off its optimizer, which then keeps the rates that it has."""
+        for hook in self._hooks:
+            hook.remove()
+
+    # -- what is written ----------------------------------------------------------------------------------------------
+
+    @property
+    def schedule(self) -> Schedule:
+        """The plan of the learning rate."""
+        return self._plans[LR]
+
+    @property
+    def updates(self) -> int:
+        """How many updates the optimizer has made: those of the runs before included, once their state is loaded."""
+        return self._updates
+
+    def _rates(self) -> list[float]:
+        groups = self.optimizer.param_groups
+        self._refuse_silent_flattening(groups)
+        rate = self._value(self.schedule)
+        scales = [group.get("lr_scale", 1.0) for group in groups]
+        return [
+            LR.admit(rate * (scale if type(scale) is float and scale >= 0 else _scale(scale, number)))
+            for number, scale in enumerate(scales)
+        ]
+
+    def _value(self, schedule: Schedule) -> float:
+        update = self._updates + 1
+        if self._steps_per_epoch is None:
+            return float(schedule(update))
+        return float(schedule(update, (update - 1) // self._steps_per_epoch + 1))
+
+    def _write(self) -> None:
+        groups, rates = self.optimizer.param_groups, self._rates()
+        others = {where: where.admit(self._value(schedule)) for where, schedule in self._plans.items() if where != LR}
+        taken: set[int] = set()
+        for group, rate in zip(groups, rates, strict=True):
+            LR.write(group, rate, taken)
+        for where, value in others.items():
+            for group in groups:
+                where.write(group, value, taken)
+        self._last_lr = rates
+
+    def _refuse_silent_flattening(self, groups: list[dict[str, Any]]) -> None:
+        """Refuse rates of groups' own, which would be lost. What was written, and a new group's default, are none."""
+        known = len(self._last_lr)
+        own = [float(group["lr"]) for group in groups[known:] if "lr_scale" not in group]
+        # To look at a tensor is to wait for the device; those that were written before are left alone.
+        own += [group["lr"] for group in groups[:known] if "lr_scale" not in group and type(group["lr"]) is float]
+        if len(set(own)) < 2:
+            return
+        if known:
+            own = [rate for rate in own if rate != self.optimizer.defaults.get("lr")]
+        if len(set(own)) > 1:
+            shown_rates = ", ".join(f"{rate:g}" for rate in own[:4]) + (", ..." if len(own) > 4 else "")
+            raise ValueError(
+                f"ScheduleLR: the parameter groups have rates of their own ({shown_rates}), and the schedule would "
+                "write one rate to all.\n    Give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}"
+            )
+
+    # -- what a torch scheduler has -----------------------------------------------------------------------------------
+
+    def step(self, epoch: int | None = None) -> None:
+        """Write the values of the next update. It counts nothing, and may be called at any time or never.
+
+        Raises:
+            TypeError: an epoch or a metric is given, which a plan does not follow.
+        """
+        if epoch is not None:
+            raise TypeError(
+                f"ScheduleLR.step({shown(epoch)}): a plan follows the optimizer's own steps, and no epoch or metric: "
+                "call scheduler.step()"
+            )
+        self._write()
+
+    def get_last_lr(self) -> list[float]:  # type: ignore[override]
+        """The rates that were written last, as numbers, one for each group: until `step`, those of the last update."""
+        return list(self._last_lr)
+
+    def get_lr(self) -> list[Any]:
+        """The rates of the next update, one for each group, each of the kind that the group has: number or tensor."""
+        return [
+            torch.full_like(group["lr"], rate) if isinstance(group["lr"], torch.Tensor) else rate
+            for group, rate in zip(self.optimizer.param_groups, self._rates(), strict=True)
+        ]
+
+    @property
+    def last_epoch(self) -> int:
+        """What torch calls the number of finished updates."""
+        return self._updates
+
+    @last_epoch.setter
+    def last_epoch(self, value: int) -> None:
+        # ignite counts its own iterations here. They are none of the optimizer's steps, which are counted already.
+        if value != self._updates + 1:
+            raise AttributeError(
+                f"ScheduleLR.last_epoch = {shown(value)}: updates are counted by the optimizer.\n    To go on from "
+                "one: scheduler.load_state_dict({'updates': n}). To join plans: first.then(second), not SequentialLR"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many updates were made, `{"updates": n}`: nothing of the plan, which belongs to the program."""
+        return {"updates": self._updates}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on after the updates of another run, and write the rates that this plan has for the next.
+
+        Args:
+            state_dict: of a `ScheduleLR`, with any plan; or of a torch scheduler that was stepped once an update, such
+                as a `LambdaLR`, whose `last_epoch` is then the number of updates.
+
+        Raises:
+            ValueError: neither of them; or a torch scheduler's where the plan counts epochs, since those that were
+                stepped once an epoch have a number of epochs there.
+            TypeError: the number of updates is none.
+        """
+        if "updates" in state_dict:
+            updates = state_dict["updates"]
+        elif "last_epoch" not in state_dict:
+            raise ValueError(
+                "ScheduleLR: the state is {'updates': n}, or that of a torch scheduler with 'last_epoch'; this one has "
+                f"{', '.join(map(str, state_dict)) or 'nothing'}"
+            )
+        elif any(schedule.counts_epochs for schedule in self._plans.values()):
+            raise ValueError(
+                f"ScheduleLR: last_epoch={shown(state_dict['last_epoch'])} of a torch scheduler may count epochs or "
+                "updates.\n    Say how many updates were made: load_state_dict({'updates': n})"
+            )
+        else:
+            updates = state_dict["last_epoch"]
+        self._updates = admit("ScheduleLR.load_state_dict", "updates", _Updates, updates)
+        self._write()
+
+    # -- among objects ------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        others = "".join(f", {where}={schedule!r}" for where, schedule in self._plans.items() if where != LR)
+        return f"ScheduleLR({type(self.optimizer).__name__}, {self.schedule!r}{others}, updates={self._updates})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_hooks"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._attach()  # torch copies an optimizer without its hooks
+
+
+def _innermost(optimizer: Any) -> torch.optim.Optimizer:
+    """The optimizer inside accelerate's, Lightning's or Fabric's: the one whose step runs the hooks."""
+    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer) and inner is not optimizer:
+        optimizer = inner
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        _refuse_optimizer(optimizer)
+    return optimizer
+
+
+def _refuse_optimizer(given: Any) -> NoReturn:
+    if isinstance(given, list | tuple):
+        raise TypeError(f"ScheduleLR: optimizer must be one optimizer, got {len(given)}: give each a ScheduleLR")
+    raise TypeError(f"ScheduleLR: optimizer must be a torch.optim.Optimizer, got {shown(given)}")
+
+
+def _scale(scale: Any, number: int) -> float:
+    if isinstance(scale, torch.Tensor) and scale.numel() == 1:
+        scale = scale.item()
+    return float(admit(f"parameter group {number}", "lr_scale", Factor, scale))

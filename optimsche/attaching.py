@@ -1,0 +1,66 @@
+"""What has to be true of a schedule before an optimizer may follow it, whoever writes the rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from optimsche.call_errors import shown
+from optimsche.combinators.left_out import warn_of_left_out_starts
+from optimsche.lr_fn import LrFn
+from optimsche.schedule import Schedule
+
+_ROUNDING = 1e-9
+
+
+def attachable(call: str, schedule: Any, *, epochs: str = "", name: str = "schedule") -> Schedule:
+    """The schedule, if an optimizer can follow it.
+
+    Args:
+        call: who asks, for errors.
+        schedule: what was given.
+        epochs: what to do about a plan that counts epochs; an empty text where it may.
+        name: what it was given as.
+
+    Raises:
+        TypeError: not a schedule.
+        ValueError: a piece shorter than one update, or a count of epochs that nobody keeps.
+
+    >>> from optimsche import linear
+    >>> attachable("ScheduleLR", linear(steps=0.5))
+    Traceback (most recent call last):
+    ValueError: ScheduleLR: the piece from 0 to 0.5 of linear(start=1.0, end=0.0, steps=0.5) is shorter than one update.
+        Lengths are counted in updates. For fractions of a run, stretch the whole: plan.over(total_steps)
+    """
+    if not isinstance(schedule, Schedule):
+        cure = _cure(schedule)
+        raise TypeError(
+            f"{call}: {name} must be a schedule, got {shown(schedule)}" + (f".\n    {cure}" if cure else "")
+        )
+    ends = [end for end in schedule.boundaries(most=1_000) if end < schedule.length]
+    if schedule.length < math.inf:
+        ends.append(schedule.length)
+    for begin, end in pairwise([0.0, *ends]):
+        if 0 < end - begin < 1 - _ROUNDING:
+            raise ValueError(
+                f"{call}: the piece from {begin:g} to {end:g} of {schedule!r} is shorter than one update.\n    Lengths "
+                "are counted in updates. For fractions of a run, stretch the whole: plan.over(total_steps)"
+            )
+    if schedule.counts_epochs and epochs:
+        raise ValueError(f"{call}: {schedule!r} counts epochs, and {epochs}")
+    warn_of_left_out_starts(schedule)
+    return schedule
+
+
+def _cure(given: Any) -> str:
+    if isinstance(given, int | float):
+        return f"A number is written as a schedule: constant(value={given!r})."
+    if isinstance(given, str | Mapping):
+        return "Text and dictionaries are read by parse and from_dict."
+    if isinstance(given, LrFn):
+        return f"Call it with its parameters: {given.name}(...)."
+    if hasattr(given, "last_epoch"):
+        return "A torch scheduler is read by from_torch(scheduler)."
+    return "A function of your own becomes one under @lr_fn." if callable(given) else ""

@@ -1,0 +1,140 @@
+"""`ScheduleLR` in Lightning's `Trainer` and in Fabric."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from optimsche import Schedule, ScheduleLR
+from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, trained, watched
+
+lightning = pytest.importorskip("lightning.pytorch")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the trainer's own
+
+
+class Model(lightning.LightningModule):
+    def __init__(self, plan: Schedule = PLAN, interval: str | None = None, scaled: bool = False):
+        super().__init__()
+        self.save_hyperparameters()
+        self.body, self.seen, self.logged = small_model(), [], []
+
+    def training_step(self, batch, _):
+        self.logged.append(self.optimizers().param_groups[0]["lr"])
+        return nn.functional.mse_loss(self.body(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        groups = [{"params": part.parameters()} for part in (self.body[0], self.body[2])]
+        if self.hparams.scaled:
+            groups[0]["lr_scale"] = 0.25
+        optimizer = torch.optim.AdamW(groups, lr=1e-3)
+        self.seen = watched(optimizer)
+        scheduler = ScheduleLR(optimizer, self.hparams.plan)
+        if self.hparams.interval is None:
+            return [optimizer], [scheduler]  # its default interval is the epoch
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": self.hparams.interval}}
+
+
+def fitted(model, folder, steps=UPDATES, resume=None, **options):
+    loader = DataLoader(batches(64), batch_size=None)
+    trainer = lightning.Trainer(
+        max_steps=steps,
+        accelerator="cpu",
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        **{"logger": False, "enable_checkpointing": False, **options},
+    )
+    trainer.fit(model, loader, ckpt_path=resume)
+    return trainer
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("interval", [None, "epoch", "step"])
+def test_every_update_has_its_rate(interval, accumulate, tmp_path):
+    model = Model(interval=interval)
+    fitted(model, tmp_path, accumulate_grad_batches=accumulate)
+    assert model.seen == RATES
+
+
+def test_a_forward_pass_sees_the_rate_of_its_update(tmp_path):
+    """Lightning runs it inside of the optimizer's step."""
+    model = Model()
+    fitted(model, tmp_path)
+    assert model.logged == RATES
+
+
+@pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])
+@pytest.mark.parametrize("interval", [None, "step"])
+def test_resumed_from_a_checkpoint(interval, plan, rates, tmp_path):
+    trainer = fitted(Model(interval=interval), tmp_path, steps=3)
+    trainer.save_checkpoint(tmp_path / "three.ckpt")
+    model = Model(plan, interval)
+    fitted(model, tmp_path, resume=tmp_path / "three.ckpt")
+    assert model.seen == rates[3:]
+    assert Model.load_from_checkpoint(tmp_path / "three.ckpt").hparams.plan == PLAN
+
+
+def test_groups_with_an_lr_scale(tmp_path):
+    model = Model(scaled=True)
+    fitted(model, tmp_path)
+    assert model.seen == [0.25 * rate for rate in RATES]
+
+
+@pytest.mark.parametrize(("interval", "rates"), [("step", RATES), (None, [RATES[0], *RATES[:-1]])])
+def test_the_rates_that_the_monitor_logs(interval, rates, tmp_path):
+    """It looks before the step: by the epoch it finds the rate of the update before."""
+    from lightning.pytorch.callbacks import LearningRateMonitor
+    from lightning.pytorch.loggers import CSVLogger
+
+    fitted(
+        Model(interval=interval), tmp_path, logger=CSVLogger(tmp_path), callbacks=[LearningRateMonitor("step")]
+    ).logger.save()
+    (path,) = tmp_path.rglob("metrics.csv")
+    header, *rows = [line.split(",") for line in path.read_text().splitlines()]
+    column = header.index("lr-AdamW/pg1")
+    assert [float(row[column]) for row in rows if row[column]] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_fabric(accumulate):
+    from lightning.fabric import Fabric
+
+    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric.launch()
+    model = small_model()
+    raw = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    seen = watched(raw)
+    model, optimizer = fabric.setup(model, raw)
+    scheduler = ScheduleLR(optimizer, PLAN)
+    assert scheduler.optimizer is raw
+    for number, (inputs, targets) in enumerate(batches(UPDATES * accumulate), 1):
+        fabric.backward(nn.functional.mse_loss(model(inputs), targets) / accumulate)
+        if number % accumulate == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+            scheduler.step()
+    assert seen == RATES
+
+
+@pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])
+def test_fabric_saves_and_loads(plan, rates, tmp_path):
+    from lightning.fabric import Fabric
+
+    def setup(plan):
+        fabric, model = Fabric(accelerator="cpu", devices=1), small_model()
+        raw = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        seen = watched(raw)
+        model, optimizer = fabric.setup(model, raw)
+        state = {"model": model, "optimizer": optimizer, "scheduler": ScheduleLR(optimizer, plan)}
+        return fabric, state, seen
+
+    fabric, state, _ = setup(PLAN)
+    list(trained(state["model"], state["optimizer"], 3))
+    fabric.save(tmp_path / "state.ckpt", state)
+    fabric, state, seen = setup(plan)
+    fabric.load(tmp_path / "state.ckpt", state)
+    list(trained(state["model"], state["optimizer"], UPDATES - 3))
+    assert seen == rates[3:]
