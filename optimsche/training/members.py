@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -13,6 +14,7 @@ from optimsche.schedule import Schedule
 from optimsche.training import compatibility, follow, settings
 from optimsche.training.names import shown
 from optimsche.training.restoring import keep
+from optimsche.training.result import StepResult
 from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, Fixed
 from optimsche.training.stages import GradClip, Stage, admitted, admitted_clip
@@ -257,6 +259,17 @@ class Member:
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
+
+    def result(self, window: int, epoch: float, values: Sequence[follow.Value] | None = None) -> StepResult:
+        """What is known of a window where no update of this optimizer is due, or none was made.
+
+        Args:
+            window: its number.
+            epoch: pass over the data.
+            values: what is scheduled; None where it is computed when somebody asks for it.
+        """
+        update = -(-window // self.step_per_update)
+        return StepResult(False, update, epoch, partial(self.values, update, epoch) if values is None else values)
 
     def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.

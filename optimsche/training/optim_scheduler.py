@@ -214,8 +214,16 @@ class OptimScheduler:
         Raises:
             ValueError, TypeError: ``step_num`` is not a whole number from 1 on.
         """
-        turn = self._turn(step_num, last)
         window = self._order.window
+        if (
+            window is not None
+            and self.synchronising is None
+            and type(step_num) is int
+            and last is False
+            and window.place.first <= step_num <= window.place.last
+        ):
+            return self.precision.autocast()  # as nearly always
+        turn = self._turn(step_num, last)
         if window is None or window.place is not turn.window:
             window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
         if self.synchronising is None:
@@ -272,7 +280,10 @@ class OptimScheduler:
                 chosen = followed(window.part.values(), losses)
                 self._order.seen = step_num
                 self._pass(window, step_num, False, chosen, window.add(None))
-                return self._result(Turn(step_num, window.place, False), window.epoch or 1, None, {})
+                number, epoch = window.place.real_step, window.epoch or 1
+                if self._plain:
+                    return window.part["main"].result(number, epoch)
+                return self._result(Turn(step_num, window.place, False), epoch, None, {})
         # All that can be refused comes first: the call may be corrected and made again.
         turn = self._turn(step_num, last)
         plan = self._plan(turn, epoch_num)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -88,10 +87,8 @@ def results_of(
         if name in done:
             results[name] = done[name].result
         else:
-            update = -(-number // member.step_per_update)
-            closed = turn.closes and number % member.step_per_update == 0
-            scheduled = partial(member.values, update, epoch) if values is None else values[name]
-            results[name] = StepResult(closed, update, epoch, scheduled)
+            results[name] = member.result(number, epoch, None if values is None else values[name])
+            results[name].closed = turn.closes and number % member.step_per_update == 0
     return results["main"] if plain else together(number, epoch, results, norm_type)
 
 

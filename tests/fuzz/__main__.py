@@ -12,7 +12,7 @@ import time
 import hypothesis
 
 from optimsche import parse
-from optimsche.testing.strategies import EVERY_HEALTH_CHECK
+from optimsche.testing.search import EVERY_HEALTH_CHECK
 from tests.fuzz.inputs import INPUTS, SHARES
 from tests.fuzz.watch import watched
 

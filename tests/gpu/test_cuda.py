@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from optimsche import OptimScheduler, cosine
-from optimsche.training import LossScaler, advance_rates
+from optimsche import LossScaler, OptimScheduler, advance_rates, cosine
 from tests.training.helpers import break_gradients, loss_of, same, small_model, some_batches, weights
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, and there is none here")
