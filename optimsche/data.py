@@ -77,6 +77,8 @@ def numbered(
         came = (start - 1) % steps_per_epoch if _is_at_its_place(loader) else 0
         # What is left of a stream is not even drawn: its next batch belongs to the next epoch.
         batches = islice(loader, steps_per_epoch - came) if _length(loader) is None else loader
+        if came == 0 and _is_at_its_place(loader):
+            batches = _begun_again(loader)
         for batch in batches:
             came += 1  # it goes on from where the loader is
             if came > steps_per_epoch:
@@ -98,6 +100,16 @@ def _length(loader: Iterable[Any]) -> int | None:
 def _is_at_its_place(loader: Any) -> bool:
     """Whether a loader is about to go on from a state that was loaded into it."""
     return getattr(loader, "next_iter_state", None) is not None
+
+
+def _begun_again(loader: Iterable[BatchT]) -> Iterator[BatchT]:
+    """An epoch of a loader whose state may be from the very end of the one before."""
+    came = False
+    for batch in loader:
+        came = True
+        yield batch
+    if not came:
+        yield from loader
 
 
 def _miscounted(epoch: int, came: str, steps_per_epoch: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from optimsche.training.hyperparameters import keep_tensors
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
 from optimsche.training.optimizers import unwrapped
-from optimsche.training.restoring import fill, restored_on_failure
+from optimsche.training.restoring import fill, nested, restored_on_failure
 
 LOG = logging.getLogger("optimsche")
 
@@ -143,11 +144,12 @@ def _keep_the_plan(groups: Sequence[dict[str, Any]], before: Sequence[Mapping[st
 def _report_what_changed(member: Member, before: Iterable[Mapping[str, Any]]) -> None:
     """Say which hyperparameters of the program the file has replaced."""
     changed: dict[str, str] = {}
+    known = {name for each in nested(member.optimizer) for name in inspect.signature(type(each)).parameters}
     for group, kept in zip(member.optimizer.param_groups, before, strict=True):
         for name, old in kept.items():
             new = group.get(name)
             numbers = isinstance(old, int | float | tuple) and not isinstance(old, bool)
-            if name not in ("lr", *_OF_THE_PLAN) and numbers and new != old and name not in changed:
+            if name in known - {"lr", *_OF_THE_PLAN} and numbers and new != old and name not in changed:
                 changed[name] = f"{name}={new!r} (it was built with {old!r})"
     if changed:
         LOG.warning(

@@ -215,7 +215,7 @@ class Joint(Gradients):
     @property
     def left_out(self) -> bool:
         """Whether it is known that the updates are left out."""
-        return any(one.left_out for one in self.members)
+        return all(one.left_out for one in self.members)
 
     @property
     def norm(self) -> Number:
@@ -238,6 +238,11 @@ class Joint(Gradients):
     def parameters(self) -> list[torch.Tensor]:
         """The parameters of all that have gradients."""
         return [parameter for one in self.members for parameter in one.parameters()]
+
+    def carry_out(self) -> None:
+        """Multiply the gradients of all by what is pending now."""
+        for one in self.members:
+            one.carry_out()
 
     def by_group(self) -> Iterator[Gradients]:
         """The gradients of each parameter group of all by itself."""

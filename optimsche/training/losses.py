@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -89,13 +90,32 @@ def followed(members: Iterable[Member], losses: Losses) -> Chosen:
     return chosen
 
 
-def refuse_what_was_left_out(chosen: Chosen) -> None:
-    """Refuse parameters that a first pass has given no gradient, if an activation checkpoint is the cause."""
-    for loss, inputs in chosen:
+def versions_of(chosen: Chosen) -> list[tuple[int, int] | None]:
+    """Marks of the gradients that the followed parameters have, which a backward pass changes."""
+    versions: list[tuple[int, int] | None] = []
+    for _, inputs in chosen:
         for parameter in inputs:
-            if parameter.grad is None:
-                _refuse_reentrant_checkpoints(loss)
-                break
+            gradient = parameter.grad
+            versions.append(None if gradient is None else (id(gradient), gradient._version))
+    return versions
+
+
+def refuse_what_was_left_out(chosen: Chosen, before: list[tuple[int, int] | None], usual: int) -> int:
+    """Refuse parameters that a pass has given nothing, if an activation checkpoint is the cause.
+
+    Args:
+        chosen: the losses of the pass.
+        before: their :func:`versions_of` before it.
+        usual: how many parameters got nothing in the passes before.
+
+    Returns:
+        How many got nothing by now.
+    """
+    missing = int(sum(map(operator.eq, before, versions_of(chosen))))
+    if missing > usual:
+        for loss, _ in chosen:
+            _refuse_reentrant_checkpoints(loss)
+    return max(missing, usual)
 
 
 def _refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -266,10 +265,10 @@ class Member:
         Args:
             window: its number.
             epoch: pass over the data.
-            values: what is scheduled; None where it is computed when somebody asks for it.
+            values: what is scheduled, if that is known already.
         """
         update = -(-window // self.step_per_update)
-        return StepResult(False, update, epoch, partial(self.values, update, epoch) if values is None else values)
+        return StepResult(False, update, epoch, self.values(update, epoch) if values is None else values)
 
     def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.

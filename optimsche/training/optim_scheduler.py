@@ -19,12 +19,12 @@ from optimsche.counting import AccumGrad
 from optimsche.schedule import Schedule
 from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
-from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
+from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward, versions_of
 from optimsche.training.members import Member, members_of
 from optimsche.training.optimizers import OptimType, build
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
-from optimsche.training.result import StepResult
+from optimsche.training.result import StepResult, together
 from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, ValueT, admitted
 from optimsche.training.stages import GradClip, Stage
@@ -184,6 +184,11 @@ class OptimScheduler:
         self.grad_clip = grad_clip
         self.precision = Precision(use_amp, next(iter(self.members.values())).parameters()[0].device.type)
         self.scaler = self.precision.new_scaler()
+        if self.scaler is not None and not skip_non_finite:
+            raise ValueError(
+                "use_amp='fp16' searches its loss scale by skipping updates that overflow, and skip_non_finite=False "
+                "skips none. Leave it True, or take use_amp='bf16'."
+            )
         self.synchronising = processes.synchronising(model, distributed)
         self._order = Order()
         self._resumed = False  # whether a state was loaded that is still to be compared with the plan
@@ -277,13 +282,12 @@ class OptimScheduler:
         if weight is None and time_func is None and last is False and self.synchronising is None:
             window = self._order.inside(step_num, epoch_num)
             if window is not None:  # as most micro-batches are; what they are spared is measured by loop/hand
+                number, epoch = window.place.real_step, window.epoch or 1
+                results = {name: member.result(number, epoch) for name, member in self.members.items()}
                 chosen = followed(window.part.values(), losses)
                 self._order.seen = step_num
                 self._pass(window, step_num, False, chosen, window.add(None))
-                number, epoch = window.place.real_step, window.epoch or 1
-                if self._plain:
-                    return window.part["main"].result(number, epoch)
-                return self._result(Turn(step_num, window.place, False), epoch, None, {})
+                return results["main"] if self._plain else together(number, epoch, results, self.grad_norm_type)
         # All that can be refused comes first: the call may be corrected and made again.
         turn = self._turn(step_num, last)
         plan = self._plan(turn, epoch_num)
@@ -327,7 +331,7 @@ class OptimScheduler:
         turn = self._turn(step_num, last)
         plan = self._plan(turn, epoch_num)
         if last and self._order.is_over(turn):
-            nothing = turn._replace(window=turn.window._replace(last=turn.step_num + 1))
+            nothing = turn._replace(closes=False)
             return self._result(nothing, plan.epoch, plan.values, {})
         return self._update(turn, plan)
 
@@ -442,7 +446,7 @@ class OptimScheduler:
 
     def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
         """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
-        model, left = self.synchronising, len(chosen)
+        model, left, before = self.synchronising, len(chosen), versions_of(chosen)
         try:
             for loss, inputs in chosen:
                 left -= 1
@@ -450,8 +454,8 @@ class OptimScheduler:
                     run_backward(loss, share, self.scaler, inputs, retain_graph=left > 0)
                 else:
                     processes.run_backward(model, closes, window.dropped, loss, share, self.scaler)
-            if window.count == 1 and model is None:
-                refuse_what_was_left_out(chosen)
+            if model is None:
+                window.unreached = refuse_what_was_left_out(chosen, before, window.unreached)
         except BaseException as error:
             self._order.fail(step_num, again=model is None)
             self._drop_gradients()
@@ -475,7 +479,8 @@ class OptimScheduler:
                 updates.make(self, turn, plan, window, done)
                 order.leave(turn)
             except BaseException as error:
-                order.fail_update(turn, again=not done and not window.by_caller and self.synchronising is None)
+                alone = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
+                order.fail_update(turn, again=not done and alone and self.synchronising is None)
                 for name in list(window.part)[len(done) + 1 :]:
                     number, why = window.part[name].update_of(turn.window.real_step), type(error).__name__
                     self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
@@ -489,7 +494,7 @@ class OptimScheduler:
         result = self._result(turn, plan.epoch, plan.values, done)
         if done:
             if self.scaler is not None:
-                self.scaler.update([one.found_inf for one in done.values() if one.result.found_inf is not None])
+                self.scaler.update([one.overflowed for one in done.values() if one.result.found_inf is not None])
             self._outcomes.add(done, result.real_step, self.scaler, self.log)
         return result
 
@@ -497,7 +502,7 @@ class OptimScheduler:
         self,
         turn: Turn,
         epoch: float,
-        values: Mapping[str, list[follow.Value]] | None,
+        values: Mapping[str, list[follow.Value]],
         done: Mapping[str, outcomes.Outcome],
     ) -> StepResult:
         plain, norm_type = self._plain, self.grad_norm_type

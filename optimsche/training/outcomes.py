@@ -54,6 +54,14 @@ class Outcome(NamedTuple):
         return math.nan if self.result.norm is None else self.result.norm
 
     @property
+    def overflowed(self) -> bool | torch.Tensor:
+        """Whether its gradients had inf or nan, which a smaller loss scale may cure."""
+        norm = self.result.norm
+        if isinstance(norm, torch.Tensor):
+            return 1.0 - norm.isfinite().float()
+        return norm is not None and not math.isfinite(norm)
+
+    @property
     def found_inf(self) -> bool | torch.Tensor:
         """Whether the update was skipped."""
         return True if self.result.found_inf is None else self.result.found_inf
@@ -143,7 +151,8 @@ class Outcomes:
             quiet = quiet and one.result.found_inf is False
         if quiet:
             self._searching = False  # as nearly always, on the CPU: nothing to tell
-            self._in_a_row = {}
+            if self._in_a_row:
+                self._in_a_row = {name: n for name, n in self._in_a_row.items() if name not in outcomes}
         else:
             scale = math.nan if scaler is None else scaler.factor_now
             numbers = [x for one in outcomes.values() for x in (one.norm, one.found_inf, one.result.weight)]

@@ -31,7 +31,7 @@ def keep(optimizer: torch.optim.Optimizer, *, moments: bool = False) -> Callable
     >>> optimizer.param_groups[0]["lr"]
     0.5
     """
-    holders = {id(each): (each, dict(vars(each))) for each in _nested(optimizer)}.values()
+    holders = {id(each): (each, dict(vars(each))) for each in nested(optimizer)}.values()
     optimizer = unwrapped(optimizer)
     entries, groups = optimizer.state, optimizer.param_groups
     each = list(groups)
@@ -55,12 +55,12 @@ def keep(optimizer: torch.optim.Optimizer, *, moments: bool = False) -> Callable
     return put_back
 
 
-def _nested(optimizer: torch.optim.Optimizer) -> Iterator[torch.optim.Optimizer]:
+def nested(optimizer: torch.optim.Optimizer) -> Iterator[torch.optim.Optimizer]:
     """An optimizer, and those that it has inside."""
     yield optimizer
     for value in list(vars(optimizer).values()):
         if isinstance(value, torch.optim.Optimizer):
-            yield from _nested(value)
+            yield from nested(value)
 
 
 def fill(

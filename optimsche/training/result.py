@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ class StepResult:
         closed: whether this micro-batch closed its window, so that an update was due.
         real_step: number of the update that the micro-batch belongs to, from 1.
         epoch: pass over the data, from 1.
-        values: what is scheduled in this update, the rate of the first parameter group first; or what gives it.
+        values: what is scheduled in this update, the rate of the first parameter group first.
         norm: global norm of this optimizer's gradients before clipping; None where nothing was measured.
         found_inf: whether the update was left out, for its norm or by a stage: a bool, or a tensor that is 1 or 0; None
             where there was none to make.
@@ -38,14 +38,14 @@ class StepResult:
     (True, False, 0.5)
     """
 
-    __slots__ = ("_values", "closed", "epoch", "found_inf", "members", "micro_batches", "norm", "real_step", "weight")
+    __slots__ = ("closed", "epoch", "found_inf", "members", "micro_batches", "norm", "real_step", "values", "weight")
 
     def __init__(
         self,
         closed: bool,
         real_step: int,
         epoch: float,
-        values: Sequence[Value] | Callable[[], Sequence[Value]] = (),
+        values: Sequence[Value] = (),
         *,
         norm: float | torch.Tensor | None = None,
         found_inf: bool | torch.Tensor | None = None,
@@ -56,7 +56,7 @@ class StepResult:
         self.closed = closed
         self.real_step = real_step
         self.epoch = epoch
-        self._values = values
+        self.values = values
         self.norm = norm
         self.found_inf = found_inf
         self.micro_batches = micro_batches
@@ -68,13 +68,6 @@ class StepResult:
         return self.members[name]
 
     __iter__ = None  # there is nothing to iterate over but ``members``
-
-    @property
-    def values(self) -> Sequence[Value]:
-        """What is scheduled in this update, the rate of the first parameter group first."""
-        if callable(self._values):
-            self._values = self._values()
-        return self._values
 
     @property
     def lr(self) -> float:

@@ -29,7 +29,6 @@ from optimsche.training.gradients import Gradients, Joint, Number, measure
 
 if TYPE_CHECKING:
     from optimsche.training.members import Member
-    from optimsche.training.optim_scheduler import OptimScheduler
 
 Stage: TypeAlias = Callable[[Gradients], object]
 
@@ -231,11 +230,6 @@ class GradClip:
         instance.__dict__["grad_clip"] = value
 
 
-def in_order(holder: Member | OptimScheduler) -> Sequence[Stage]:
-    """The stages of an object, with its clip at the end."""
-    return holder.stages if holder.clip is None else (*holder.stages, holder.clip)
-
-
 def admitted(stages: Any) -> tuple[Stage, ...]:
     """Stages, checked.
 
@@ -256,7 +250,8 @@ def run(
     gradients: Mapping[str, Gradients],
     members: Mapping[str, Member],
     clips: Mapping[str, Mapping[int, Stage | None]],
-    joint: Sequence[Stage],
+    stages: Sequence[Stage],
+    clip: Stage | None,
     *,
     skip: bool,
 ) -> None:
@@ -269,22 +264,27 @@ def run(
         joint: what is done with all gradients together.
         skip: whether what is not finite is skipped: at the beginning, and after each stage of a user's own.
     """
-    if skip and len(gradients) > 1:
+    several = len(gradients) > 1
+    if skip and several:
         measure(list(gradients.values()))  # with one read from the device for all
-    each = []
     for name, own in gradients.items():
-        member = members[name]
         if skip:
             skip_non_finite(own)
-        if clips[name] and not own.left_out:
-            own = _clipped_by_themselves(own, clips[name])
-        _play(own, in_order(member) if len(gradients) > 1 else (*in_order(member), *joint), skip)
-        each.append(own)
-    if joint and len(each) > 1:
-        together = Joint(each)
-        if skip:
-            skip_non_finite(together)
-        _play(together, joint, skip)
+        _play(own, members[name].stages, skip)
+    if stages or clip is not None:
+        whole = Joint(list(gradients.values())) if several else next(iter(gradients.values()))
+        if skip and several:
+            skip_non_finite(whole)
+        _play(whole, stages, skip)
+    rests = []
+    for name, own in gradients.items():
+        rest = own if own.left_out else _clipped_by_themselves(own, clips[name])
+        if rest is not None:
+            of_member = members[name].clip
+            _play(rest, [] if of_member is None else [of_member], skip)
+            rests.append(rest)
+    if clip is not None and rests:
+        _play(Joint(rests) if len(rests) > 1 else rests[0], [clip], skip)
 
 
 def _play(gradients: Gradients, stages: Sequence[Stage], skip: bool) -> None:
@@ -296,7 +296,7 @@ def _play(gradients: Gradients, stages: Sequence[Stage], skip: bool) -> None:
             skip_non_finite(gradients)
 
 
-def _clipped_by_themselves(gradients: Gradients, clips: Mapping[int, Stage | None]) -> Gradients:
+def _clipped_by_themselves(gradients: Gradients, clips: Mapping[int, Stage | None]) -> Gradients | None:
     """Clip the groups that have a clip of their own; the gradients of the others."""
     if not clips:
         return gradients
@@ -304,7 +304,8 @@ def _clipped_by_themselves(gradients: Gradients, clips: Mapping[int, Stage | Non
         group = gradients.groups[number]
         if clip is not None and any(parameter.grad is not None for parameter in group):
             clip(gradients.part([group]))
-    return gradients.part([group for number, group in enumerate(gradients.groups) if number not in clips])
+    rest = [group for number, group in enumerate(gradients.groups) if number not in clips]
+    return gradients.part(rest) if any(p.grad is not None for group in rest for p in group) else None
 
 
 def coefficient(norm: Number, max_norm: float, *, float64: bool = False) -> Number:

@@ -65,7 +65,7 @@ def results_of(
     members: Mapping[str, Member],
     turn: Turn,
     epoch: float,
-    values: Mapping[str, list[Value]] | None,
+    values: Mapping[str, list[Value]],
     done: Mapping[str, Outcome],
     *,
     plain: bool,
@@ -77,7 +77,7 @@ def results_of(
         members: the optimizers.
         turn: the micro-batch.
         epoch: pass over the data.
-        values: what is scheduled; None where it is computed when somebody asks for it.
+        values: what is scheduled.
         done: the updates that are done.
         plain: whether there is one optimizer, without a name.
         norm_type: the p of norms.
@@ -87,7 +87,7 @@ def results_of(
         if name in done:
             results[name] = done[name].result
         else:
-            results[name] = member.result(number, epoch, None if values is None else values[name])
+            results[name] = member.result(number, epoch, values[name])
             results[name].closed = turn.closes and number % member.step_per_update == 0
     return results["main"] if plain else together(number, epoch, results, norm_type)
 
@@ -124,7 +124,7 @@ def make(optim: OptimScheduler, turn: Turn, plan: Plan, window: Window, done: di
         optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
         return
     if gradients:
-        stages.run(gradients, members, plan.clips, stages.in_order(optim), skip=optim.skip_non_finite)
+        stages.run(gradients, members, plan.clips, optim.stages, optim.clip, skip=optim.skip_non_finite)
     for name, member in members.items():
         own = gradients.get(name)
         if own is not None:
