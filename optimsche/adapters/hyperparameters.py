@@ -15,6 +15,7 @@ Group = MutableMapping[str, Any]
 
 _NAME = re.compile(r"(\w+)\[(\d+)\]")
 _KEYWORD = re.compile(r"(\w+)_(\d+)")
+_NOT_NEGATIVE = {"lr", "weight_decay", "momentum", "betas"}
 _NOT_SCHEDULED = {"params", "param_names", "initial_lr", "lr_scale"}
 
 
@@ -63,14 +64,18 @@ class Entry(NamedTuple):
             group[self.name] = tuple(values)
 
     def admit(self, value: float) -> float:
-        """`value`, if this entry may have it: finite and not negative; below 1 where it is a factor of decay.
+        """`value`, if this entry may have it: finite; not negative where it is a rate, a decay or a momentum.
+
+        What others may be is the optimizer's to say.
 
         Raises:
             ValueError: it may not.
         """
-        if not 0 <= value < math.inf:
+        if not math.isfinite(value):
+            raise ValueError(f"{self} would be {value}; it is finite")
+        if self.name in _NOT_NEGATIVE and value < 0:
             raise ValueError(f"{self} would be {value}; it is finite and >= 0")
-        if self.name in ("betas", "alpha", "rho") and value >= 1:
+        if self.name == "betas" and value >= 1:
             raise ValueError(f"{self} would be {value}; it is >= 0 and below 1")
         return value
 
