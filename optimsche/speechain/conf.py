@@ -32,7 +32,7 @@ _OPTIONS = [
     ),
 ]
 # What each of several optimizers has for itself; the rest must be the same for all.
-_OF_EACH = ("updated_modules", "grad_clip", "stages", *OF_MEMBER)
+_OF_EACH = ("optimizer", "schedule", "updated_modules", *OF_MEMBER)
 _OPTIMIZER = ["optim_type", "optim_conf"]
 # SpeeChain's names, with its spelling and its README's, with the file and without.
 _SPEECHAINS = {
@@ -92,23 +92,14 @@ def build_optim_sches(
     sections = {"main": (path, config)} if single else {name: (f"{path}.{name}", c) for name, c in config.items()}
     defaults = {"use_amp": True, "grad_clip": 1.0, **training_options}
     read = {name: _read(where, section, model, defaults) for name, (where, section) in sections.items()}
-    of_each = {
-        name: {key: options.pop(key) for key in _OF_EACH if key in options} for name, (_, options) in read.items()
+    of_each = _OF_EACH if single else (*_OF_EACH, "grad_clip", "stages")
+    common = _common(path, {name: {k: v for k, v in each.items() if k not in of_each} for name, each in read.items()})
+    modules = {name: each.pop("updated_modules", None) for name, each in read.items()}
+    members = {
+        name: _at(sections[name][0], Member, **{k: v for k, v in each.items() if k in of_each}, epochs_from_caller=True)
+        for name, each in read.items()
     }
-    common = _common(path, {name: options for name, (_, options) in read.items()})
-    modules = {name: own.pop("updated_modules", None) for name, own in of_each.items()}
-    try:
-        if single:
-            common |= {key: of_each["main"].pop(key) for key in ("grad_clip", "stages") if key in of_each["main"]}
-        members = {
-            name: _at(sections[name][0], Member, *arguments, **of_each[name], epochs_from_caller=True)
-            for name, (arguments, _) in read.items()
-        }
-        optim = OptimScheduler(members["main"] if single else members, model=model, **common)
-    except (TypeError, ValueError) as error:
-        if str(error).startswith(path):
-            raise
-        raise type(error)(f"{path}: {error}") from error
+    optim: OptimScheduler = _at(path, OptimScheduler, members["main"] if single else members, model=model, **common)
     optim.updated_modules = modules["main"] if single else None
     return optim
 
@@ -140,10 +131,8 @@ def _common(path: str, options: Mapping[str, Mapping[str, Any]]) -> dict[str, An
     return dict(first)
 
 
-def _read(
-    path: str, section: Any, model: nn.Module, defaults: Mapping[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The optimizer and the schedule of a section, and its other options."""
+def _read(path: str, section: Any, model: nn.Module, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The optimizer and the schedule of a section, with its other options."""
     section = _mapping(path, section)
     _refuse_unknown(path, section, ["type", "conf", "schedule"])
     conf = dict(_mapping(f"{path}.conf", section.get("conf")))
@@ -177,7 +166,7 @@ def _read(
     chosen = {**defaults, **_numbers(options)}
     modules = chosen.get("updated_modules")
     optimizer = _at(path, lambda: build(optim_type, optim_conf, select(model, modules)))
-    return (optimizer, plan), chosen
+    return {"optimizer": optimizer, "schedule": plan, **chosen}
 
 
 def _read_schedule(schedule: Any) -> Schedule | None:
