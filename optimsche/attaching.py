@@ -39,19 +39,23 @@ def attachable(call: str, schedule: Any, *, epochs: str = "", name: str = "sched
         raise TypeError(
             f"{call}: {name} must be a schedule, got {shown(schedule)}" + (f".\n    {cure}" if cure else "")
         )
-    ends = [end for end in schedule.boundaries(most=1_000) if end < schedule.length]
-    if schedule.length < math.inf:
-        ends.append(schedule.length)
-    for begin, end in pairwise([0.0, *ends]):
-        if 0 < end - begin < 1 - _ROUNDING:
-            raise ValueError(
-                f"{call}: the piece from {begin:g} to {end:g} of {schedule!r} is shorter than one update.\n    Lengths "
-                "are counted in updates. For fractions of a run, stretch the whole: plan.over(total_steps)"
-            )
+    if short := short_piece(schedule):
+        raise ValueError(
+            f"{call}: the piece from {short[0]:g} to {short[1]:g} of {schedule!r} is shorter than one update."
+            "\n    Lengths are counted in updates. For fractions of a run, stretch the whole: plan.over(total_steps)"
+        )
     if schedule.counts_epochs and epochs:
         raise ValueError(f"{call}: {schedule!r} counts epochs, and {epochs}")
     warn_of_left_out_starts(schedule)
     return schedule
+
+
+def short_piece(schedule: Schedule) -> tuple[float, float] | None:
+    """The first piece that is shorter than one update, by its two ends: its length was meant as a part of a run."""
+    ends = [end for end in schedule.boundaries(most=1_000) if end < schedule.length]
+    if schedule.length < math.inf:
+        ends.append(schedule.length)
+    return next(((a, b) for a, b in pairwise([0.0, *ends]) if 0 < b - a < 1 - _ROUNDING), None)
 
 
 def _cure(given: Any) -> str:

@@ -6,11 +6,11 @@ import inspect
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import torch
 
+from optimsche.attaching import short_piece
 from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
@@ -80,15 +80,11 @@ def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must be a Schedule ({_cure(schedule)}), got {type(schedule).__name__}.")
-    ends = [end for end in schedule.boundaries(most=1_000) if end < schedule.length]
-    if schedule.length < math.inf:
-        ends.append(schedule.length)
-    for begin, end in pairwise([0.0, *ends]):
-        if 0 < end - begin < 1 - _ROUNDING:
-            raise ValueError(
-                f"{schedule!r}: the piece from {begin:g} to {end:g} is shorter than one update. Lengths are counted "
-                "in updates.\n    For fractions of a run, stretch the whole: schedule.over(total_steps)"
-            )
+    if short := short_piece(schedule):
+        raise ValueError(
+            f"{schedule!r}: the piece from {short[0]:g} to {short[1]:g} is shorter than one update. Lengths are "
+            "counted in updates.\n    For fractions of a run, stretch the whole: schedule.over(total_steps)"
+        )
     if schedule.counts_epochs and not epochs_known:
         raise ValueError(
             f"{schedule!r} counts epochs, and nothing says how long one is."
