@@ -17,9 +17,9 @@ from optimsche.reading import is_numeric_text, numbers_from_text
 from optimsche.schedule import Schedule
 from optimsche.speechain import yaml_tags
 from optimsche.text import from_dict, parse
-from optimsche.training.members import Member
+from optimsche.training.members import OF_MEMBER, Member
 from optimsche.training.names import select
-from optimsche.training.optim_scheduler import OF_MEMBER, OptimScheduler
+from optimsche.training.optim_scheduler import OptimScheduler
 from optimsche.training.optimizers import build, own_rate
 from optimsche.training.settings import rename_hint
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -216,6 +217,10 @@ class Member:
         """The number of the update, in its own count, that a window leads to."""
         return -(-window // self.step_per_update)
 
+    def takes_part(self, window: int) -> bool:
+        """Whether its gradients are gathered in a window."""
+        return window % self.step_per_update == 0
+
     def values(self, update: int, epoch: float) -> list[follow.Value]:
         """All that is to be written for one update, the rate of each group first.
 
@@ -267,7 +272,7 @@ class Member:
             epoch: pass over the data.
             values: what is scheduled, if that is known already.
         """
-        update = -(-window // self.step_per_update)
+        update = self.update_of(window)
         return StepResult(False, update, epoch, self.values(update, epoch) if values is None else values)
 
     def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
@@ -311,33 +316,31 @@ class Member:
 
     def described(self) -> list[str]:
         """Its arguments as they were given, for ``repr``."""
-        values = {name: getattr(self, name) for name in _DEFAULTS}
+        values = {name: getattr(self, name, default) for name, default in _DEFAULTS.items() if name != "schedule"}
         return [
             f"optimizer={type(self.optimizer).__name__}",
             f"schedule={self._schedule if self._schedule is not None or not self._rules else self.rate!r}",
-            *(f"{name}={values[name]!r}" for name, default in _DEFAULTS.items() if values[name] != default),
+            *(f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS[name]),
         ]
 
     def __repr__(self) -> str:
         return f"Member({', '.join(self.described())})"
 
 
-# What is shown where it is another.
 _DEFAULTS: dict[str, Any] = {
-    "schedules": None,
-    "optim_loss": None,
-    "step_per_update": 1,
-    "grad_clip": None,
-    "stages": (),
-    "ft_factor": 1.0,
+    name: parameter.default
+    for name, parameter in inspect.signature(Member).parameters.items()
+    if parameter.default is not parameter.empty
 }
+# What OptimScheduler hands on to its only member.
+OF_MEMBER = [name for name in _DEFAULTS if name not in ("schedule", "grad_clip", "stages", "epochs_from_caller")]
 
 
 def members_of(optimizer: Any, own: Mapping[str, Any]) -> dict[str, Member]:
     """The members: several by name, or one that is called ``"main"``."""
     if not isinstance(optimizer, Member | Mapping):
         return {"main": Member(optimizer, **own)}
-    unused = [name for name, value in own.items() if value != _OWN_DEFAULTS[name]]
+    unused = [name for name, value in own.items() if value != _DEFAULTS[name]]
     if unused:
         raise TypeError(
             f"OptimScheduler: {', '.join(unused)} belongs to each Member: Member(optimizer, {unused[0]}=...)"
@@ -353,13 +356,3 @@ def members_of(optimizer: Any, own: Mapping[str, Any]) -> dict[str, Member]:
                 f"{{'encoder': Member(optimizer, plan), ...}}, got {type(member).__name__}."
             )
     return dict(optimizer)
-
-
-_OWN_DEFAULTS: dict[str, Any] = {
-    "schedule": None,
-    "schedules": None,
-    "optim_loss": None,
-    "step_per_update": 1,
-    "ft_factor": 1.0,
-    "rates": "absolute",
-}

@@ -20,7 +20,7 @@ from optimsche.schedule import Schedule
 from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward, versions_of
-from optimsche.training.members import Member, members_of
+from optimsche.training.members import OF_MEMBER, Member, members_of
 from optimsche.training.optimizers import OptimType, build
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
@@ -391,7 +391,7 @@ class OptimScheduler:
             epoch = epoch_of(turn, epoch_num, self.steps_per_epoch, members.values())
         values, clips = {}, {}
         for name, member in members.items():
-            values[name] = member.values(-(-turn.window.real_step // member.step_per_update), epoch)
+            values[name] = member.values(member.update_of(turn.window.real_step), epoch)
             clips[name] = member.own_clips(turn.closes)
         return Plan(epoch, values, clips)
 
@@ -414,7 +414,7 @@ class OptimScheduler:
         for name, member in self.members.items():
             member.begun = True
             halves, counts_epochs = halves or member.in_float16, counts_epochs or member.counts_epochs
-            if number % member.step_per_update == 0:
+            if member.takes_part(number):
                 part[name] = member
             if not keep_gradients:
                 member.drop_gradients()
@@ -665,8 +665,6 @@ class OptimScheduler:
         self.updated_modules = updated_modules
         return self
 
-
-OF_MEMBER = ("schedules", "optim_loss", "step_per_update", "ft_factor", "rates")
 
 # What is shown where it is another.
 _DEFAULTS: dict[str, Any] = {

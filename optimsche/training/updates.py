@@ -88,7 +88,7 @@ def results_of(
             results[name] = done[name].result
         else:
             results[name] = member.result(number, epoch, values[name])
-            results[name].closed = turn.closes and number % member.step_per_update == 0
+            results[name].closed = turn.closes and member.takes_part(number)
     return results["main"] if plain else together(number, epoch, results, norm_type)
 
 
@@ -115,7 +115,7 @@ def make(optim: OptimScheduler, turn: Turn, plan: Plan, window: Window, done: di
             gradients[name] = Gradients(
                 member.optimizer,
                 scale=scale,
-                update=-(-number // member.step_per_update),
+                update=member.update_of(number),
                 epoch=plan.epoch,
                 norm_type=optim.grad_norm_type,
                 model=optim.synchronising,
@@ -129,7 +129,7 @@ def make(optim: OptimScheduler, turn: Turn, plan: Plan, window: Window, done: di
         own = gradients.get(name)
         if own is not None:
             own.step()
-        update = -(-number // member.step_per_update)
+        update = member.update_of(number)
         done[name] = outcome_of(member, update, plan.epoch, plan.values[name], own, window)
 
 
