@@ -90,17 +90,17 @@ def followed(members: Iterable[Member], losses: Losses) -> Chosen:
     return chosen
 
 
-def versions_of(chosen: Chosen) -> list[tuple[int, int] | None]:
+def versions_of(chosen: Chosen) -> list[int]:
     """Marks of the gradients that the followed parameters have, which a backward pass changes."""
-    versions: list[tuple[int, int] | None] = []
+    versions: list[int] = []
     for _, inputs in chosen:
         for parameter in inputs:
             gradient = parameter.grad
-            versions.append(None if gradient is None else (id(gradient), gradient._version))
+            versions.append(-1 if gradient is None else gradient._version)
     return versions
 
 
-def refuse_what_was_left_out(chosen: Chosen, before: list[tuple[int, int] | None], usual: int) -> int:
+def refuse_what_was_left_out(chosen: Chosen, before: list[int], usual: int) -> int:
     """Refuse parameters that a pass has given nothing, if an activation checkpoint is the cause.
 
     Args:

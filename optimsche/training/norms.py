@@ -59,6 +59,8 @@ def combined(norms: Sequence[float | torch.Tensor], norm_type: float = 2.0) -> A
     """
     if len(norms) == 1:
         return norms[0]
+    if norm_type == 2.0 and not any(isinstance(norm, torch.Tensor) for norm in norms):
+        return math.hypot(*norms)
     device = next((norm.device for norm in norms if isinstance(norm, torch.Tensor)), None)
     each = torch.stack([torch.as_tensor(norm, dtype=torch.float64).to(device) for norm in norms])
     norm = torch.linalg.vector_norm(each, norm_type)

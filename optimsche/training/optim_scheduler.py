@@ -409,7 +409,9 @@ class OptimScheduler:
         """Open the window of a micro-batch, without gradients."""
         number, halves = turn.window.real_step, self.precision.dtype is torch.float16
         if len(self.members) > 1:  # their groups may have changed
-            names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, self.model)
+            own = [id(parameter) for member in self.members.values() for parameter in member.parameters()]
+            if len(set(own)) < len(own):
+                names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, self.model)
         part, counts_epochs = {}, False
         for name, member in self.members.items():
             member.begun = True

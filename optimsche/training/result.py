@@ -31,14 +31,14 @@ class StepResult:
             where there was none to make.
         micro_batches: how many of them the update is the mean of; 0 inside a window.
         weight: the sum of their weights; their number if they had none.
-        members: the results of several optimizers by name.
+        members: the results of several optimizers by name, whose values are then those of all.
 
     >>> result = StepResult(closed=True, real_step=3, epoch=1, norm=torch.tensor(0.5), found_inf=False)
     >>> result.updated, result.skipped, result.grad_norm
     (True, False, 0.5)
     """
 
-    __slots__ = ("closed", "epoch", "found_inf", "members", "micro_batches", "norm", "real_step", "values", "weight")
+    __slots__ = ("_values", "closed", "epoch", "found_inf", "members", "micro_batches", "norm", "real_step", "weight")
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class StepResult:
         self.closed = closed
         self.real_step = real_step
         self.epoch = epoch
-        self.values = values
+        self._values = values
         self.norm = norm
         self.found_inf = found_inf
         self.micro_batches = micro_batches
@@ -68,6 +68,13 @@ class StepResult:
         return self.members[name]
 
     __iter__ = None  # there is nothing to iterate over but ``members``
+
+    @property
+    def values(self) -> Sequence[Value]:
+        """What is scheduled in this update, the rate of the first parameter group first."""
+        if not self.members:
+            return self._values
+        return [v._replace(name=f"{name}/{v.name}") for name, one in self.members.items() for v in one.values]
 
     @property
     def lr(self) -> float:
@@ -117,12 +124,10 @@ def together(window: int, epoch: float, results: Mapping[str, StepResult], norm_
     """
     norms = [one.norm for one in results.values() if one.norm is not None]
     made = [one for one in results.values() if one.found_inf is not None]
-    values = [value._replace(name=f"{name}/{value.name}") for name, one in results.items() for value in one.values]
     return StepResult(
         any(one.closed for one in results.values()),
         window,
         epoch,
-        values,
         norm=combined(norms, norm_type) if norms else None,
         micro_batches=max((one.micro_batches for one in made), default=0),
         weight=made[0].weight if made else 0.0,
