@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import torch
 from torch import nn
@@ -39,16 +39,18 @@ TimeFunc: TypeAlias = Callable[[list[str]], AbstractContextManager[Any]]
 LOG = logging.getLogger("optimsche")
 
 
-class _OfMember:
+class _OfMember(Generic[ValueT]):
     """A setting of the only optimizer; with several, each has its own."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, instance: OptimScheduler | None, owner: type) -> Any:
-        return self if instance is None else getattr(instance._only(self._name), self._name)
+    def __get__(self, instance: OptimScheduler, owner: type) -> ValueT:
+        if instance is None:
+            return self  # type: ignore[unreachable]  # the class was asked, as help() does
+        return getattr(instance._only(self._name), self._name)  # type: ignore[no-any-return]
 
-    def __set__(self, instance: OptimScheduler, value: Any) -> None:
+    def __set__(self, instance: OptimScheduler, value: ValueT) -> None:
         setattr(instance._only(self._name), self._name, value)
 
 
@@ -138,8 +140,12 @@ class OptimScheduler:
     stages = Checked[Sequence[Stage]](admitted_stages)
     grad_clip = GradClip()
     clip: Stage | None  # the stage that grad_clip asks for
-    optimizer, schedule, schedules = _OfMember(), _OfMember(), _OfMember()
-    optim_loss, step_per_update, ft_factor = _OfMember(), _OfMember(), _OfMember()
+    optimizer = _OfMember[torch.optim.Optimizer]()
+    schedule = _OfMember[Schedule]()
+    schedules = _OfMember["Rules | None"]()
+    optim_loss = _OfMember["str | None"]()
+    step_per_update = _OfMember[int]()
+    ft_factor = _OfMember[float]()
     updated_modules: str | Sequence[str] | None = None  # as a configuration said; the optimizer has the parameters
 
     def __init__(
