@@ -47,7 +47,7 @@ class _OfMember(Generic[ValueT]):
 
     def __get__(self, instance: OptimScheduler, owner: type) -> ValueT:
         if instance is None:
-            return self  # type: ignore[unreachable]  # the class was asked, as help() does
+            return self  # the class was asked, as help() does
         return getattr(instance._only(self._name), self._name)  # type: ignore[no-any-return]
 
     def __set__(self, instance: OptimScheduler, value: ValueT) -> None:
