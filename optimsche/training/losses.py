@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -90,32 +89,21 @@ def followed(members: Iterable[Member], losses: Losses) -> Chosen:
     return chosen
 
 
-def versions_of(chosen: Chosen) -> list[int]:
-    """Marks of the gradients that the followed parameters have, which a backward pass changes."""
-    versions: list[int] = []
-    for _, inputs in chosen:
-        for parameter in inputs:
-            gradient = parameter.grad
-            versions.append(-1 if gradient is None else gradient._version)
-    return versions
+def refuse_what_was_left_out(chosen: Chosen, passes: int) -> None:
+    """Refuse parameters that passes of a window have given nothing, if an activation checkpoint is the cause.
 
-
-def refuse_what_was_left_out(chosen: Chosen, before: list[int], usual: int) -> int:
-    """Refuse parameters that a pass has given nothing, if an activation checkpoint is the cause.
+    Torch leaves a reentrant checkpoint out where only some parameters get gradients. Then those inside have no
+    gradient, or one to which less was added: each addition in place raises a tensor's version.
 
     Args:
-        chosen: the losses of the pass.
-        before: their :func:`versions_of` before it.
-        usual: how many parameters got nothing in the passes before.
-
-    Returns:
-        How many got nothing by now.
+        chosen: the losses of the last pass, with their parameters.
+        passes: how many there were.
     """
-    missing = int(sum(map(operator.eq, before, versions_of(chosen))))
-    if missing > usual:
-        for loss, _ in chosen:
-            _refuse_reentrant_checkpoints(loss)
-    return max(missing, usual)
+    for loss, inputs in chosen:
+        for parameter in inputs:
+            if parameter.grad is None or parameter.grad._version < passes - 1:
+                _refuse_reentrant_checkpoints(loss)
+                break
 
 
 def _refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -273,7 +273,17 @@ class Member:
             values: what is scheduled, if that is known already.
         """
         update = self.update_of(window)
-        return StepResult(False, update, epoch, self.values(update, epoch) if values is None else values)
+        return StepResult(False, update, epoch, self._values_then(update, epoch) if values is None else values)
+
+    def _values_then(self, update: int, epoch: float) -> Sequence[follow.Value] | Callable[[], list[follow.Value]]:
+        """The values, or what computes them when somebody asks; all that they depend on is taken now."""
+        groups, plan = self.optimizer.param_groups, self._schedule
+        group = groups[0]
+        simple = self._known == len(groups) == 1 and not self._rules and not self.relative and "lr_scale" not in group
+        if not simple or plan is None:
+            return self.values(update, epoch)
+        factor = self.ft_factor
+        return lambda: [follow.Value(group, follow.LR, "lr", factor * plan(update, epoch))]
 
     def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.

@@ -19,7 +19,7 @@ from optimsche.counting import AccumGrad
 from optimsche.schedule import Schedule
 from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
-from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward, versions_of
+from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
 from optimsche.training.members import OF_MEMBER, Member, members_of
 from optimsche.training.optimizers import OptimType, build
 from optimsche.training.precision import Precision, UseAmp
@@ -454,7 +454,7 @@ class OptimScheduler:
 
     def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
         """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
-        model, left, before = self.synchronising, len(chosen), versions_of(chosen)
+        model, left = self.synchronising, len(chosen)
         try:
             for loss, inputs in chosen:
                 left -= 1
@@ -462,8 +462,8 @@ class OptimScheduler:
                     run_backward(loss, share, self.scaler, inputs, retain_graph=left > 0)
                 else:
                     processes.run_backward(model, closes, window.dropped, loss, share, self.scaler)
-            if model is None:
-                window.unreached = refuse_what_was_left_out(chosen, before, window.unreached)
+            if model is None and (closes or window.count == 1):
+                refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:
             self._order.fail(step_num, again=model is None)
             self._drop_gradients()

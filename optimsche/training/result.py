@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ class StepResult:
         closed: whether this micro-batch closed its window, so that an update was due.
         real_step: number of the update that the micro-batch belongs to, from 1.
         epoch: pass over the data, from 1.
-        values: what is scheduled in this update, the rate of the first parameter group first.
+        values: what is scheduled in this update, the rate of the first parameter group first; or what computes it.
         norm: global norm of this optimizer's gradients before clipping; None where nothing was measured.
         found_inf: whether the update was left out, for its norm or by a stage: a bool, or a tensor that is 1 or 0; None
             where there was none to make.
@@ -45,7 +45,7 @@ class StepResult:
         closed: bool,
         real_step: int,
         epoch: float,
-        values: Sequence[Value] = (),
+        values: Sequence[Value] | Callable[[], Sequence[Value]] = (),
         *,
         norm: float | torch.Tensor | None = None,
         found_inf: bool | torch.Tensor | None = None,
@@ -72,6 +72,8 @@ class StepResult:
     @property
     def values(self) -> Sequence[Value]:
         """What is scheduled in this update, the rate of the first parameter group first."""
+        if callable(self._values):
+            self._values = self._values()
         if not self.members:
             return self._values
         return [v._replace(name=f"{name}/{v.name}") for name, one in self.members.items() for v in one.values]

@@ -60,7 +60,6 @@ class Window:
         self.dropped = False
         self.synchronised: tuple[int, bool] | None = None  # what micro_batch decided, for which micro-batch
         self.retry: int | None = None  # the micro-batch that failed and had nothing before it
-        self.unreached = 0  # parameters that its passes gave nothing
         self._share = 1.0 / place.size if in_parts else 1.0
         self._unit: Weight | None = None if relative else 1.0
 

@@ -298,6 +298,33 @@ def test_the_backward_pass_holds_synchronisation_back_too():
     assert counts == [1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_what_the_forward_pass_was_told_holds_for_the_step_where_processes_synchronise(last):
+    """Whether gradients are summed is decided in the forward pass."""
+    model, _ = built()
+    model.no_sync = torch.enable_grad
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, model=model, accum_grad=2)
+    (batch,) = some_batches(1)
+    with optim.micro_batch(1, last=last):
+        loss = loss_of(model, batch)
+    with pytest.raises(
+        ValueError, match=rf"micro_batch\(1\) was called with last={last}, and step with last={not last}"
+    ):
+        optim.step(loss, step_num=1, last=not last)
+    assert optim.step(loss, step_num=1, last=last).updated == last
+
+
+def test_a_result_says_how_many_micro_batches_an_update_is_the_mean_of():
+    model, optim = built(accum_grad=4)
+    batches = some_batches(4)
+    for step_num in (1, 4):
+        result = optim.step(loss_of(model, batches[step_num - 1]), step_num=step_num)
+    assert (result.micro_batches, result.weight) == (2, 2.0)
+    for step_num, batch in enumerate(batches, 5):
+        result = own_step(optim, model, batch, step_num, size=4)
+    assert (result.micro_batches, result.weight) == (4, 4.0)
+
+
 def test_a_window_that_is_dropped_before_it_comes_leaves_the_open_one():
     model, expected = small_model(), small_model()
     batches = some_batches(6)
