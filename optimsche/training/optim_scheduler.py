@@ -217,7 +217,7 @@ class OptimScheduler:
 
         Args:
             step_num: number of the micro-batch over the whole run, from 1.
-            last: whether its window is cut short here; needed where processes synchronise.
+            last: whether its window is cut short here; said to this, it need not be said again to :meth:`step`.
 
         Returns:
             The context.
@@ -231,16 +231,16 @@ class OptimScheduler:
             and self.synchronising is None
             and type(step_num) is int
             and last is False
+            and window.said is None
             and window.place.first <= step_num <= window.place.last
         ):
             return self.precision.autocast()  # as nearly always
-        turn = self._turn(step_num, last)
-        if window is None or window.place is not turn.window:
-            window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
+        turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
+        window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
+        if window is not None and (last or self.synchronising is not None or window.said is not None):
+            window.said = turn.step_num, turn.closes
         if self.synchronising is None:
             return self.precision.autocast()
-        if window is not None:
-            window.synchronised = turn.step_num, turn.closes
         return processes.forward(self.synchronising, self.precision.autocast(), turn.closes)
 
     def step(
@@ -384,7 +384,9 @@ class OptimScheduler:
         window = self._order.window
         if window is not None and type(step_num) is int and last is False:
             place = window.place
-            if place.first <= step_num <= place.last:
+            if window.said == (step_num, True):
+                last = True
+            elif place.first <= step_num <= place.last:
                 return Turn(step_num, place, step_num == place.last)
         return turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
 
@@ -430,7 +432,8 @@ class OptimScheduler:
         if self.steps_per_epoch is not None:
             epoch = counting.epoch_of(turn.step_num, self.steps_per_epoch)
         # Processes have to agree on what weights are relative to. Sums in float16 would overflow where means do not.
-        window = Window(turn.window, part, epoch, relative=self.synchronising is None, in_parts=halves)
+        place = counting.window_of(turn.step_num, self.accum_grad, self.steps_per_epoch) if turn.cut else turn.window
+        window = Window(place, part, epoch, relative=self.synchronising is None, in_parts=halves)
         return self._order.open(turn, window)
 
     def _backward(self, turn: Turn, losses: Losses, weight: Weight | None) -> Window:

@@ -96,10 +96,10 @@ def refuse_a_contradiction(window: Window | None, turn: Turn) -> None:
     Raises:
         ValueError: gradients were, or were not, summed over processes in the wrong micro-batch.
     """
-    if window is not None and window.synchronised == (turn.step_num, not turn.closes):
+    if window is not None and window.said == (turn.step_num, not turn.closes):
         raise ValueError(
             f"step_num={turn.step_num}: micro_batch({turn.step_num}) was called with last={not turn.closes}, and "
-            f"step with last={turn.closes}. Where processes synchronise, say the same in both: the "
+            f"step with last={turn.closes}. Where processes synchronise, say it to micro_batch: the "
             "forward pass decides."
         )
 

@@ -58,7 +58,7 @@ class Window:
         self.weighted: bool | None = None
         self.by_caller: bool | None = None  # whether the backward passes are the caller's own; None: none came yet
         self.dropped = False
-        self.synchronised: tuple[int, bool] | None = None  # what micro_batch decided, for which micro-batch
+        self.said: tuple[int, bool] | None = None  # of which micro-batch micro_batch said whether it closes the window
         self.retry: int | None = None  # the micro-batch that failed and had nothing before it
         self._share = 1.0 / place.size if in_parts else 1.0
         self._unit: Weight | None = None if relative else 1.0
@@ -190,7 +190,6 @@ class Order:
         window = self.window
         if window is None or window.place.real_step != turn.window.real_step or window.retry == turn.step_num:
             return None
-        window.place = turn.window
         return window
 
     def open(self, turn: Turn, window: Window) -> Window:
@@ -214,6 +213,7 @@ class Order:
             or not window.count
             or window.weighted
             or window.dropped
+            or window.said == (step_num, True)
             or self.halfway
             or (epoch_num is not None and epoch_num != window.epoch)
             or window.epoch is None

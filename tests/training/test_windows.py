@@ -298,20 +298,42 @@ def test_the_backward_pass_holds_synchronisation_back_too():
     assert counts == [1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("last", [False, True])
-def test_what_the_forward_pass_was_told_holds_for_the_step_where_processes_synchronise(last):
-    """Whether gradients are summed is decided in the forward pass."""
+def test_what_the_forward_pass_was_told_holds_where_processes_synchronise():
+    """Whether gradients are summed is decided there."""
     model, _ = built()
     model.no_sync = torch.enable_grad
     optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, model=model, accum_grad=2)
     (batch,) = some_batches(1)
-    with optim.micro_batch(1, last=last):
+    with optim.micro_batch(1):
         loss = loss_of(model, batch)
-    with pytest.raises(
-        ValueError, match=rf"micro_batch\(1\) was called with last={last}, and step with last={not last}"
-    ):
-        optim.step(loss, step_num=1, last=not last)
-    assert optim.step(loss, step_num=1, last=last).updated == last
+    with pytest.raises(ValueError, match=r"micro_batch\(1\) was called with last=False, and step with last=True"):
+        optim.step(loss, step_num=1, last=True)
+    assert not optim.step(loss, step_num=1).closed
+
+
+@pytest.mark.parametrize("synchronising", [False, True])
+@pytest.mark.parametrize("came", [1, 2])
+def test_an_end_that_the_forward_pass_was_told_need_not_be_said_again(came, synchronising):
+    model, _ = built()
+    if synchronising:
+        model.no_sync = torch.enable_grad
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, model=model, accum_grad=4)
+    for step_num, batch in enumerate(some_batches(came), 1):
+        with optim.micro_batch(step_num, last=step_num == came):
+            loss = loss_of(model, batch)
+        result = optim.step(loss, step_num=step_num)
+    assert (result.updated, result.micro_batches) == (True, came)
+    with pytest.raises(ValueError, match="was cut short with last=True"):
+        optim.step(loss_of(model, batch), step_num=came + 1)
+
+
+def test_a_refused_end_leaves_the_window_open():
+    model, optim = built(accum_grad=2)
+    batches = some_batches(2)
+    with pytest.raises(TypeError, match="loss must be a tensor"):
+        optim.step(0.5, step_num=1, last=True)
+    assert not optim.step(loss_of(model, batches[0]), step_num=1).closed
+    assert optim.step(loss_of(model, batches[1]), step_num=2).micro_batches == 2
 
 
 def test_a_result_says_how_many_micro_batches_an_update_is_the_mean_of():
