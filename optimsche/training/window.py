@@ -58,6 +58,7 @@ class Window:
         self.weighted: bool | None = None
         self.by_caller: bool | None = None  # whether the backward passes are the caller's own; None: none came yet
         self.dropped = False
+        self.cut = False  # whether it ends before it is full
         self.said: tuple[int, bool] | None = None  # of which micro-batch micro_batch said whether it closes the window
         self.retry: int | None = None  # the micro-batch that failed and had nothing before it
         self._share = 1.0 / place.size if in_parts else 1.0
@@ -102,8 +103,7 @@ class Window:
         if (place.real_step, place.first) != (self.place.real_step, self.place.first) or place.last <= seen:
             raise ValueError(
                 f"accum_grad={accum_grad!r}, steps_per_epoch={steps_per_epoch!r}: window {self.place.real_step} is "
-                f"open, from micro-batch {self.place.first} to {seen}, and it would be {place} by "
-                "these. Set them between "
+                f"open, from micro-batch {self.place.first} to {seen}, and it would be {place} by these. Set them between "
                 "windows; close this one with optim.update(step_num=..., last=True), or drop it with optim.discard()"
             )
         self.place = place
@@ -242,8 +242,10 @@ class Order:
                 turn.window.first,
                 turn.window.real_step,
             )
-        if window is not None and window.part and window.by_caller is None:
-            window.by_caller = updating
+        if window is not None:
+            window.place, window.cut = turn.window, window.cut or turn.cut
+            if window.part and window.by_caller is None:
+                window.by_caller = updating
         self.seen, self.halfway = turn.step_num, not updating
 
     def is_over(self, turn: Turn) -> bool:
@@ -252,7 +254,7 @@ class Order:
 
     def leave(self, turn: Turn) -> None:
         """The window is over."""
-        if turn.cut:
+        if turn.cut or (self.window is not None and self.window.cut):
             self._cut = turn.window.real_step
         self.window = None
 

@@ -125,3 +125,33 @@ def test_two_kinds_of_backward_passes_in_one_window_are_refused():
     optim.update(step_num=1)
     with pytest.raises(ValueError, match="in one window all backward passes"):
         optim.step(loss_of(model, batches[1]), step_num=2)
+
+
+@pytest.mark.parametrize("own_pass", [False, True])
+def test_a_window_cut_short_is_the_mean_of_what_it_holds_where_processes_synchronise(own_pass):
+    """There the divisor is the size of the window, which all processes know, and not what came."""
+    model, _ = built()
+    model.no_sync = torch.enable_grad
+    optim = OptimScheduler(torch.optim.SGD(model.parameters(), lr=0.1), PLAN, model=model, accum_grad=4)
+    batches = some_batches(2)
+    expected = mean_gradient(model, batches)
+    for step_num, batch in enumerate(batches, 1):
+        with optim.micro_batch(step_num, last=step_num == 2):
+            loss = loss_of(model, batch)
+        if own_pass:
+            (loss / 2).backward()
+            result = optim.update(step_num=step_num)
+        else:
+            result = optim.step(loss, step_num=step_num)
+    assert result.grad_norm == pytest.approx(expected, rel=1e-6)
+    assert result.micro_batches == 2
+
+
+def test_an_end_that_the_backward_pass_was_told_holds_for_its_update():
+    model, optim = built()
+    batches = some_batches(3)
+    optim.step(loss_of(model, batches[0]), step_num=1)
+    optim.backward(loss_of(model, batches[1]), step_num=2, last=True)
+    assert optim.update(step_num=2).micro_batches == 2
+    with pytest.raises(ValueError, match="was cut short with last=True"):
+        optim.step(loss_of(model, batches[2]), step_num=3)
