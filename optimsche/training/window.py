@@ -101,10 +101,11 @@ class Window:
         """
         place = counting.window_of(self.place.first, accum_grad, steps_per_epoch)
         if (place.real_step, place.first) != (self.place.real_step, self.place.first) or place.last <= seen:
+            number, first = self.place.real_step, self.place.first
             raise ValueError(
-                f"accum_grad={accum_grad!r}, steps_per_epoch={steps_per_epoch!r}: window {self.place.real_step} is "
-                f"open, from micro-batch {self.place.first} to {seen}, and it would be {place} by these. Set them between "
-                "windows; close this one with optim.update(step_num=..., last=True), or drop it with optim.discard()"
+                f"accum_grad={accum_grad!r}, steps_per_epoch={steps_per_epoch!r}: window {number} is open, from micro-batch "
+                f"{first} to {seen}, and it would be {place} by these. Set them between windows; close this one with "
+                "optim.update(step_num=..., last=True), or drop it with optim.discard()"
             )
         self.place = place
 
