@@ -103,8 +103,8 @@ class Window:
         if (place.real_step, place.first) != (self.place.real_step, self.place.first) or place.last <= seen:
             number, first = self.place.real_step, self.place.first
             raise ValueError(
-                f"accum_grad={accum_grad!r}, steps_per_epoch={steps_per_epoch!r}: window {number} is open, from micro-batch "
-                f"{first} to {seen}, and it would be {place} by these. Set them between windows; close this one with "
+                f"accum_grad={accum_grad!r}, steps_per_epoch={steps_per_epoch!r}: window {number} is open, from "
+                f"micro-batch {first} to {seen}, and it would be {place} by these. Set them between windows; close this one with "
                 "optim.update(step_num=..., last=True), or drop it with optim.discard()"
             )
         self.place = place
