@@ -104,8 +104,8 @@ class Window:
             number, first = self.place.real_step, self.place.first
             raise ValueError(
                 f"accum_grad={accum_grad!r}, steps_per_epoch={steps_per_epoch!r}: window {number} is open, from "
-                f"micro-batch {first} to {seen}, and it would be {place} by these. Set them between windows; close this one with "
-                "optim.update(step_num=..., last=True), or drop it with optim.discard()"
+                f"micro-batch {first} to {seen}, and it would be {place} by these. Set them between windows; "
+                "close this one with optim.update(step_num=..., last=True), or drop it with optim.discard()"
             )
         self.place = place
 
