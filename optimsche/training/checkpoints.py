@@ -85,9 +85,11 @@ def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *
 def compare(members: Mapping[str, Member], window: int, epoch: float, log: logging.Logger) -> None:
     """Report loaded rates that are not the plan's for the update before the one that a window leads to."""
     for member in members.values():
+        if not member.loaded:
+            continue
         loaded, member.loaded = member.loaded, {}
         plan = member.schedule
-        if not loaded or (plan.counts_epochs and isinstance(epoch, float)):
+        if plan.counts_epochs and isinstance(epoch, float):
             continue  # where epochs are counted in fractions, the one that the update before was given is not known
         before = max(member.update_of(window) - 1, 1)
         epochs = (epoch, max(epoch - 1, 1))  # the update before may have ended the epoch before

@@ -150,6 +150,11 @@ def follow(
     """
     with restored_on_failure(optimizer):
         groups = optimizer.param_groups
+        for group in groups if not known else ():  # what another OptimScheduler has left there
+            mark = group.pop("follows", None)
+            if mark:
+                _put_back(group, mark["before"], mark["before"])
+                LR.write(group, mark["lr"])
         names = names_of(groups, model) if rules else {}
         patterns = [rule.pattern for rule in rules]
         parts: list[dict[str, Any]] = []
@@ -161,7 +166,9 @@ def follow(
                     _put_back(group, mark["before"], mark["before"])  # the parts may fall under other rules
                 split = split_group(group, patterns, names)
                 for rule, part in split:
-                    part["follows"] = {"rule": rule, "parameters": list(map(id, part["params"])), "before": {}}
+                    own = mark["lr"] if mark else float(part["lr"])
+                    parameters = list(map(id, part["params"]))
+                    part["follows"] = {"rule": rule, "parameters": parameters, "before": {}, "lr": own}
                 parts += [part for _, part in split]
                 new += [part for _, part in split] if number >= known else []
             else:

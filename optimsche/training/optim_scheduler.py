@@ -197,7 +197,6 @@ class OptimScheduler:
             )
         self.synchronising = processes.synchronising(model, distributed)
         self._order = Order()
-        self._resumed = False  # whether a state was loaded that is still to be compared with the plan
         self._outcomes = outcomes.Outcomes(admitted("max_skips", max_skips), on_update, by_name=not self._plain)
         self.log = LOG
         names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, model)
@@ -481,9 +480,7 @@ class OptimScheduler:
             window = self._window(turn, updating=True)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
-        if self._resumed:
-            self._resumed = False
-            checkpoints.compare(self.members, turn.window.real_step, plan.epoch, self.log)
+        checkpoints.compare(self.members, turn.window.real_step, plan.epoch, self.log)
         done: dict[str, outcomes.Outcome] = {}
         if turn.closes and window.part:
             try:
@@ -562,7 +559,6 @@ class OptimScheduler:
                 nothing is changed then.
         """
         checkpoints.load(self.members, self.scaler, state_dict, plain=self._plain)
-        self._resumed = True
         self._drop_gradients()
         self._order = Order()
         self._outcomes.begin(searching=not state_dict.get("scaler"))

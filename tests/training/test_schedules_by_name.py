@@ -532,3 +532,19 @@ def test_clips_may_be_of_any_kind():
     for clip in (clip_norm(1.0), clip_value(0.1), None):
         model, optim = built({"head": {"lr": PLAN, "grad_clip": clip}, "*": PLAN}, grad_clip=1.0)
         assert train(optim, model, some_batches(1))[0].updated
+
+
+def test_another_optim_scheduler_on_the_same_optimizer_follows_its_own_rules():
+    """As in a notebook, where a cell is run again with other rules."""
+    model = Net()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    first = {"head": {"lr": PLAN, "weight_decay": 0.3, "lr_scale": 0.5}, "*": SLOW}
+    OptimScheduler(optimizer, schedules=first, model=model)
+    again = OptimScheduler(optimizer, schedules={"backbone.0": 0.5 * PLAN, "*": PLAN}, model=model)
+    rate_of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert rate_of[id(model.backbone[0].weight)] == 0.5 * PLAN(1)
+    assert rate_of[id(model.head.weight)] == rate_of[id(model.backbone[2].weight)] == PLAN(1)
+    assert {group["weight_decay"] for group in optimizer.param_groups} == {0.01}
+    assert again.members["main"].optimizer is optimizer
+    OptimScheduler(optimizer, PLAN)
+    assert not any("follows" in group for group in optimizer.param_groups)
