@@ -103,14 +103,17 @@ def WarmupPolyLR(
 ) -> Schedule:
     """A power of what is left of ``max_iters``, times a warm-up, after which ``constant_ending`` is a floor.
 
-    Of the project DeepLab. After ``max_iters``, where it raises, it is held.
+    Of the project DeepLab. A ``warmup_factor`` of 1 is no warm-up. After ``max_iters``, where it raises, or with a
+    whole power goes on, it is held.
     """
     fall = polynomial(start=base_lr, steps=max_iters, power=power)
     rising = _warmed(fall.shift(1), warmup_factor, warmup_iters, warmup_method)
     if constant_ending == 0:
         return rising
     after = fall.clamp(floor=base_lr * constant_ending)
-    return from_zero((warmup_iters, rising.shift(-1)), after.shift(-warmup_iters)) if warmup_iters else after.shift(1)
+    if warmup_iters == 0 or warmup_factor == 1:
+        return after.shift(1)
+    return from_zero((warmup_iters, rising.shift(-1)), after.shift(-warmup_iters))
 
 
 def _warmed(schedule: Schedule, factor: float, steps: float, method: str) -> Schedule:

@@ -51,6 +51,13 @@ def test_a_warmup_of_detectron2_enters_the_schedule():
     assert [plan(n) for n in (1, 26, 51, 76)] == pytest.approx([0.1, 0.3, 0.5, 0.25])
 
 
+def test_the_floor_of_detectron2_waits_for_a_warmup_but_not_for_one_by_1():
+    run = {"power": 1.0, "constant_ending": 0.3, "base_lr": 1.0}
+    plan = detectron2.WarmupPolyLR(50, 0.5, 46, "constant", **run)
+    assert [plan(n) for n in (46, 47)] == pytest.approx([0.05, 0.3])
+    assert detectron2.WarmupPolyLR(50, 1.0, 46, "constant", **run)(46) == pytest.approx(0.3)
+
+
 def test_what_a_sequence_of_olmo_core_hands_on():
     first = functools.partial(olmo_core.CosWithWarmup, warmup=0, alpha_f=0.5)
     second = functools.partial(olmo_core.LinearWithWarmup, warmup=0, alpha_f=0.0)
