@@ -35,12 +35,8 @@ def _plan() -> Any:
     return cosine(start=PEAK, steps=DECAY).warmup(WARMUP)
 
 
-def ours(batch: Any, accum_grad: int) -> Callable[[], None]:
-    """With :class:`OptimScheduler`."""
-    from optimsche import OptimScheduler
-
-    model = _model()
-    optim = OptimScheduler(_adamw(model), _plan(), model=model, accum_grad=accum_grad, grad_clip=MAX_NORM)
+def _steps(model: Any, optim: Any, batch: Any, accum_grad: int) -> Callable[[], None]:
+    """The loop that our users write, for one optimizer or several."""
     step_num = 0
 
     def loop() -> None:
@@ -52,6 +48,15 @@ def ours(batch: Any, accum_grad: int) -> Callable[[], None]:
             optim.step(loss, step_num=step_num)
 
     return loop
+
+
+def ours(batch: Any, accum_grad: int) -> Callable[[], None]:
+    """With :class:`OptimScheduler`."""
+    from optimsche import OptimScheduler
+
+    model = _model()
+    optim = OptimScheduler(_adamw(model), _plan(), model=model, accum_grad=accum_grad, grad_clip=MAX_NORM)
+    return _steps(model, optim, batch, accum_grad)
 
 
 def by_hand(batch: Any, accum_grad: int) -> Callable[[], None]:
@@ -98,17 +103,7 @@ def our_members(batch: Any, accum_grad: int) -> Callable[[], None]:
     model = two_parts()
     members = {name: Member(_adamw(part), _plan()) for name, part in model.named_children()}
     optim = OptimScheduler(members, model=model, accum_grad=accum_grad, grad_clip=MAX_NORM)
-    step_num = 0
-
-    def loop() -> None:
-        nonlocal step_num
-        for _ in range(UPDATES * accum_grad):
-            step_num += 1
-            with optim.micro_batch(step_num):
-                loss = model(batch).square().mean()
-            optim.step(loss, step_num=step_num)
-
-    return loop
+    return _steps(model, optim, batch, accum_grad)
 
 
 def two_by_hand(batch: Any, accum_grad: int) -> Callable[[], None]:
@@ -134,9 +129,10 @@ def two_by_hand(batch: Any, accum_grad: int) -> Callable[[], None]:
                 for group in optimizer.param_groups:
                     group["lr"] = rate(step_num // accum_grad)
             norm = torch.nn.utils.clip_grad_norm_(parameters, MAX_NORM)
-            for optimizer in optimizers:
-                if torch.isfinite(norm):
+            if torch.isfinite(norm):
+                for optimizer in optimizers:
                     optimizer.step()
+            for optimizer in optimizers:
                 optimizer.zero_grad()
 
     return loop

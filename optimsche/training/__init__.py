@@ -8,6 +8,7 @@ Its files, as a table of contents:
   ``hyperparameters``, ``optimizers``, ``compatibility`` (what may follow what)
 - ``losses``, ``precision``, ``loss_scaler``, ``processes`` (DDP, FSDP)
 - ``gradients``: the one number that is pending; ``stages`` (clip, skip, a user's own), ``norms``
+- ``updates``: what happens when a window is full, from the rates that are written to the optimizers' step
 - ``outcomes`` (counted, logged, observed), ``async_copy``
 - ``checkpoints``, ``state_checks``, ``restoring``, ``resume_guard``
 """
