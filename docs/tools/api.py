@@ -26,25 +26,29 @@ SECTIONS = {
     "Other people's trainers": optimsche,
     "Testing": testing,
 }
+# What is not asked of every name: the members of Member are the step's business, and a schedule is there to be called.
+OPTIONS = {
+    "Member": "{members: false}",
+    "Schedule": "{filters: ['!^_(?!_call__$)'], merge_init_into_class: false}",
+}
 # Types whose names are aliases: they have no module of their own to ask.
 OWNERS = {"Ranges": "optimsche.ranges", "AccumGrad": "optimsche.counting"}
 
 
 def pages() -> dict[str, tuple[str, str]]:
     """The title and text of each page, by its file's name."""
-    reference = REFERENCE.read_text()
-    sections = dict(re.findall(r"^## (.*)\n((?:(?!^##).*\n?)*)", reference, re.M))
+    sections = dict(re.findall(r"^## (.*)\n((?:(?!^##).*\n?)*)", REFERENCE.read_text(), re.M))
     found = {}
     for title, module in SECTIONS.items():
-        names = re.findall(r"^\| `([\w]+)", sections[title], re.M)
-        blocks = "\n\n".join(f"::: {_path(title, module, name)}" for name in dict.fromkeys(names))
+        names = dict.fromkeys(re.findall(r"^\| `([\w]+)", sections[title], re.M))
+        blocks = "\n\n".join(_block(title, module, name) for name in names)
         words = re.split(r"^\|", sections[title], maxsplit=1, flags=re.M)[0].replace("](", "](../").strip()
         found[f"{'-'.join(re.findall(r'[a-z]+', title.lower()))}.md"] = (title, f"# {title}\n\n{words}\n\n{blocks}\n")
     return found
 
 
-def _path(title: str, module: object, name: str) -> str:
-    """Where a name is defined."""
-    value = getattr(module, name)
-    owner = OWNERS.get(title) or OWNERS.get(name) or value.__module__
-    return f"{owner}.{name}"
+def _block(title: str, module: object, name: str) -> str:
+    """What mkdocstrings replaces by the description of a name, which is asked for where it is defined."""
+    owner = OWNERS.get(title) or OWNERS.get(name) or getattr(module, name).__module__
+    options = f"\n    options: {OPTIONS[name]}" if name in OPTIONS else ""
+    return f"::: {owner}.{name}{options}"

@@ -8,10 +8,11 @@ from typing import Any
 import griffe
 
 _DOCTEST = re.compile(r"^>>> ", re.M)
+_ROLE = re.compile(r":\w+:`~?(?:optimsche\.[\w.]*\.)?([\w.]+)`")
 
 
 class Optimsche(griffe.Extension):
-    """Functions under `@lr_fn` are constructors of schedules, and docstrings end in doctests without a title."""
+    """Functions under `@lr_fn` are constructors; docstrings have Sphinx' roles, and doctests without a title."""
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         """Leave out the clocks, which a constructor does not take, and say what it gives."""
@@ -22,7 +23,10 @@ class Optimsche(griffe.Extension):
             func.returns = griffe.ExprName("Schedule", parent=func.parent)
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Put the doctests at the end of a docstring under the title that Google's style has for them."""
-        if obj.docstring and (first := _DOCTEST.search(obj.docstring.value)):
-            before, after = obj.docstring.value[: first.start()], obj.docstring.value[first.start() :]
-            obj.docstring.value = before + "Examples:\n" + re.sub(r"^(?=.)", "    ", after, flags=re.M)
+        """Write roles as code, and put the doctests at the end under the title that Google's style has for them."""
+        if obj.docstring is None:
+            return
+        text = _ROLE.sub(r"`\1`", obj.docstring.value)
+        if first := _DOCTEST.search(text):
+            text = text[: first.start()] + "Examples:\n" + re.sub(r"^(?=.)", "    ", text[first.start() :], flags=re.M)
+        obj.docstring.value = text
