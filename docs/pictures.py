@@ -24,10 +24,8 @@ from optimsche import (
 )
 
 HERE = Path(__file__).parent / "pictures"
-# Read on white and on black: no ground, and a grey that stands out from both.
-GREY = "#7f7f7f"
-COLOURED = ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color")
-plt.rcParams.update({"savefig.transparent": True, "legend.framealpha": 0, **dict.fromkeys(COLOURED, GREY)})
+COLOURED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+ON_ANY_GROUND = {"savefig.transparent": True, "legend.framealpha": 0, **dict.fromkeys(COLOURED, "#7f7f7f")}
 
 
 def conventions():
@@ -65,7 +63,7 @@ def conventions():
             wd_incr_style="constant",
         ),
     }
-    figure, axes = plt.subplots(3, 1, figsize=(7, 8.5), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
     for ax, curves, (first, last), title in (
         (axes[0], lines, (1, 11), f"first updates, warm-up of {warmup}"),
         (axes[1], lines, (total - 5, total + 3), f"last updates of {total}"),
@@ -109,10 +107,23 @@ def plans():
         "wsd": wsd(**total, decay_steps=20_000),
         "cosine_restarts": restarts,
     }
-    ax = plot(curves)
-    ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
-    ax.figure.set_size_inches(8, 2.8)
-    ax.figure.savefig(HERE / "plans.png", dpi=120)
+    with plt.rc_context(ON_ANY_GROUND):
+        ax = plot(curves)
+        ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
+        ax.figure.set_size_inches(8, 2.8)
+        ax.figure.savefig(HERE / "plans.png", dpi=120)
+
+
+def tutorial():
+    """What its third section draws."""
+    text = (HERE.parent / "tutorial.md").read_text().partition("## 4.")[0]
+    names = {}
+    with plt.rc_context(ON_ANY_GROUND):
+        for block in re.findall(r"^```python\n((?!>>>).*?)^```", text, re.S | re.M):
+            exec(block, names)
+        figure = plt.gcf()
+        figure.set_size_inches(8, 2.8)
+        figure.savefig(HERE / "tutorial.png", dpi=120)
 
 
 def published():
@@ -128,17 +139,6 @@ def published():
             ax.figure.set_size_inches(6, 2.6)
             ax.figure.savefig(HERE / "published" / f"{'-'.join(re.findall(r'[a-z0-9]+', title.lower()))}.png", dpi=70)
             plt.close(ax.figure)
-
-
-def tutorial():
-    """What its third section draws."""
-    text = (HERE.parent / "tutorial.md").read_text().partition("## 4.")[0]
-    names = {}
-    for block in re.findall(r"^```python\n((?!>>>).*?)^```", text, re.S | re.M):
-        exec(block, names)
-    ax = plt.gca()
-    ax.figure.set_size_inches(8, 2.8)
-    ax.figure.savefig(HERE / "tutorial.png", dpi=120)
 
 
 def log_upon_its_plan():
