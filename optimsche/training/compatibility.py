@@ -29,7 +29,7 @@ def check_optimizer(optimizer: Any) -> None:
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
             f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}. "
-            "To build one from a name and its arguments: OptimScheduler.from_conf"
+            "To build one from a name and its arguments: optimsche.speechain.from_conf"
         )
     kind = type(optimizer)
     closure = inspect.signature(kind.step).parameters.get("closure")

@@ -10,8 +10,6 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from optimsche.call_errors import did_you_mean
-
 Pattern: TypeAlias = str | Callable[[str, torch.Tensor], bool]
 
 # What torch.compile, FSDP and activation checkpointing put before a name. DDP's and DataParallel's "module" is not
@@ -44,7 +42,7 @@ def named(model: nn.Module) -> dict[int, list[str]]:
     model = unwrap(model)
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(parameter), []).append(_clean(model, name))
+        names.setdefault(id(parameter), []).append(cleaned(model, name))
     return names
 
 
@@ -121,49 +119,6 @@ def _holds(predicate: Callable[[str, torch.Tensor], bool], name: str, parameter:
         ) from None
 
 
-def select(model: nn.Module, updated_modules: str | Sequence[str] | None) -> list[nn.Parameter]:
-    """The parameters of some parts of a model, each once, in the model's order.
-
-    Args:
-        model: a model, in whatever wrappers.
-        updated_modules: name of a part (``"encoder"``), dotted (``"encoder.layers.0"``) or a glob
-            (``"*.adapter"``), or a list of these; None for the whole model. A parameter has a name, too.
-
-    Returns:
-        The parameters, frozen ones included.
-
-    Raises:
-        ValueError: a name that matches nothing, or an empty list.
-        TypeError: something that is not a name.
-
-    >>> model = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1))
-    >>> [tuple(p.shape) for p in select(model, "0")], len(select(model, ["0", "*.bias"]))
-    ([(2, 1), (2,)], 3)
-    """
-    parameters = list(unwrap(model).parameters())
-    if updated_modules is None:
-        return parameters
-    patterns = [updated_modules] if isinstance(updated_modules, str) else updated_modules
-    if not isinstance(patterns, Sequence) or not all(isinstance(pattern, str) for pattern in patterns):
-        raise TypeError(
-            f"updated_modules={updated_modules!r}: updated_modules must be a name or a list of names, "
-            f"got {type(updated_modules).__name__}."
-        )
-    if not patterns:
-        raise ValueError("updated_modules=[]: there is nothing to update. For the whole model leave it out.")
-    names = named(model)
-    for pattern in patterns:
-        if not any(matches(pattern, names[id(parameter)], parameter) for parameter in parameters):
-            modules = [_clean(unwrap(model), name) for name, _ in unwrap(model).named_modules() if name]
-            known = [*modules, *(name for each in names.values() for name in each)]
-            raise ValueError(
-                f"updated_modules: no part of {type(unwrap(model)).__name__} is named {pattern!r}"
-                f"{did_you_mean(pattern, known)}\n    "
-                f"Its parts are {', '.join(sorted({name for name in known if '.' not in name}))}."
-            )
-    return [p for p in parameters if any(matches(pattern, names[id(p)], p) for pattern in patterns)]
-
-
 def refuse_shared(owners: Mapping[str, Sequence[torch.Tensor]], model: nn.Module | None) -> None:
     """Refuse a parameter that two optimizers would both update.
 
@@ -221,7 +176,7 @@ def without_wrappers(name: str) -> str:
     return ".".join(part for part in name.split(".") if part != "module" and part not in WRAPPERS)
 
 
-def _clean(model: nn.Module, name: str) -> str:
+def cleaned(model: nn.Module, name: str) -> str:
     """A name in ``model``, without what wrappers put into it."""
     parts = []
     holder: Any = model

@@ -20,8 +20,7 @@ from optimsche.schedule import Schedule
 from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
-from optimsche.training.members import OF_MEMBER, Member, members_of
-from optimsche.training.optimizers import OptimType, build
+from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult, together
@@ -146,7 +145,6 @@ class OptimScheduler:
     optim_loss = _OfMember["str | None"]()
     step_per_update = _OfMember[int]()
     ft_factor = _OfMember[float]()
-    updated_modules: str | Sequence[str] | None = None  # as a configuration said; the optimizer has the parameters
 
     def __init__(
         self,
@@ -625,57 +623,9 @@ class OptimScheduler:
         yield from batches
         self.settle()
 
-    @classmethod
-    def from_conf(
-        cls,
-        optim_type: OptimType,
-        optim_conf: Mapping[str, Any] | None,
-        model: nn.Module,
-        schedule: Schedule | None = None,
-        *,
-        updated_modules: str | Sequence[str] | None = None,
-        use_amp: UseAmp = True,
-        grad_clip: float | Schedule | Stage | None = 1.0,
-        **options: Any,
-    ) -> OptimScheduler:
-        """Build the optimizer, too, with SpeeChain's names and defaults: mixed precision, and clipping at 1.
-
-        A schedule that counts epochs is taken without ``steps_per_epoch``; ``step`` then needs ``epoch_num``.
-
-        Args:
-            optim_type: name of an optimizer in ``torch.optim``, or an ``Optimizer`` class.
-            optim_conf: its arguments.
-            model: the model, in its wrappers.
-            schedule: the rate of each update.
-            updated_modules: name, dotted name or glob of the parts of the model to update, or a list of these; None for
-                the whole model.
-            use_amp, grad_clip: as for the class.
-            **options: its other arguments.
-
-        Returns:
-            The optimizer with its schedule.
-
-        Raises:
-            ValueError, TypeError: an unknown optimizer, argument or part of the model; whatever the class refuses.
-
-        >>> from optimsche import noam
-        >>> plan = noam(peak=2e-3, warmup_steps=4_000)
-        >>> OptimScheduler.from_conf("Adam", {"betas": (0.9, 0.98)}, nn.Linear(1, 1), plan).get_lr()
-        5e-07
-        """
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
-        of_member = {name: options.pop(name) for name in OF_MEMBER if name in options}
-        optimizer = build(optim_type, optim_conf, names.select(model, updated_modules))
-        member = Member(optimizer, schedule, **of_member, epochs_from_caller=True)
-        self = cls(member, model=model, use_amp=use_amp, grad_clip=grad_clip, **options)
-        self.updated_modules = updated_modules
-        return self
-
 
 # What is shown where it is another.
 _DEFAULTS: dict[str, Any] = {
-    "updated_modules": None,
     "accum_grad": 1,
     "steps_per_epoch": None,
     "use_amp": False,

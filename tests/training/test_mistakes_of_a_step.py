@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from optimsche import Member, NonFiniteError, OptimScheduler, constant, linear
 from optimsche.counting import resume_step
 from optimsche.lr_finder import range_test
+from optimsche.speechain import from_conf
 from optimsche.training import LossScaler, layer_decay
 from tests.training.helpers import (
     EncoderDecoder,
@@ -781,5 +782,5 @@ def test_a_tied_weight_has_all_its_names_everywhere(pattern):
     model = Tied()
     optim = OptimScheduler(sgd(model), schedules={pattern: PLAN}, model=model)
     assert optim.step(model(torch.arange(3)).square().mean(), step_num=1).updated
-    optim = OptimScheduler.from_conf("SGD", {}, model, PLAN, updated_modules=pattern)
+    optim = from_conf("SGD", {}, model, PLAN, updated_modules=pattern)
     assert optim.optimizer.param_groups[0]["params"] == [model.h.weight]

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from optimsche import OptimScheduler, constant, cosine, linear, lr_fn
+from optimsche.speechain import from_conf
 from optimsche.training import bias_or_norm, clip_norm, clip_value, layer_decay, without_decay
 from tests.training.helpers import loss_of, same, some_batches, train, weights
 
@@ -184,11 +185,11 @@ def test_a_part_that_is_called_module(wrapped):
     assert rate_of[id(inner)] == PLAN(1)
     assert rate_of[id(outer)] == SLOW(1)
     for name, own in (("enc.weight", outer), ("module.enc.weight", inner), ("module", inner), ("enc", outer)):
-        optim = OptimScheduler.from_conf("SGD", {}, wrapped(model), PLAN, updated_modules=name)
+        optim = from_conf("SGD", {}, wrapped(model), PLAN, updated_modules=name)
         assert optim.optimizer.param_groups[0]["params"][0] is own
         assert optim.optimizer.param_groups[0]["params"][-1].dim() == (2 if name.endswith("weight") else 1)
     with pytest.raises(ValueError, match=r"no part of Holder is named 'encoder'(.|\n)*Its parts are enc, module\."):
-        OptimScheduler.from_conf("SGD", {}, wrapped(model), PLAN, updated_modules="encoder")
+        from_conf("SGD", {}, wrapped(model), PLAN, updated_modules="encoder")
 
 
 def test_names_that_the_optimizer_has():

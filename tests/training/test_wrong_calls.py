@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from optimsche import Member, OptimScheduler, constant, cosine, exponential, geometric, linear
+from optimsche.speechain import from_conf
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches, train
 
 PLAN = constant(value=0.1)
@@ -54,7 +55,7 @@ CONSTRUCTION = [
         ValueError,
         "SGD has no parameters: there is nothing to update",
     ),
-    (lambda: OptimScheduler("Adam", PLAN), TypeError, "torch.optim.Optimizer, got str.*OptimScheduler.from_conf"),
+    (lambda: OptimScheduler("Adam", PLAN), TypeError, "torch.optim.Optimizer, got str.*speechain.from_conf"),
     (lambda: OptimScheduler(small_model(), PLAN), TypeError, "must be a torch.optim.Optimizer, got Sequential"),
     (lambda: OptimScheduler(sgd(), PLAN, model="m"), TypeError, "model must be a torch.nn.Module, got str"),
     (
@@ -96,22 +97,22 @@ CONSTRUCTION = [
         ValueError,
         r"counts epochs(.|\n)*steps_per_epoch=len\(loader\)",
     ),
-    (lambda: OptimScheduler.from_conf("adam", {}, small_model(), PLAN), ValueError, "did you mean 'Adam'"),
-    (lambda: OptimScheduler.from_conf("Optimizer", {}, small_model(), PLAN), ValueError, "no optimizer of this name"),
-    (lambda: OptimScheduler.from_conf("lr_scheduler", {}, small_model(), PLAN), ValueError, "no optimizer of this"),
-    (lambda: OptimScheduler.from_conf(nn.Linear, {}, small_model(), PLAN), TypeError, "an Optimizer class"),
+    (lambda: from_conf("adam", {}, small_model(), PLAN), ValueError, "did you mean 'Adam'"),
+    (lambda: from_conf("Optimizer", {}, small_model(), PLAN), ValueError, "no optimizer of this name"),
+    (lambda: from_conf("lr_scheduler", {}, small_model(), PLAN), ValueError, "no optimizer of this"),
+    (lambda: from_conf(nn.Linear, {}, small_model(), PLAN), TypeError, "an Optimizer class"),
     (
-        lambda: OptimScheduler.from_conf("SGD", {"params": []}, small_model(), PLAN),
+        lambda: from_conf("SGD", {"params": []}, small_model(), PLAN),
         ValueError,
         "'params' comes from the model; choose parts of it with updated_modules=",
     ),
     (
-        lambda: OptimScheduler.from_conf("SGD", {}, None, PLAN),
+        lambda: from_conf("SGD", {}, None, PLAN),
         TypeError,
         r"model must be a torch.nn.Module, got NoneType",
     ),
     *[
-        (lambda name=name, conf=conf: OptimScheduler.from_conf(name, conf, small_model(), PLAN), error, message)
+        (lambda name=name, conf=conf: from_conf(name, conf, small_model(), PLAN), error, message)
         for name, conf, error, message in [
             (
                 "AdamW",
@@ -128,8 +129,8 @@ CONSTRUCTION = [
             ("SGD", {"lr": -1}, ValueError, "optim_conf: SGD refuses {'lr': -1}: Invalid learning rate"),
         ]
     ],
-    (lambda: OptimScheduler.from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
-    (lambda: OptimScheduler.from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a Schedule"),
+    (lambda: from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
+    (lambda: from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a Schedule"),
 ]
 
 
@@ -317,7 +318,7 @@ def test_own_backward_pass_without_the_loss_scale():
 
 def test_halves_of_an_epoch():
     model = small_model()
-    optim = OptimScheduler.from_conf("SGD", {}, model, linear(start=1.0, steps=10).by_epoch())
+    optim = from_conf("SGD", {}, model, linear(start=1.0, steps=10).by_epoch())
     assert optim.step(loss_of(model, some_batches(1)[0]), step_num=1, epoch_num=1.5).lr == 0.95
 
 
@@ -342,7 +343,7 @@ def test_optimizers_on_one_loss_that_are_stepped_one_by_one():
 def test_epochs_that_only_the_caller_knows():
     model = small_model()
     plan = exponential(start=0.5, factor=0.5).by_epoch()
-    optim = OptimScheduler.from_conf("SGD", {}, model, plan)
+    optim = from_conf("SGD", {}, model, plan)
     assert optim.get_lr() == 0.5
     batch = some_batches(1)[0]
     with pytest.raises(ValueError, match="counts epochs: pass epoch_num="):
