@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from optimsche.call_errors import did_you_mean
+from optimsche.param_groups.names import cleaned, matches, named, unwrap
+from optimsche.param_groups.optimizers import is_optimizer, of_torch
 from optimsche.reading import numbers_from_text
 from optimsche.schedule import Schedule
 from optimsche.training.members import OF_MEMBER, Member
-from optimsche.training.names import cleaned, matches, named, unwrap
 from optimsche.training.optim_scheduler import OptimScheduler
-from optimsche.training.optimizers import is_optimizer, of_torch
 from optimsche.training.precision import UseAmp
 from optimsche.training.stages import Stage
 

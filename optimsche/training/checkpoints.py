@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from optimsche.param_groups.entries import keep_tensors
+from optimsche.param_groups.optimizers import unwrapped
 from optimsche.training import resume_guard, state_checks
-from optimsche.training.hyperparameters import keep_tensors
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
-from optimsche.training.optimizers import unwrapped
 from optimsche.training.restoring import fill, nested, restored_on_failure
 
 LOG = logging.getLogger("optimsche")

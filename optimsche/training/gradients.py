@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import torch
 
+from optimsche.param_groups.optimizers import unwrapped
+from optimsche.training.kernels import divides_and_skips, first_step_must_be_known, fused_step
 from optimsche.training.norms import combined, is_here, total_norm
-from optimsche.training.optimizers import divides_and_skips, first_step_must_be_known, fused_step, unwrapped
 
 Number: TypeAlias = float | torch.Tensor
 Groups: TypeAlias = Sequence[Sequence[torch.Tensor]]  # the parameters of each group

@@ -10,12 +10,15 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from optimsche.attaching import attachable
+from optimsche.param_groups.entries import LR
+from optimsche.param_groups.names import shown
+from optimsche.param_groups.rates import rate_of
+from optimsche.param_groups.rules import Rules
 from optimsche.schedule import Schedule
 from optimsche.training import compatibility, follow, settings
-from optimsche.training.names import shown
 from optimsche.training.restoring import keep
 from optimsche.training.result import StepResult
-from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, Fixed
 from optimsche.training.stages import GradClip, Stage, admitted, admitted_clip
 
@@ -115,7 +118,7 @@ class Member:
                 self._schedule = schedule
                 self._refuse_what_is_never_played()
             if schedule is not None or not self._all_have_rates:
-                checked = compatibility.check_schedule(schedule, epochs_known=self.epochs_known)
+                checked = self._attachable(schedule)
                 compatibility.point_out(checked, self.optimizer, relative=self.relative, log=LOG)
                 self._schedule = checked
             compatibility.point_out_a_warm_up_of_its_own(self.optimizer, LOG)
@@ -137,7 +140,7 @@ class Member:
 
     @schedule.setter
     def schedule(self, schedule: Schedule) -> None:
-        checked = compatibility.check_schedule(schedule, epochs_known=self.epochs_known)
+        checked = self._attachable(schedule)
         if self._schedule is None and self._all_have_rates:
             raise ValueError(
                 "schedule: the rules of schedules= have a rate for every parameter, so another schedule would never be "
@@ -183,6 +186,9 @@ class Member:
             put_back()
             raise
         self.loaded = {}
+
+    def _attachable(self, schedule: Any) -> Schedule:
+        return attachable("OptimScheduler", schedule, epochs="" if self.epochs_known else follow.NO_EPOCHS)
 
     @property
     def _all_have_rates(self) -> bool:
@@ -232,7 +238,7 @@ class Member:
             self._follow(update, epoch)
         if len(groups) == 1 and not rules:  # as nearly always
             value = self.ft_factor * self._schedule(update, epoch)  # type: ignore[misc]  # without rules there is one
-            return [follow.Value(groups[0], follow.LR, "lr", follow.rate_of(groups[0], 0, value, self.relative))]
+            return [follow.Value(groups[0], LR, "lr", rate_of(groups[0], 0, value, self.relative))]
         return follow.values_of(
             self.optimizer, self._schedule, self._rules, update, epoch, self.ft_factor, relative=self.relative
         )
@@ -283,7 +289,7 @@ class Member:
         if not simple or plan is None:
             return self.values(update, epoch)
         factor = self.ft_factor
-        return lambda: [follow.Value(group, follow.LR, "lr", factor * plan(update, epoch))]
+        return lambda: [follow.Value(group, LR, "lr", factor * plan(update, epoch))]
 
     def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.

@@ -16,15 +16,16 @@ from torch import nn
 from optimsche import counting, data
 from optimsche.call_errors import explained_methods
 from optimsche.counting import AccumGrad
+from optimsche.param_groups import names
+from optimsche.param_groups.rules import Rules
 from optimsche.schedule import Schedule
-from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
+from optimsche.training import checkpoints, compatibility, follow, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
 from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult, together
-from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, ValueT, admitted
 from optimsche.training.stages import GradClip, Stage
 from optimsche.training.stages import admitted as admitted_stages

@@ -11,10 +11,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from optimsche.param_groups.names import first_few, unwrap
 from optimsche.training import losses
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
-from optimsche.training.names import first_few, unwrap
 from optimsche.training.norms import sums_norms_itself
 from optimsche.training.turn import Turn
 from optimsche.training.window import Window

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from optimsche.param_groups.names import without_wrappers
+from optimsche.param_groups.optimizers import SWITCHES, hyperparameters, is_torchs_own, stand_in, unwrapped
 from optimsche.training.loss_scaler import KEYS
-from optimsche.training.names import without_wrappers
-from optimsche.training.optimizers import SWITCHES, hyperparameters, is_torchs_own, stand_in, unwrapped
 from optimsche.training.settings import rename_hint
 
 # Arguments that torch fills in where an older file lacks them.

@@ -61,11 +61,11 @@ CONSTRUCTION = [
     (
         lambda: OptimScheduler(sgd(), 0.1),
         TypeError,
-        r"schedule must be a Schedule \(constant\(value=...\) for a number",
+        r"schedule must be a schedule, got 0.1(.|\n)*constant\(value=0.1\)",
     ),
-    (lambda: OptimScheduler(sgd(), lambda n: 0.1), TypeError, "schedule must be a Schedule .@lr_fn for a function"),
-    (lambda: OptimScheduler(sgd(), "cosine(steps=9)"), TypeError, r"schedule must be .*parse\(text\) for text"),
-    (lambda: OptimScheduler(sgd(), cosine), TypeError, r"call it with its parameters: cosine\(\.\.\.\)"),
+    (lambda: OptimScheduler(sgd(), lambda n: 0.1), TypeError, r"schedule must be a schedule(.|\n)*under @lr_fn"),
+    (lambda: OptimScheduler(sgd(), "cosine(steps=9)"), TypeError, r"schedule must be .*(.|\n)*read by parse"),
+    (lambda: OptimScheduler(sgd(), cosine), TypeError, r"Call it with its parameters: cosine\(\.\.\.\)"),
     (lambda: OptimScheduler(sgd(), PLAN, accum_grad=0), ValueError, r"OptimScheduler\(accum_grad=0\): .* >= 1"),
     (lambda: OptimScheduler(sgd(), PLAN, steps_per_epoch=0), ValueError, "steps_per_epoch must be"),
     (lambda: OptimScheduler(sgd(), PLAN, step_per_update=-1), ValueError, "step_per_update must be"),
@@ -89,9 +89,9 @@ CONSTRUCTION = [
     (
         lambda: OptimScheduler(sgd(), cosine(start=3e-4, steps=9).warmup(0.03)),
         ValueError,
-        r"the piece from 0 to 0.03 is shorter than one update. Lengths are(.|\n)*schedule.over\(total_steps\)",
+        r"the piece from 0 to 0.03 of .* is shorter than one update.\n.*plan.over\(total_steps\)",
     ),
-    (lambda: OptimScheduler(sgd(), linear(steps=0.5)), ValueError, "the piece from 0 to 0.5 is shorter"),
+    (lambda: OptimScheduler(sgd(), linear(steps=0.5)), ValueError, "the piece from 0 to 0.5 of .* is shorter"),
     (
         lambda: OptimScheduler(sgd(), exponential(factor=0.9).by_epoch()),
         ValueError,
@@ -130,7 +130,7 @@ CONSTRUCTION = [
         ]
     ],
     (lambda: from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
-    (lambda: from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a Schedule"),
+    (lambda: from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a schedule"),
 ]
 
 
@@ -141,7 +141,7 @@ MORE_CONSTRUCTION: list[Any] = [
     (lambda: OptimScheduler(sgd(), PLAN, accumulate_grad_batches=4), TypeError, "here that is 'accum_grad'"),
     (lambda: OptimScheduler(sgd(), PLAN).step(None, step_num=1, epoch=1), TypeError, "here that is 'epoch_num'"),
     (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.bfloat16), ValueError, "Write use_amp='bf16'"),
-    (lambda: OptimScheduler(sgd(), {"cosine": {"steps": 3}}), TypeError, r"from_dict\(...\) for a dictionary"),
+    (lambda: OptimScheduler(sgd(), {"cosine": {"steps": 3}}), TypeError, r"dictionaries are read by parse and from_dict"),
     (lambda: OptimScheduler(sgd(), {"*": PLAN}), TypeError, "names of parameters are given as schedules="),
     (
         lambda: OptimScheduler(sgd(), PLAN, model=small_model()),

@@ -17,12 +17,12 @@ _NOT_SCHEDULED = {"params", "param_names", "initial_lr", "lr_scale", "follows", 
 class Entry(NamedTuple):
     """The name of an entry, and the place in it where it is a tuple.
 
-    >>> entry("betas[0]")
+    >>> entry("betas[0]", "schedules")
     Entry(name='betas', place=0)
     """
 
     name: str
-    place: int | None
+    place: int | None = None
 
     def read(self, group: MutableMapping[str, Any]) -> Any:
         """The value that a group has."""
@@ -33,7 +33,7 @@ class Entry(NamedTuple):
         """Give a group a value; a tensor is filled in place, so that a compiled step goes on reading the same one.
 
         >>> group = {"betas": (0.9, 0.99)}
-        >>> entry("betas[0]").write(group, 0.5)
+        >>> Entry("betas", 0).write(group, 0.5)
         >>> group
         {'betas': (0.5, 0.99)}
         """
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     def changed(self, whole: Any, value: float) -> Any:
         """What the entry as a whole is with this value in its place.
 
-        >>> entry("betas[1]").changed((0.9, 0.99), 0.5)
+        >>> Entry("betas", 1).changed((0.9, 0.99), 0.5)
         (0.9, 0.5)
         """
         if self.place is None:
@@ -57,25 +57,38 @@ class Entry(NamedTuple):
         return self.name if self.place is None else f"{self.name}[{self.place}]"
 
 
-def entry(text: str) -> Entry:
+LR, LR_SCALE, MOMENTUM = Entry("lr"), Entry("lr_scale"), Entry("momentum")
+
+
+def entry(text: str, call: str) -> Entry:
     """An entry from its name, such as ``weight_decay`` or ``betas[0]``.
+
+    Args:
+        text: the name.
+        call: who asks, for errors.
 
     Raises:
         ValueError: not such a name.
     """
     match = _ENTRY.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"schedules: {text!r} is no hyperparameter; write its name, or 'betas[0]' for a part of it")
+        raise ValueError(f"{call}: {text!r} is no hyperparameter; write its name, or 'betas[0]' for a part of it")
     return Entry(match[1], None if match[2] is None else int(match[2]))
 
 
-def check_entry(where: Entry, group: MutableMapping[str, Any], kind: str) -> None:
+def check_entry(where: Entry, group: Mapping[str, Any], kind: str, call: str) -> None:
     """Refuse an entry that a group does not have as a number.
+
+    Args:
+        where: the entry.
+        group: of an optimizer.
+        kind: what that is called, for errors.
+        call: who asks, likewise.
 
     Raises:
         ValueError: there is none of this name or place, or it is no number.
 
-    >>> check_entry(entry("momentun"), {"params": [], "momentum": 0.9}, "SGD")
+    >>> check_entry(Entry("momentun"), {"params": [], "momentum": 0.9}, "SGD", "schedules")
     Traceback (most recent call last):
     ValueError: schedules: SGD has no hyperparameter 'momentun'; did you mean 'momentum'?
     """
@@ -86,16 +99,17 @@ def check_entry(where: Entry, group: MutableMapping[str, Any], kind: str) -> Non
     }
     if where.name not in known:
         hint = did_you_mean(where.name, known) or f"; it has {', '.join(sorted(known))}"
-        raise ValueError(f"schedules: {kind} has no hyperparameter {where.name!r}{hint}")
+        raise ValueError(f"{call}: {kind} has no hyperparameter {where.name!r}{hint}")
     value = known[where.name]
     if where.place is not None:
         if not isinstance(value, list | tuple) or where.place >= len(value):
-            raise ValueError(f"schedules: {kind} has {where.name}={value!r}, and no {where}")
+            raise ValueError(f"{call}: {kind} has {where.name}={value!r}, and no {where}")
         value = value[where.place]
     if isinstance(value, list | tuple):
-        raise ValueError(f"schedules: {where}={value!r} has several numbers; schedule one of them: '{where}[0]'")
+        names = " or ".join(f"'{where}[{place}]'" for place in range(len(value)))
+        raise ValueError(f"{call}: {where}={value!r} of {kind} has several numbers; schedule {names}")
     if not isinstance(value, int | float | torch.Tensor):
-        raise ValueError(f"schedules: {kind} has {where}={value!r}, which is no number")
+        raise ValueError(f"{call}: {kind} has {where}={value!r}, which is no number")
 
 
 def tensors_of(groups: Iterable[Mapping[str, Any]]) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -10,9 +10,9 @@ from annotated_types import Gt, Le
 
 from optimsche.call_errors import did_you_mean
 from optimsche.checking import admit
+from optimsche.param_groups.names import Both, Pattern, first_few, matches, shown
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
-from optimsche.training.names import Both, Pattern, first_few, matches, shown
 
 Setting: TypeAlias = Any  # a schedule, a number, or for "grad_clip" a way to clip
 Rules: TypeAlias = Mapping[Pattern, Schedule | Mapping[str, Setting]]
