@@ -116,7 +116,7 @@ def _seed(text: str) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     from optimsche.demo.train import Settings, train
-    from optimsche.training import NonFiniteError
+    from optimsche.training.outcomes import NonFiniteError
 
     if options.resume and not (options.out / "checkpoint.pt").exists():
         print(f"there is no {options.out}/checkpoint.pt to resume: the run begins anew", file=sys.stderr)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from optimsche import OptimScheduler, StepResult
 from optimsche.combinators import over
 from optimsche.counting import resume_step, total_updates
 from optimsche.demo import digits, files
@@ -21,7 +22,6 @@ from optimsche.lr_fns import constant, cosine
 from optimsche.schedule import Schedule
 from optimsche.speechain import build_optim_sches
 from optimsche.text import parse
-from optimsche.training import OptimScheduler, StepResult
 
 BATCH_SIZE, ACCUM_GRAD, GRAD_CLIP, SAVE_EVERY = 16, 4, 1.0, 10
 PARTS = {"settings", "step_num", "model", "optim", "rows"}  # of a checkpoint

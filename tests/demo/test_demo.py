@@ -11,9 +11,8 @@ import pytest
 import torch
 
 import optimsche
-from optimsche import Schedule, cli, parse
+from optimsche import NonFiniteError, Schedule, cli, parse
 from optimsche.demo import files, train
-from optimsche.training import NonFiniteError
 from tests.demo import kill_and_resume
 
 SHORT = train.Settings(epochs=2)

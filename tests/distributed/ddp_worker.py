@@ -13,8 +13,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from optimsche import Member, OptimScheduler, build_optim_sches, cosine
-from optimsche.training import LossScaler
+from optimsche import LossScaler, Member, OptimScheduler, build_optim_sches, cosine
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches
 
 PLAN = cosine(start=0.1, steps=6).warmup(2)

@@ -7,11 +7,10 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from optimsche import Member, NonFiniteError, OptimScheduler, constant, linear
+from optimsche import LossScaler, Member, NonFiniteError, OptimScheduler, constant, layer_decay, linear
 from optimsche.counting import resume_step
 from optimsche.lr_finder import range_test
 from optimsche.speechain import from_conf
-from optimsche.training import LossScaler, layer_decay
 from tests.training.helpers import (
     EncoderDecoder,
     break_gradients,

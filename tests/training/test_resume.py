@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, constant, cosine, exponential, linear
+from optimsche import LossScaler, OptimScheduler, constant, cosine, exponential, linear
 from optimsche.counting import resume_step
 from optimsche.speechain import from_conf
-from optimsche.training import LossScaler
 from tests.training.helpers import break_gradients, loss_of, same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.05, steps=5).warmup(2)

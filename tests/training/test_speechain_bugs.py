@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from optimsche import (
+    LossScaler,
     Member,
     NonFiniteError,
     OptimScheduler,
@@ -22,7 +23,6 @@ from optimsche import (
     noam,
 )
 from optimsche.speechain import from_conf
-from optimsche.training import LossScaler
 from tests.training.helpers import (
     EncoderDecoder,
     break_gradients,
