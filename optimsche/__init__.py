@@ -73,6 +73,7 @@ from optimsche.lr_fns import (
     tanh,
 )
 from optimsche.metrics import greedy, plateau
+from optimsche.missing import needs
 from optimsche.pickling import let_torch_load_schedules
 from optimsche.plans import (
     cosine_restarts,
@@ -302,9 +303,7 @@ def _imported(name: str, file: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise ModuleNotFoundError(
-            f"optimsche.{name} needs PyTorch: pip install 'optimsche[torch]'", name="torch"
-        ) from None
+        raise needs(f"optimsche.{name}", "torch") from None
 
 
 def _say_where(name: str) -> None:

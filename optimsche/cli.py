@@ -16,6 +16,7 @@ from typing import Any
 from optimsche.call_errors import did_you_mean
 from optimsche.combinators import __all__ as combinator_names
 from optimsche.lr_fn import LrFn
+from optimsche.missing import needs
 from optimsche.names import known, lookup
 from optimsche.reading import syntax_tree
 from optimsche.schedule import Schedule
@@ -44,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"optimsche {options.command}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        extra = "demo" if options.command == "demo" else "plot"
-        hint = "" if "pip install" in str(error) else f"; pip install 'optimsche[{extra}]'"
-        print(f"optimsche {options.command}: {error}{hint}", file=sys.stderr)
+        if "pip install" not in str(error) and error.name is not None:
+            error = needs("it", error.name.partition(".")[0])
+        print(f"optimsche {options.command}: {error}", file=sys.stderr)
         return 1
 
 

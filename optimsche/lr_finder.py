@@ -13,6 +13,7 @@ from torch import nn
 
 from optimsche.checking import admit
 from optimsche.lr_fns import geometric
+from optimsche.missing import needs
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 from optimsche.training.compatibility import check_optimizer
@@ -78,9 +79,9 @@ class RangeTest(NamedTuple):
             try:
                 from matplotlib import pyplot
             except ModuleNotFoundError as error:
-                raise ModuleNotFoundError(
-                    "drawing needs matplotlib: pip install 'optimsche[plot]'", name=error.name
-                ) from None
+                if error.name != "matplotlib":
+                    raise
+                raise needs("RangeTest.plot", "matplotlib") from None
             ax = pyplot.subplots()[1]
         ax.plot(self.rates, self.losses, color="0.8", label="loss")
         ax.plot(self.rates, self.smoothed, label="running mean")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optimsche import call_errors, checking
 from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.curve import ranges
+from optimsche.missing import needs
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def axes_for(given: object) -> Axes:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "matplotlib":
             raise
-        raise ModuleNotFoundError("plot needs Matplotlib: pip install 'optimsche[plot]'", name="matplotlib") from None
+        raise needs("plot", "matplotlib") from None
     if given is None:
         import matplotlib.pyplot as plt  # and not Figure(): a notebook shows pyplot's figures below the cell
 

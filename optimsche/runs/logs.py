@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from optimsche import call_errors
+from optimsche.missing import needs
 
 
 class RunLog(NamedTuple):
@@ -252,9 +253,7 @@ def _of_tensorboard(path: Path, rate: str | None) -> RunLog:
     try:
         reader = import_module("tensorboard.backend.event_processing.event_accumulator")
     except ImportError:
-        raise ModuleNotFoundError(
-            "read_log: TensorBoard's files are read by tensorboard: pip install tensorboard", name="tensorboard"
-        ) from None
+        raise needs("read_log of TensorBoard's files", "tensorboard") from None
     events: Any = reader.EventAccumulator(str(path), size_guidance={"scalars": 0, "tensors": 0})
     try:
         events.Reload()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from optimsche.call_errors import did_you_mean
+from optimsche.missing import needs
 from optimsche.reading import numbers_from_text
 
 _REFERENCE = re.compile(r"<([^<>]+)>")
@@ -45,7 +46,7 @@ def loads(text: str, name: str = "YAML") -> Any:
     try:
         import yaml
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("reading YAML needs PyYAML: pip install 'optimsche[torch]'", name="yaml") from None
+        raise needs("reading YAML", "yaml") from None
 
     class Loader(yaml.SafeLoader):
         """A safe loader with SpeeChain's tags."""

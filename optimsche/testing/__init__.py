@@ -1,6 +1,6 @@
 """Property tests for schedules, one's own included: what they are drawn from, and the laws that they keep.
 
-Needs hypothesis: ``pip install 'optimsche[testing]'``.
+Needs hypothesis: ``pip install hypothesis``.
 
 - strategies: schedules, params, real_steps, epochs; which of them were drawn: coverage
 - all laws that apply to an lr function, or to a plan: check_laws; what is believed of a plan: check_plan
@@ -24,14 +24,14 @@ AssertionError: assert_not_negative: descending(peak=1.0, every=1)
     at real_step=2, epoch=1 it is -1.0
 """
 
+from optimsche.missing import needs
+
 try:
     import hypothesis as _hypothesis  # noqa: F401
 except ModuleNotFoundError as error:
     if error.name != "hypothesis":
         raise
-    raise ModuleNotFoundError(
-        "optimsche.testing needs hypothesis: pip install 'optimsche[testing]'", name="hypothesis"
-    ) from None
+    raise needs("optimsche.testing", "hypothesis") from None
 
 from optimsche.testing.algebra import (
     assert_clamps,

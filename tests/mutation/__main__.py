@@ -1,7 +1,7 @@
 """Mutation testing of the core: ``python -m tests.mutation``, or of parts of it: ``python -m tests.mutation ops text``.
 
 Cosmic Ray changes the code in one place at a time, in a copy of the working tree, and asks ``judge.sh`` whether a test
-notices. What no test notices is printed as a difference; docs/mutation.md names those that change no result.
+notices. What no test notices is printed as a difference; docs/internals/mutation.md names those that change no result.
 """
 
 import argparse

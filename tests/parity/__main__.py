@@ -1,4 +1,4 @@
-"""Print docs/parity.md's tables: ``python -m tests.parity``.
+"""Print docs/internals/parity.md's tables: ``python -m tests.parity``.
 
 Which versions were recorded, and how far each schedule of each system is from its recordings.
 """

@@ -1,6 +1,6 @@
 """The peers against the packages themselves, with arguments that hypothesis draws.
 
-    python -m tests.parity.live --draws 200     # what docs/parity.md has; compares every package that is installed
+    python -m tests.parity.live --draws 200     # the table of docs/internals/parity.md, of every installed package
 
 Each rival is a schedule of a package: how its arguments are drawn, and how the package's own rates are had. Compared
 are the first 80 updates. A case in which both refuse the arguments agrees, too.
@@ -598,7 +598,7 @@ def outcomes(rival, draws):
 
 
 def main():
-    """Print the table of docs/parity.md, and an example of whatever does not agree."""
+    """Print the table of docs/internals/parity.md, and an example of whatever does not agree."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--draws", type=int, default=200, help="of each schedule (default: %(default)s)")
     parser.add_argument("--system", help="only this one")

@@ -74,7 +74,7 @@ def test_an_argument_that_the_system_does_not_have_is_refused_by_name(module):
 
 
 def test_the_core_that_the_peers_take():
-    """How many shapes and combinators it took: the figure in docs/parity.md."""
+    """How many shapes and combinators it took: the figure in docs/internals/parity.md."""
     used = set()
     for system, case in CASES:
         used |= _names(build(system, case))

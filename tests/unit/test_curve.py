@@ -548,7 +548,7 @@ def no_matplotlib(monkeypatch):
 
 
 def test_without_matplotlib(no_matplotlib):
-    with pytest.raises(ModuleNotFoundError, match=re.escape("plot needs Matplotlib: pip install 'optimsche[plot]'")):
+    with pytest.raises(ModuleNotFoundError, match=re.escape("plot needs Matplotlib: pip install matplotlib")):
         RUN.plot()
     assert RUN._repr_html_() is None
     assert RUN.table()[-1].rate == 0.0

@@ -14,7 +14,7 @@ import matplotlib.pyplot
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.S | re.M)
 RESULT = re.compile(r"  # -> (.*)$")
 
@@ -90,7 +90,7 @@ def test_links_lead_somewhere():
 
 def test_the_versions_of_the_recordings_are_those_in_the_files():
     files = map(json.loads, (path.read_text() for path in (ROOT / "tests" / "parity" / "curves").glob("*.json")))
-    page = (ROOT / "docs" / "parity.md").read_text().partition("## What came out")[0]
+    page = (ROOT / "docs" / "internals" / "parity.md").read_text().partition("## What came out")[0]
     stated = dict(re.findall(r"^\| (\w+) \| (?!version)(.+) \|$", page, re.M))
     assert stated == {read["system"]: read["version"] for read in files}
 

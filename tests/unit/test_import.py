@@ -33,12 +33,12 @@ def test_drawing_a_curve_imports_neither_torch_nor_jax():
 
 def test_without_torch_the_training_step_says_what_to_install():
     code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.OptimScheduler"
-    assert "ModuleNotFoundError: optimsche.OptimScheduler needs PyTorch: pip install 'optimsche[torch]'" in run(code)[1]
+    assert "ModuleNotFoundError: optimsche.OptimScheduler needs PyTorch: pip install torch" in run(code)[1]
 
 
 def test_without_torch_the_torch_scheduler_says_what_to_install():
     code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.ScheduleLR"
-    assert "ModuleNotFoundError: optimsche.ScheduleLR needs PyTorch: pip install 'optimsche[torch]'" in run(code)[1]
+    assert "ModuleNotFoundError: optimsche.ScheduleLR needs PyTorch: pip install torch" in run(code)[1]
 
 
 def test_help_works_without_torch():
@@ -79,7 +79,7 @@ def test_parts_are_there_without_an_import_of_their_own(part):
 
 def test_a_part_that_needs_torch_says_what_to_install():
     code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.lr_finder"
-    assert "optimsche.lr_finder needs PyTorch: pip install 'optimsche[torch]'" in run(code)[1]
+    assert "optimsche.lr_finder needs PyTorch: pip install torch" in run(code)[1]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hypothesis import errors
 
 from optimsche.call_errors import did_you_mean
+from optimsche.missing import needs
 from optimsche.testing.schedulers import programs
 from optimsche.testing.schedulers.driving import Maker
 from optimsche.testing.schedulers.laws import ASKED_FOR, BY_DEFAULT, Case, Found, Law, in_words
@@ -73,7 +74,7 @@ def check_scheduler(
         raise ValueError(f"check_scheduler(horizon={horizon!r}): horizon must be a whole number of steps >= 1")
     laws = _laws(also, without)
     if find_spec("torch") is None:
-        raise ModuleNotFoundError("check_scheduler needs PyTorch: pip install 'optimsche[torch]'", name="torch")
+        raise needs("check_scheduler", "torch")
     maker = Maker(make, optimizer, horizon)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what schedulers say of the order of calls is no finding
