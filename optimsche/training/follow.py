@@ -30,7 +30,6 @@ from optimsche.training.stages import Stage, admitted_clip
 
 LOG = logging.getLogger("optimsche")
 
-NO_EPOCHS = "nothing says how long one is.\n    Say it: OptimScheduler(..., steps_per_epoch=len(loader))"
 _FIXED = ("lr_scale", "grad_clip")  # settings that are no hyperparameter of the optimizer
 
 
@@ -47,6 +46,7 @@ class Rule(NamedTuple):
     """What the parameters under one pattern follow."""
 
     pattern: Pattern
+    given: Schedule | Mapping[str, Any]  # as the user wrote it
     rate: Schedule | None
     schedules: tuple[tuple[Entry, Schedule], ...]
     numbers: tuple[tuple[Entry, float], ...]  # lr_scale is one of them
@@ -58,21 +58,26 @@ class Rule(NamedTuple):
         """All that it writes besides the rate."""
         return [where for where, _ in (*self.schedules, *self.numbers)]
 
+    @property
+    def plans(self) -> list[Schedule]:
+        """All schedules in it."""
+        rates = [] if self.rate is None else [self.rate]
+        return [*rates, *(plan for _, plan in self.schedules)]
 
-def read_rules(rules: Rules, *, epochs_known: bool) -> list[Rule]:
+
+def read_rules(rules: Rules) -> list[Rule]:
     """Rules from a mapping as users write it.
 
     Raises:
         ValueError, TypeError: a pattern, a name or a value that cannot be.
     """
     check_rules("schedules", rules)
-    return [_read_rule(pattern, settings, epochs_known) for pattern, settings in rules.items()]
+    return [_read_rule(pattern, settings) for pattern, settings in rules.items()]
 
 
-def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> Rule:
+def _read_rule(pattern: Pattern, settings: Any) -> Rule:
     given = settings_of(pattern, settings)
     where = f"schedules[{shown(pattern)!r}]"
-    epochs = "" if epochs_known else NO_EPOCHS
     rate = given.get("lr")
     schedules, numbers = [], []
     if given.get("lr_scale") is not None:
@@ -81,7 +86,7 @@ def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> Rule:
         if name in ("lr", *_FIXED):
             continue
         if isinstance(value, Schedule):
-            schedules.append((entry(name, "schedules"), attachable(where, value, epochs=epochs, name=name)))
+            schedules.append((entry(name, "schedules"), attachable(where, value, name=name)))
         elif libraries.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
             numbers.append((entry(name, "schedules"), admit(where, name, float, value)))
         else:
@@ -89,7 +94,8 @@ def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> Rule:
             raise TypeError(f"{where}[{name!r}] must be a schedule or a number, got {value!r:.60}{hint}")
     return Rule(
         pattern=pattern,
-        rate=None if rate is None else attachable(where, rate, epochs=epochs, name="lr"),
+        given=settings,
+        rate=None if rate is None else attachable(where, rate, name="lr"),
         schedules=tuple(schedules),
         numbers=tuple(numbers),
         clip=admitted_clip(given.get("grad_clip"), where),

@@ -47,7 +47,7 @@ def test_a_schedule_that_is_never_played_is_refused():
     with pytest.raises(ValueError, match=r"schedule=constant\(value=9.0.* would never be played"):
         OptimScheduler(sgd(model), constant(value=9.0), schedules={"*": PLAN}, model=model)
     optim = OptimScheduler(sgd(model), schedules=layer_decay(["0", "2"], 0.5, PLAN), model=model)
-    with pytest.raises(ValueError, match=r"would never be played. Replace those: optim.schedules"):
+    with pytest.raises(ValueError, match=r"would never be played(.|\n)*leave 'lr' out of a rule"):
         optim.schedule = PLAN.scale(0.5)
     assert optim.schedule == PLAN
     assert [group["lr"] for group in optim.optimizer.param_groups] == [0.45, 0.9]
