@@ -116,17 +116,21 @@ def _seed(text: str) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from optimsche.demo.processes import leads
     from optimsche.demo.train import Settings, train
     from optimsche.training.outcomes import NonFiniteError
 
-    if options.resume and not (options.out / "checkpoint.pt").exists():
+    if leads() and options.resume and not (options.out / "checkpoint.pt").exists():
         print(f"there is no {options.out}/checkpoint.pt to resume: the run begins anew", file=sys.stderr)
     settings = Settings(options.epochs, options.seed, options.amp, options.schedule, options.config)
     try:
         outcome = train(settings, options.out, resume=options.resume)
     except NonFiniteError as error:
-        print(f"optimsche demo: {error}", file=sys.stderr)
+        if leads():
+            print(f"optimsche demo: {error}", file=sys.stderr)
         return 3
+    if not leads():
+        return 0
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     print(f"{outcome.updates} updates{skipped}; {options.out}/curve.png shows the rates planned and applied")
     print(f"test accuracy {outcome.accuracy:.1%} ({outcome.correct} of {outcome.images} images)")

@@ -312,10 +312,7 @@ class Member:
     @property
     def counts_epochs(self) -> bool:
         """Whether anything that it follows counts epochs."""
-        for plan in self._plans():  # once for every window
-            if plan.counts_epochs:
-                return True
-        return False
+        return any(plan.counts_epochs for plan in self._plans())
 
     def described(self) -> list[str]:
         """Its arguments as they were given, for ``repr``."""
