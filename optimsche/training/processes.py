@@ -380,6 +380,9 @@ def found(model: nn.Module | None, members: Sequence[Member], distributed: Distr
         if distributed:
             raise ValueError(_NOT_WRAPPED.format(type(model).__name__))
         return None
+    for member in members:
+        if hasattr(member.optimizer, "consolidate_state_dict") and member.schedules is not None:
+            raise ValueError(_ZERO)
     holders = _holders(model)
     shards = [module for module in _modules(model) if sharded.is_sharded(module)]
     parameters = [parameter for member in members for parameter in member.parameters()]
@@ -416,6 +419,11 @@ _NOBODY = (
     "\n    In Lightning: model=self, self.manual_backward(loss) and optim.update(step_num=...)."
     "\n    Stages of one model: distributed=group, their process group, and optim.update(step_num=...)."
     "\n    Processes that train apart, or gradients that the loop sums itself: distributed=False."
+)
+_ZERO = (
+    "schedules=: ZeroRedundancyOptimizer has given its parameters to processes by the groups that it was built with, and "
+    "these cannot be split any more. Build it with those groups, each with an 'lr_scale', 'weight_decay', ... of its "
+    "own; a schedule= of all multiplies them."
 )
 _NOT_OF_A_KIND = (
     "the windows {} are of another kind. Where processes train together, all windows of a run are alike: every "

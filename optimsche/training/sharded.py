@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,6 +33,25 @@ def copies(tensor: Any, size: int) -> int:
         if placement.is_shard():
             size //= tensor.device_mesh.size(dim)
     return size
+
+
+def refuse_another_spread(name: object, entry: Mapping[str, Any], parameter: Any) -> None:
+    """Refuse the state of a parameter that is spread over processes, where the parameter is not, and the reverse.
+
+    Raises:
+        ValueError: a step would fail.
+    """
+    for kind, value in entry.items():
+        if isinstance(value, torch.Tensor) and value.dim() and on_mesh(value) != on_mesh(parameter):
+            raise ValueError(
+                f"the state of parameter {name} has {kind!r} {_how(value)}, and the parameter is {_how(parameter)}. "
+                "Through torch.distributed.checkpoint a state fits any number of processes: dcp.save({'optim': optim}, "
+                "...) and dcp.load({'optim': optim}, ...)"
+            )
+
+
+def _how(tensor: Any) -> str:
+    return f"spread over a mesh of {tensor.device_mesh.size()} processes" if on_mesh(tensor) else "whole"
 
 
 def units_are_cut_along(tensor: Any) -> Iterator[Any]:
