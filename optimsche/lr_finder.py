@@ -35,7 +35,7 @@ class RangeTest(NamedTuple):
 
     Args:
         rates: the rate of each update, as a plan would have it; a group multiplies it with its ``lr_scale``.
-        losses: the loss before each update.
+        losses: the loss before each update; over several processes, the mean of theirs.
         smoothed: its running mean.
 
     >>> test = RangeTest([1e-3, 1e-2, 1e-1, 1.0], [4.0, 3.0, 1.0, 9.0], [4.0, 3.0, 1.0, 9.0])
@@ -176,7 +176,9 @@ def _watch(
     for step_num, batch in enumerate(_again_and_again(batches), 1):
         with optim.micro_batch(step_num):
             losses = loss_of(batch)
-        value = float(pick(losses, optim.optim_loss).detach())
+        loss = pick(losses, optim.optim_loss).detach()
+        # Every process ends where the others do, and sees what one process would.
+        value = float(loss if optim.synchronising is None else optim.synchronising.mean(loss.clone()))
         try:
             result = optim.step(losses, step_num=step_num)
             if not result.closed:

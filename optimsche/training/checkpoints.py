@@ -124,7 +124,7 @@ def _keep_the_precision_of_factors(optimizer: torch.optim.Optimizer, saved: Mapp
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for name, parameter in zip(names, parameters, strict=True):
         for kind, value in saved["state"].get(name, {}).items():
-            loaded = optimizer.state.get(parameter, {}).get(kind)
+            loaded = (optimizer.state.get(parameter) or {}).get(kind)  # None for what another process keeps
             if isinstance(value, torch.Tensor) and value.dim() == 0 and isinstance(loaded, torch.Tensor):
                 optimizer.state[parameter][kind] = value.detach().clone().to(loaded.device)
 
