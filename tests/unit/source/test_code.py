@@ -94,12 +94,12 @@ def test_a_value_that_is_used_twice_has_a_name():
 
 
 @lr_fn
-def sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
+def written_saw(real_step, epoch, *, peak: Rate, every: Steps):
     return peak * (1 - (real_step % every) / every)
 
 
 @lr_fn
-def with_math(real_step, epoch, *, width: Steps, inner: o.Schedule):
+def written_with_math(real_step, epoch, *, width: Steps, inner: o.Schedule):
     if real_step > width:
         return inner(real_step - width, epoch) * math.exp(-real_step / width)
     return min(0.5, np.sqrt(real_step) / 10) + ops.segment(0.0, 0.25, ops.progress(real_step, width))
@@ -120,8 +120,8 @@ def with_a_memory(real_step, epoch):
 
 
 def test_functions_of_ones_own_are_followed():
-    assert "return 0.1 * (1.0 - (real_step % 100) / 100)" in body(sawtooth(peak=0.1, every=100))
-    plan = with_math(width=9, inner=o.cosine(steps=30)).warmup(5)
+    assert "return 0.1 * (1.0 - (real_step % 100) / 100)" in body(written_saw(peak=0.1, every=100))
+    plan = written_with_math(width=9, inner=o.cosine(steps=30)).warmup(5)
     function = written(plan)
     assert [function(t) for t in range(80)] == [plan(t) for t in range(80)]
 
