@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optimsche.curve import Table
     from optimsche.runs import Diff
     from optimsche.schedule import Schedule
+    from optimsche.source import Language
 
 
 def _combined(name: str, *args: Any, **kwargs: Any) -> Schedule:
@@ -49,6 +50,33 @@ class Methods:
         """The schedule as plain data, for JSON and YAML: see `optimsche.to_dict`."""
         data: dict[str, Any] = _feature("text", "to_dict")(self)
         return data
+
+    def code(self, language: Language = "python", *, name: str | None = None) -> str:
+        """The schedule as one plain function that needs nothing of this library, in Python or JavaScript.
+
+        Args:
+            language: `"python"`, which imports `math` alone, or `"js"`.
+            name: of the function. By default `learning_rate`, in JavaScript `learningRate`.
+
+        Returns:
+            The text of a function of `real_step`, from 1, and of `epoch` if the schedule counts epochs. For whole
+            numbers up to 2**53 the Python gives the schedule's bits; JavaScript rounds by its own `Math`.
+
+        Raises:
+            ValueError: a part of it is no formula, such as `jitter`, which the message names; or an argument is not one
+                of those that are allowed.
+
+        >>> from optimsche import linear
+        >>> print(linear(start=0.1, steps=100).code())
+        # linear(start=0.1, end=0.0, steps=100)
+        # real_step: number of the update, from 1
+        def learning_rate(real_step):
+            if real_step < 100:
+                return 0.1 - 0.1 * (real_step / 100)
+            return 0.0
+        """
+        text: str = _feature("source", "code")(self, language, name=name)
+        return text
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
