@@ -140,6 +140,7 @@ __version__ = "0.1.0"
 
 # What a schedule alone does not need is loaded when it is first used.
 _LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
+_LAZY |= {"load_ipython_extension": "curve", "unload_ipython_extension": "curve"}
 _LAZY |= dict.fromkeys(("audit", "fit", "read_log"), "runs")
 # The training step needs PyTorch, too.
 _TRAINING = {
