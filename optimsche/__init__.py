@@ -139,7 +139,7 @@ __version__ = "0.1.0"
 
 # What a schedule alone does not need is loaded when it is first used, from these files.
 _LAZY = {
-    "curve": ("plot", "table"),
+    "curve": ("load_ipython_extension", "plot", "table", "unload_ipython_extension"),
     "runs": ("audit", "fit", "read_log"),
     "text": ("from_dict", "parse", "to_dict"),
     "adapters.as_keras": ("as_keras",),

@@ -12,8 +12,8 @@ from annotated_types import Ge, Gt, Lt
 from torch import nn
 
 from optimsche.checking import admit
+from optimsche.curve import axes_for, style
 from optimsche.lr_fns import geometric
-from optimsche.missing import needs
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 from optimsche.training.compatibility import check_optimizer
@@ -75,21 +75,14 @@ class RangeTest(NamedTuple):
         Raises:
             ModuleNotFoundError: matplotlib is missing.
         """
-        if ax is None:
-            try:
-                from matplotlib import pyplot
-            except ModuleNotFoundError as error:
-                if error.name != "matplotlib":
-                    raise
-                raise needs("RangeTest.plot", "matplotlib") from None
-            ax = pyplot.subplots()[1]
-        ax.plot(self.rates, self.losses, color="0.8", label="loss")
-        ax.plot(self.rates, self.smoothed, label="running mean")
-        ax.axvline(self.steepest, color="0.4", linestyle=":", label=f"steepest at {self.steepest:.2g}")
+        ax = axes_for(ax)
+        ax.plot(self.rates, self.losses, color=style.GREY, alpha=0.5, label="loss")
+        ax.plot(self.rates, self.smoothed, color=style.COLOURS[0], label="running mean")
+        ax.axvline(self.steepest, color=style.GREY, linestyle=":", label=f"steepest at {self.steepest:.2g}")
         low, high = min(self.smoothed), self.smoothed[0]
         room = (high - low) or abs(high) or 1.0  # what diverges in the end would leave no room for the rest
         ax.set(xscale="log", xlabel="rate", ylabel="loss", ylim=(low - 0.1 * room, high + room))
-        ax.legend()
+        ax.legend(**style.LEGEND)
         return ax
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from optimsche.combinators.by_tokens import PerUpdate
     from optimsche.combinators.cooldown import Along
     from optimsche.curve import Table
+    from optimsche.curve.explorer import Explorer
     from optimsche.runs import Diff
     from optimsche.schedule import Schedule
     from optimsche.source import Language
@@ -99,6 +100,20 @@ class Methods:
             self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, unit=unit, log=log, ax=ax
         )
         return axes
+
+    def explore(
+        self,
+        *,
+        steps: float | None = None,
+        steps_per_epoch: int | None = None,
+        accum_grad: int = 1,
+        log: bool = False,
+    ) -> Explorer:
+        """Show the curve with a slider for each number, in a notebook; needs ipywidgets and Matplotlib."""
+        explorer: Explorer = _feature("curve", "explore")(
+            self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, log=log
+        )
+        return explorer
 
     def table(
         self,
