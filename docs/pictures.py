@@ -8,6 +8,7 @@ from matplotlib import pyplot as plt
 from optimsche import (
     audit,
     cosine,
+    cosine_restarts,
     geometric,
     hyperbolic,
     linear,
@@ -23,6 +24,10 @@ from optimsche import (
 )
 
 HERE = Path(__file__).parent / "pictures"
+# Read on white and on black: no ground, and a grey that stands out from both.
+GREY = "#7f7f7f"
+COLOURED = ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color")
+plt.rcParams.update({"savefig.transparent": True, "legend.framealpha": 0, **dict.fromkeys(COLOURED, GREY)})
 
 
 def conventions():
@@ -97,9 +102,17 @@ def segments():
 
 def plans():
     """The comparison that the README draws."""
-    total = {"peak": 1.0, "warmup_steps": 2_000, "total_steps": 100_000}
-    ax = plot({"cosine": warmup_cosine(**total), "wsd": wsd(**total, decay_steps=20_000)}, log=True)
-    ax.figure.savefig(HERE / "plans.png", dpi=80)
+    total = {"peak": 3e-4, "warmup_steps": 2_000, "total_steps": 100_000}
+    restarts = cosine_restarts(peak=3e-4, cycle_steps=14_000, cycles=3, warmup_steps=2_000, stretch=2, scale=0.7)
+    curves = {
+        "warmup_cosine": warmup_cosine(**total),
+        "wsd": wsd(**total, decay_steps=20_000),
+        "cosine_restarts": restarts,
+    }
+    ax = plot(curves)
+    ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
+    ax.figure.set_size_inches(8, 2.8)
+    ax.figure.savefig(HERE / "plans.png", dpi=120)
 
 
 def published():
@@ -117,6 +130,17 @@ def published():
             plt.close(ax.figure)
 
 
+def tutorial():
+    """What its third section draws."""
+    text = (HERE.parent / "tutorial.md").read_text().partition("## 4.")[0]
+    names = {}
+    for block in re.findall(r"^```python\n((?!>>>).*?)^```", text, re.S | re.M):
+        exec(block, names)
+    ax = plt.gca()
+    ax.figure.set_size_inches(8, 2.8)
+    ax.figure.savefig(HERE / "tutorial.png", dpi=120)
+
+
 def log_upon_its_plan():
     """A log in which eleven skipped updates were not counted."""
     plan = peers.transformers.get_scheduler("linear", 700, 27_420, base_lr=5e-5)
@@ -131,5 +155,6 @@ if __name__ == "__main__":
     conventions()
     segments()
     plans()
+    tutorial()
     published()
     log_upon_its_plan()

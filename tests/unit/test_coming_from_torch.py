@@ -1,4 +1,4 @@
-"""The README's table for those who come from PyTorch, update for update."""
+"""The tables for those who come from PyTorch, update for update."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,8 @@ from optimsche.names import known
 
 LR, F, N, E, P, G = 0.1, 0.25, 20, 0.01, 2.0, 0.5
 NAMES = {"lr": LR, "f": F, "n": N, "e": E, "p": P, "g": G}
-README = (Path(__file__).parents[2] / "README.md").read_text()
-ROWS = re.findall(r"^\| `(\w+\(opt.*?\))`.*?\| `(.*?)` \|$", README, re.M)
+PAGE = (Path(__file__).parents[2] / "docs" / "migration" / "torch.md").read_text().partition("## The same numbers")[2]
+ROWS = re.findall(r"^\| `(\w+\(opt.*?\))`.*?\| `(.*?)` \|$", PAGE, re.M)
 
 
 @pytest.mark.parametrize(("scheduler", "schedule"), ROWS)

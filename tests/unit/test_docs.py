@@ -1,5 +1,7 @@
 """Every Python block of the README and of the docs runs, in order, as one program, and gives what it says it gives.
 
+The pages of docs/migration are looked at as the site has them: our own words, and below them what is made of a system.
+
 A result is stated in a comment: ``plan(1_000)  # -> 0.0003``, and after a semicolon whatever explains it. A block that
 begins with ``>>>`` is a doctest.
 """
@@ -13,10 +15,19 @@ from pathlib import Path
 import matplotlib.pyplot
 import pytest
 
+from docs.tools import migration
+from optimsche import peers
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WRITTEN = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MADE = [ROOT / "docs" / "migration" / f"{system}.md" for system in peers.__all__]
+PAGES = [*(page for page in WRITTEN if page not in MADE), *MADE]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.S | re.M)
 RESULT = re.compile(r"  # -> (.*)$")
+
+
+def text_of(page):
+    return migration.page(page.stem) if page in MADE else page.read_text()
 
 
 def run(code, page, names):
@@ -45,11 +56,11 @@ def run_doctest(code, page, names, line):
     assert not said, "".join(said)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_on_a_page_runs_and_its_results_are_true(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     matplotlib.use("agg")
-    text, names = page.read_text(), {}
+    text, names = text_of(page), {}
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start(1))
         if block[1].startswith(">>>"):
@@ -62,12 +73,13 @@ def test_code_on_a_page_runs_and_its_results_are_true(page, tmp_path, monkeypatc
     matplotlib.pyplot.close("all")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_result_is_stated_where_it_is_checked(page):
     """Outside of blocks, or of a statement of its own, nothing would look at it."""
-    stated = re.findall(r"^\S.*  # -> ", page.read_text(), re.M)
-    blocks = "".join(BLOCK.findall(page.read_text()))
-    assert len(stated) == page.read_text().count("# -> ") == blocks.count("# -> ")
+    text = text_of(page)
+    stated = re.findall(r"^\S.*  # -> ", text, re.M)
+    blocks = "".join(BLOCK.findall(text))
+    assert len(stated) == text.count("# -> ") == blocks.count("# -> ")
 
 
 def test_a_wrong_result_is_seen():
@@ -82,9 +94,26 @@ def test_the_readme_has_two_commands_that_do_all():
     assert [command.rpartition("&& ")[2] for command in commands] == ["optimsche demo", "python -m pytest"]
 
 
+def test_the_figures_of_the_readme_are_those_of_the_tables():
+    readme = (ROOT / "README.md").read_text()
+    internals = ROOT / "docs" / "internals"
+    faults = re.search(r"\*\*all\*\* \| \*\*([\d,]+)\*\* \| \*\*\1\*\*", (internals / "reliability.md").read_text())[1]
+    assert f"{faults} injected faults" in readme
+    figures = r"^(\d+) cases of (\d+) schedules in (\d+) systems"
+    cases, schedules, systems = re.search(figures, (internals / "parity.md").read_text(), re.M).groups()
+    assert f"{schedules} schedules of {systems} systems agree with {cases} recorded curves" in readme
+    assert int(systems) == len(peers.__all__)
+    assert re.search(r"^\| 500 with one cause \| 100\.0 % \|", (ROOT / "docs" / "audit.md").read_text(), re.M)
+    ratio = re.search(r"^write1/torch .*? ns +[\d,]+ ns +([\d.]+)", (internals / "benchmarks.md").read_text(), re.M)[1]
+    assert "an eighth of the time" in readme
+    assert 0.11 < float(ratio) < 0.14
+
+
 def test_links_lead_somewhere():
-    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+    """Those between the pages of the site are looked at when it is built, too."""
+    for page in [*WRITTEN, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]:
+        prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M)
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", prose):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
@@ -96,7 +125,8 @@ def test_the_versions_of_the_recordings_are_those_in_the_files():
 
 
 def test_every_picture_is_on_a_page():
-    shown = {Path(target).name for page in PAGES for target in re.findall(r"!\[.*?\]\((.*?)\)", page.read_text())}
+    pictures = re.compile(r"!\[.*?\]\((?!https:)(.*?)\)")
+    shown = {Path(target).name for page in WRITTEN for target in pictures.findall(page.read_text())}
     assert shown == {path.name for path in (ROOT / "docs" / "pictures").rglob("*.png")}
 
 
