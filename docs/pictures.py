@@ -65,7 +65,7 @@ def conventions():
             wd_incr_style="constant",
         ),
     }
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    figure, axes = plt.subplots(3, 1, figsize=(7, 8.5), layout="constrained")
     for ax, curves, (first, last), title in (
         (axes[0], lines, (1, 11), f"first updates, warm-up of {warmup}"),
         (axes[1], lines, (total - 5, total + 3), f"last updates of {total}"),

@@ -317,7 +317,7 @@ def resume_step(
     """The micro-batch to begin with again, after a run that had completed micro-batch `step_num`.
 
     A checkpoint holds the state after the last update. If the window was still open then, its gradients are not in the
-    file, and the window is played again from its first micro-batch.
+    file, and the window is repeated from its first micro-batch.
 
     Args:
         step_num: the last micro-batch that was completed before the checkpoint; 0 if there was none.

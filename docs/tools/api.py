@@ -47,8 +47,25 @@ def pages() -> dict[str, tuple[str, str]]:
     return found
 
 
+def linked(reference: str) -> str:
+    """The reference with a link from each name to its description."""
+
+    def section(found: re.Match[str]) -> str:
+        title, text = found.groups()
+        if title not in SECTIONS:
+            return found[0]
+        row = re.compile(r"^\| (`(\w+)[^`]*`)", re.M)
+        return f"## {title}\n" + row.sub(lambda m: f"| [{m[1]}][{_path(title, SECTIONS[title], m[2])}]", text)
+
+    return re.sub(r"^## (.*)\n((?:(?!^##).*\n?)*)", section, reference, flags=re.M)
+
+
 def _block(title: str, module: object, name: str) -> str:
-    """What mkdocstrings replaces by the description of a name, which is asked for where it is defined."""
-    owner = OWNERS.get(title) or OWNERS.get(name) or getattr(module, name).__module__
+    """What mkdocstrings replaces by the description of a name."""
     options = f"\n    options: {OPTIONS[name]}" if name in OPTIONS else ""
-    return f"::: {owner}.{name}{options}"
+    return f"::: {_path(title, module, name)}{options}"
+
+
+def _path(title: str, module: object, name: str) -> str:
+    """Where a name is defined."""
+    return f"{OWNERS.get(title) or OWNERS.get(name) or getattr(module, name).__module__}.{name}"

@@ -48,7 +48,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Let links that lead out of docs/ lead to the source."""
+    """Let links that lead out of docs/ lead to the source, and names of the reference to their descriptions."""
+    if page.file.src_uri == "reference.md":
+        markdown = api.linked(markdown)
     up = r"(?:\.\./)" * (page.file.src_uri.count("/") + 1)
     return re.sub(rf"\]\({up}(?!\.\./)", f"]({HOME}/blob/main/", markdown)
 

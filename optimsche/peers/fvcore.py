@@ -1,6 +1,6 @@
 """fvcore's parameter schedulers, which are functions of ``where``, the part of the run that is done, from 0 to below 1.
 
-``total_steps`` is the length of the run: update ``n`` is played at ``where = (n - 1) / total_steps``. With
+``total_steps`` is the length of the run: update ``n`` is evaluated at ``where = (n - 1) / total_steps``. With
 ``total_steps=1`` update ``1 + where`` is fvcore's own clock, and that is how the parts of a composite are given. At
 ``where = 1``, which no update has and where fvcore has no value or raises, the curves hold their end.
 """
@@ -147,7 +147,7 @@ def CompositeParamScheduler(
 ) -> Schedule:
     """Schedules of this module, built with ``total_steps=1``, one after the other for parts of the run.
 
-    A ``"rescaled"`` one plays all of itself in its part, a ``"fixed"`` one that part of itself.
+    A ``"rescaled"`` one is compressed into its part of the run. Of a ``"fixed"`` one the same part is evaluated.
     """
     call = "fvcore.CompositeParamScheduler"
     if not len(schedulers) == len(lengths) == len(interval_scaling):

@@ -3,8 +3,8 @@
 A scheduler acts in the window from ``begin`` up to but not with ``end``, on the value in force there; outside it the
 value stays as it is. In the formulas ``value`` is that value, ``t`` counts from 0 at ``begin``, and
 ``last = end - begin - 1``. ``by_epoch`` says what the caller counts and changes nothing here, except in
-:func:`param_scheduler`, which plays a list of configurations as MMEngine drives them together; ``verbose`` prints
-there.
+:func:`param_scheduler`, which takes a list of configurations and evaluates them together, as MMEngine does. ``verbose``
+prints there.
 
 Each kind is written once, as what it does in its window. Of it are made the scheduler of the rate (``...LR``, with
 ``base_lr``) and that of the momentum (``...Momentum``, with ``base_momentum``).
@@ -453,10 +453,10 @@ def param_scheduler(
 ) -> Schedule:
     """A list of configurations ``dict(type="LinearLR", ...)`` as MMEngine drives them together.
 
-    With ``base_lr`` those for the learning rate are played, with ``base_momentum`` those for the momentum. Windows that
-    multiply the value may overlap. One that goes to an ``eta_min`` above 0, restarts, or sets the rate starts from what
+    ``base_lr`` takes those for the learning rate, ``base_momentum`` those for the momentum. Windows that multiply the
+    value may overlap. One that goes to an ``eta_min`` above 0, restarts, or sets the rate starts from what
     is in force at its ``begin`` and cannot share steps with another: that has no closed form. Where some count epochs
-    and others updates, the former are played by the epoch, so the schedule is called with both clocks.
+    and others updates, the former are evaluated by the epoch, so the schedule is called with both clocks.
     ``convert_to_iter_based`` takes ``epoch_length``, the updates in an epoch.
     """
     if (base_lr is None) == (base_momentum is None):

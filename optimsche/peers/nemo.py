@@ -246,7 +246,7 @@ def PolynomialHoldDecayAnnealing(
 ) -> Schedule:
     """A warm-up, the rate for ``hold_steps``, then a power of what is left, down to ``min_lr``.
 
-    Without steps to hold it counts what is left from the beginning and jumps down. ``cycle`` is played once.
+    Without steps to hold it counts what is left from the beginning and jumps down. Only the first ``cycle`` is here.
     """
     call = "PolynomialHoldDecayAnnealing"
     warmup, hold = _both(call, warmup_steps, warmup_ratio, hold_steps, hold_ratio, max_steps)

@@ -142,8 +142,8 @@ def get_wsd_schedule(
 def get_chebyshev_schedule(num_epochs: Steps, is_warmup: bool = False, *, base_lr: Lr) -> Schedule:
     """The rate times the reciprocals of Chebyshev nodes between 0.05 and 1, in a fractal order.
 
-    There are as many as the next power of two above ``num_epochs - 1``, for 2 and 4 half of these; the first is played
-    three times, the last for ever.
+    There are as many as the next power of two above ``num_epochs - 1``, for 2 and 4 half of these. The first is used
+    three times, and the last one is held.
     """
     if is_warmup:
         return constant(value=base_lr)

@@ -24,7 +24,7 @@ def Noamlr(
 ) -> Schedule:
     """A line up, then the inverse square root of the update; the peak is that of ``d_model``, or ``base_lr`` without.
 
-    It plays training steps: ``accum_grad`` of them are one update.
+    It counts training steps: ``accum_grad`` of them are one update.
     """
     if d_model is None and base_lr is None:
         raise ValueError("speechain.Noamlr: give d_model, or base_lr, the optimizer's own rate")

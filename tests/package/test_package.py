@@ -120,6 +120,12 @@ def test_pyright_reads_an_editable_install(installed):
     assert {one["range"]["start"]["line"] + 1 for one in found} == {6, 7}, said
 
 
+def test_no_hint_names_an_extra():
+    """It would be wrong before publication: `optimsche.missing` has the words for all of them."""
+    for path in (ROOT / "optimsche").rglob("*.py"):
+        assert "optimsche[" not in path.read_text(), path
+
+
 def test_every_address_of_the_project_is_that_of_pyproject(tracked):
     pyproject = (ROOT / "pyproject.toml").read_text()
     home = re.search(r'^Homepage = "https://(.*)"$', pyproject, re.M)[1]
