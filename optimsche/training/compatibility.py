@@ -105,6 +105,8 @@ def _cure(schedule: Any) -> str:
         if any(isinstance(value, Schedule) for value in schedule.values()):
             return "schedules by the names of parameters are given as schedules="
         return "from_dict(...) for a dictionary"
+    if isinstance(schedule, list | tuple):
+        return "several are given by what follows each: schedules={'head.*': a, '*': b}, model=model"
     if isinstance(schedule, LrFn):
         return f"call it with its parameters: {schedule.name}(...)"
     if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
