@@ -67,5 +67,5 @@ def found(name: str) -> Documented:
 
 
 def summary(documented: object) -> str:
-    """The first line of what is said of it, without the marks of code."""
-    return (inspect.getdoc(documented) or "").partition("\n")[0].replace("``", "`").replace("`", "")
+    """The first line of what is said of it, with names of parameters in back-ticks."""
+    return (inspect.getdoc(documented) or "").partition("\n")[0].replace("``", "`")

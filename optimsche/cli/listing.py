@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Mapping
 
 from optimsche import peers
 from optimsche.cli.arguments import Commands, command
 from optimsche.cli.documented import Documented, groups, of_system, summary, systems
-from optimsche.cli.terminal import BOLD, styled, width
+from optimsche.cli.terminal import BOLD, has_colours, styled, width
 
 _EXAMPLES = """\
 examples:
@@ -52,4 +53,9 @@ def _group(title: str, functions: Mapping[str, Documented]) -> str:
         )
         for name, function in functions.items()
     ]
-    return "\n".join([styled(title, BOLD), *lines])
+    # Without its mark the name of a parameter is lost among words: "Evaluate the schedule `by` updates later."
+    marked = [
+        re.sub("`([^`\n]*)`", lambda found: styled(found[1], BOLD) if has_colours() else found[0], line)
+        for line in lines
+    ]
+    return "\n".join([styled(title, BOLD), *marked])
