@@ -11,6 +11,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import nn
 
+from optimsche.call_errors import called_here
 from optimsche.checking import admit
 from optimsche.curve import axes_for, style
 from optimsche.lr_fns import geometric
@@ -127,6 +128,9 @@ def range_test(
     >>> test.rates[0] < test.steepest <= 1.0, optimizer.param_groups[0]["lr"]
     (True, 0.1)
     """
+    for name, value in options.items():
+        if here := called_here(name, value, ("start", "end", "updates", "stop_at")):
+            raise TypeError(f"range_test() has no parameter {name!r}{here}")
     _check(optimizer, model, loss_of)
     updates = admit("range_test", "updates", _UPDATES, updates)
     start, end = admit("range_test", "start", _RATE, start), admit("range_test", "end", _RATE, end)

@@ -6,10 +6,12 @@ imported upwards: combinators are made of schedules, and pictures are of them.
 
 from __future__ import annotations
 
+import operator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from optimsche.call_errors import explained_methods
+from optimsche import habits
+from optimsche.call_errors import explained_methods, refuses_operators
 from optimsche.libraries import is_numpy_scalar
 from optimsche.names import lookup
 from optimsche.ranges import Closed, Cycles, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Seed, Share, Steps
@@ -41,11 +43,15 @@ def _is_real(value: object) -> bool:
     return isinstance(value, int | float) or is_numpy_scalar(value)
 
 
+@refuses_operators(habits.OPERATORS)
 @explained_methods
 class Methods:
     """The methods and operators of a schedule."""
 
     __slots__ = ("__dict__",)  # an empty one, which torch.compile looks for
+
+    def __bool__(self) -> bool:  # Python would ask for the length, which is refused as that of a list
+        return True
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as plain data, for JSON and YAML: see `optimsche.to_dict`."""
@@ -233,7 +239,14 @@ class Methods:
     # -- operators: each is a combinator ------------------------------------------------------------------------------
 
     def __rshift__(self, second: Schedule) -> Schedule:
+        if _is_real(second):
+            raise TypeError(f"a number is written as a schedule: plan >> constant(value={second})")
         return self.then(second) if isinstance(second, Methods) else NotImplemented
+
+    def __rrshift__(self, first: object) -> Schedule:
+        if _is_real(first):
+            raise TypeError(f"a number is written as a schedule: constant(value={first}, steps=...) >> plan")
+        return NotImplemented
 
     def __mul__(self, factor: float | Schedule) -> Schedule:
         if isinstance(factor, Methods) or _is_real(factor):
@@ -248,6 +261,8 @@ class Methods:
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
+        if isinstance(divisor, Methods):
+            raise TypeError(habits.DIVIDED)
         if not _is_real(divisor):
             return NotImplemented
         if divisor == 0:
@@ -267,3 +282,32 @@ class Methods:
 
     def __rsub__(self, first: float) -> Schedule:
         return _combined("subtract", first, self) if _is_real(first) else NotImplemented
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy does with a schedule: `numpy.float64(0.1) * plan` is a schedule, not an array of one."""
+        operation = _OF_UFUNC.get(ufunc.__name__) if method == "__call__" else None
+        if operation is None:
+            raise TypeError(habits.UFUNCS.get(ufunc.__name__) or habits.UFUNCS[""])
+        plain = [value.item() if is_numpy_scalar(value) else value for value in inputs]
+        if any(hasattr(value, "dtype") for value in plain):
+            if operation in (operator.eq, operator.ne):
+                return operation is operator.ne
+            if operation is operator.mul:
+                return self.__mul__(next(value for value in plain if hasattr(value, "dtype")))  # which refuses it
+            raise TypeError(
+                f"an array is no part of a schedule: {ufunc.__name__} takes a number or another schedule. "
+                "Compute with its values: plan(steps)"
+            )
+        return operation(*plain)
+
+
+_OF_UFUNC = {
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "true_divide": operator.truediv,
+    "add": operator.add,
+    "subtract": operator.sub,
+    "right_shift": operator.rshift,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}

@@ -52,7 +52,7 @@ def load_checkpoint(path: Path, parts: Set[str]) -> dict[str, Any]:
     except Exception:  # torch answers a broken file with whatever goes wrong first
         state = None
     if not isinstance(state, dict) or state.keys() != parts:
-        raise ValueError(f"{path} is not a whole checkpoint of the demo; begin anew without --resume")
+        raise ValueError(f"{path} is not a whole checkpoint of the demo; begin anew with --restart")
     return state
 
 

@@ -220,7 +220,7 @@ def _load(
         if saved != wanted:
             raise ValueError(
                 f"{path} was made with {name}={saved!r}, and this run wants {name}={wanted!r}: "
-                "resume with the settings of the run, or begin anew without --resume"
+                "resume with the settings of the run, or begin anew with --restart"
             )
     model.load_state_dict(state["model"])
     optim.load_state_dict(state["optim"])

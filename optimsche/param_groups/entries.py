@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from optimsche import habits
 from optimsche.call_errors import did_you_mean
 
 _ENTRY = re.compile(r"(\w+)(?:\[(\d+)\])?")
@@ -98,7 +99,9 @@ def check_entry(where: Entry, group: Mapping[str, Any], kind: str, call: str) ->
         if name not in _NOT_SCHEDULED and not isinstance(value, bool) and value is not None
     }
     if where.name not in known:
-        hint = did_you_mean(where.name, known) or f"; it has {', '.join(sorted(known))}"
+        here = habits.HYPERPARAMETERS.get(where.name, "")
+        hint = f"; here that is {here!r}" if here.partition("[")[0] in {*known, "grad_clip"} else ""
+        hint = hint or did_you_mean(where.name, known) or f"; it has {', '.join(sorted(known))}"
         raise ValueError(f"{call}: {kind} has no hyperparameter {where.name!r}{hint}")
     value = known[where.name]
     if where.place is not None:

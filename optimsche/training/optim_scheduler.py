@@ -14,8 +14,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 import torch
 from torch import nn
 
-from optimsche import counting, data
-from optimsche.call_errors import explained_methods
+from optimsche import counting, data, habits
+from optimsche.call_errors import answers_attributes, explained_methods
 from optimsche.counting import AccumGrad
 from optimsche.param_groups import names
 from optimsche.param_groups.rules import Rules
@@ -70,6 +70,7 @@ class _Counted(Checked[ValueT]):
                 raise
 
 
+@answers_attributes("an OptimScheduler", habits.OF_AN_OPTIM_SCHEDULER)
 @explained_methods
 class OptimScheduler:
     """An optimizer that follows a schedule, with accumulation, mixed precision and clipping; or several optimizers.

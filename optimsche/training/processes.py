@@ -421,7 +421,7 @@ _NOBODY = (
     "\n    Processes that train apart, or gradients that the loop sums itself: distributed=False."
 )
 _ZERO = (
-    "schedules=: ZeroRedundancyOptimizer has given its parameters to processes by the groups that it was built with, and "
+    "schedules=: ZeroRedundancyOptimizer has given its parameters to processes by the groups that it had at first, and "
     "these cannot be split any more. Build it with those groups, each with an 'lr_scale', 'weight_decay', ... of its "
     "own; a schedule= of all multiplies them."
 )

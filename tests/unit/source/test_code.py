@@ -114,7 +114,7 @@ COUNTED = [0]
 
 
 @lr_fn
-def with_a_memory(real_step, epoch):
+def written_with_memory(real_step, epoch):
     COUNTED[0] += 1
     return 0.1 * COUNTED[0] + 0.0 * real_step
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_followed_is_named_with_the_reason():
         (o.constant(value=0.1).jitter(0.1).warmup(10), "as one formula: jitter: .* needs its number"),
         (o.constant(value=0.1).running_product(), "as one formula: running_product: .* needs its number"),
         (written_by_hand(values=(0.1, 0.2)).warmup(10), "as one formula: written_by_hand: "),
-        (with_a_memory(), "a function of your own in it was followed, and what was found gives"),
+        (written_with_memory(), "a function of your own in it was followed, and what was found gives"),
     ]
     for plan, reason in cases:
         with pytest.raises(ValueError, match=f"this plan cannot be written {reason}" if reason[:2] == "as" else reason):
