@@ -34,7 +34,7 @@ class Figure(matplotlib.figure.Figure):
     """Matplotlib's figure. A notebook shows it as a scalable picture that needs nobody's trust."""
 
     def _repr_html_(self) -> str:
-        return image_of(self)
+        return image_of(self, text=str(self.get_label()))
 
 
 class LogRates(LogFormatter):
@@ -113,4 +113,4 @@ def image_of(figure: Any, *, text: str = "") -> str:
     """
     data = base64.b64encode(svg_of(figure).encode()).decode()
     width = round(96 * figure.get_size_inches()[0])
-    return f'<img alt="{html.escape(text)}" width="{width}" src="data:image/svg+xml;base64,{data}">'
+    return f'<img alt="{html.escape(text)}" width="{width}" style="max-width: 100%" src="data:image/svg+xml;base64,{data}">'

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optimsche import call_errors, checking
 from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.curve import picture, ranges, surroundings
-from optimsche.curve.layout import laid_out
+from optimsche.curve.layout import kept, laid_out
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ class _Drawing:
 
     def draw_with_surroundings(self, axes: Axes, *, with_expression: bool = True) -> None:
         self.draw(axes)
+        # For those who do not see it.
+        axes.figure.set_label("; ".join(" ".join(curve.label.split()) for curve in self.curves))
         alone = self.schedules[0] if self.kind == "one" else None
         room = surroundings.write_strip(axes, self.curves, self.view, alone)
         if alone is None:
@@ -204,7 +206,7 @@ def _by_name(schedules: Any) -> tuple[Literal["one", "named", "list"], list[tupl
         if not isinstance(schedule, Schedule):
             raise ranges.no_schedule("plot", schedule)
     if kind == "list":
-        named = [(laid_out(schedule, most=_MOST_LINES_EACH), schedule) for _, schedule in named]
+        named = [(kept(laid_out(schedule, most=_MOST_LINES_EACH)), schedule) for _, schedule in named]
     return kind, named
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from optimsche.curve import ranges, style
+from optimsche.curve.layout import kept
 from optimsche.curve.picture import Curve, View, edges_of
 from optimsche.curve.pieces import pieces
 from optimsche.schedule import Schedule
@@ -54,7 +55,7 @@ def write_strip(axes: Axes, curves: Sequence[Curve], view: View, schedule: Sched
 
 def write_expression(axes: Axes, text: str, room: float) -> None:
     """The expression of a single schedule, above."""
-    axes.set_title(text, loc="left", pad=room + 6.0, fontdict={**_CODE, "color": style.GREY, "linespacing": 1.25})
+    axes.set_title(kept(text), loc="left", pad=room + 6.0, fontdict={**_CODE, "color": style.GREY, "linespacing": 1.25})
 
 
 def write_legend(axes: Axes, room: float, *, as_code: bool) -> None:
@@ -80,7 +81,7 @@ def write_marks(axes: Axes, curve: Curve, view: View) -> None:
         if point is not None
     ]
     where: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    axes.annotate("    ".join(said), (1.0, 0.0), (0, -29), ha="right", va="center", **where, **_SMALL)
+    axes.annotate(kept("    ".join(said)), (1.0, 0.0), (0, -29), ha="right", va="center", **where, **_SMALL)
 
 
 def _width_of(axes: Axes) -> float:
