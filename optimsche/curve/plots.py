@@ -76,7 +76,7 @@ def plot(
     """
     drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
     if ax is None:
-        axes: Axes = _canvas().new_axes(height=drawing.height)
+        axes: Axes = _canvas().new_axes(height=_canvas().HEIGHT + drawing.height_of_texts)
         drawing.draw_with_surroundings(axes)
         return axes
     axes = axes_for(ax)
@@ -96,20 +96,24 @@ def figure_of(
     log: bool = False,
     difference: bool = False,
     with_expression: bool = True,
+    size: tuple[float, float] | None = None,
 ) -> Figure:
     """The picture that `plot` draws, in a figure that is shown nowhere: for files and pages.
 
     Args:
         schedules: as for `plot`, like all that is not named here.
         with_expression: whether that of a single schedule stands above the picture.
+        size: width and height in inches, without what an expression or a legend adds; by default those of `plot`.
 
     >>> from optimsche import cosine
     >>> figure_of(cosine(steps=100)).axes[0].get_title(loc="left")
     'cosine(start=1.0, end=0.0, steps=100)'
     """
     drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
-    with_expression = with_expression or drawing.kind != "one"
-    axes: Axes = _canvas().new_axes(height=drawing.height if with_expression else _canvas().HEIGHT, shown=False)
+    width, height = size or (_canvas().WIDTH, _canvas().HEIGHT)
+    if with_expression or drawing.kind != "one":
+        height += drawing.height_of_texts
+    axes: Axes = _canvas().new_axes(width=width, height=height, shown=False)
     drawing.draw_with_surroundings(axes, with_expression=with_expression)
     figure: Any = axes.figure
     return figure  # type: ignore[no-any-return]
@@ -126,10 +130,10 @@ class _Drawing:
     values: str
 
     @property
-    def height(self) -> float:
-        """Of its figure, in inches."""
+    def height_of_texts(self) -> float:
+        """How much higher its figure is for the expression or the legend, in inches."""
         texts = [curve.label for curve in self.curves]
-        return float(_canvas().HEIGHT) + surroundings.height_of(texts[:: 4 if self.kind == "named" else 1])
+        return surroundings.height_of(texts[:: 4 if self.kind == "named" else 1])
 
     def draw(self, axes: Axes) -> None:
         picture.draw(axes, self.curves, self.view, values=self.values)

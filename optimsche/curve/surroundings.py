@@ -81,6 +81,7 @@ def write_marks(axes: Axes, curve: Curve, view: View) -> None:
         if point is not None
     ]
     where: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    axes.set_xlabel(axes.get_xlabel(), loc="left")
     axes.annotate(kept("    ".join(said)), (1.0, 0.0), (0, -29), ha="right", va="center", **where, **_SMALL)
 
 

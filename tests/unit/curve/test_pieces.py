@@ -25,7 +25,7 @@ OURS = [function for function in known().values() if isinstance(function, LrFn) 
 
 
 @lr_fn
-def halved(real_step, epoch, schedule: Schedule, *, floor: Rate = 0.0):
+def half_of(real_step, epoch, schedule: Schedule, *, floor: Rate = 0.0):
     return max(schedule(real_step, epoch) / 2, floor)
 
 
@@ -44,7 +44,7 @@ def names_of(plan, upto=None):
         (cosine(steps=10).repeat(3).warmup(5).jitter(0.1), ["warmup", "cosine"]),
         ((cosine(steps=10) + linear(steps=10)).warmup(5), ["warmup", "add"]),
         (linear(steps=10).clamp(floor=0.1).then(constant(0.1, steps=5), at=10), ["linear", "constant"]),
-        (halved(linear(steps=10)).then(constant(0.0, steps=5), at=10), ["linear", "constant"]),
+        (half_of(linear(steps=10)).then(constant(0.0, steps=5), at=10), ["linear", "constant"]),
     ],
     ids=repr,
 )
