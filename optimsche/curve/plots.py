@@ -76,7 +76,7 @@ def plot(
     """
     drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
     if ax is None:
-        axes: Axes = _canvas().new_axes(height=_canvas().HEIGHT + drawing.height_of_texts)
+        axes: Axes = _canvas().new_axes(height=_canvas().HEIGHT + drawing.height_of_texts(_canvas().WIDTH))
         drawing.draw_with_surroundings(axes)
         return axes
     axes = axes_for(ax)
@@ -112,7 +112,7 @@ def figure_of(
     drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
     width, height = size or (_canvas().WIDTH, _canvas().HEIGHT)
     if with_expression or drawing.kind != "one":
-        height += drawing.height_of_texts
+        height += drawing.height_of_texts(width)
     axes: Axes = _canvas().new_axes(width=width, height=height, shown=False)
     drawing.draw_with_surroundings(axes, with_expression=with_expression)
     figure: Any = axes.figure
@@ -129,11 +129,10 @@ class _Drawing:
     view: picture.View
     values: str
 
-    @property
-    def height_of_texts(self) -> float:
-        """How much higher its figure is for the expression or the legend, in inches."""
-        texts = [curve.label for curve in self.curves]
-        return surroundings.height_of(texts[:: 4 if self.kind == "named" else 1])
+    def height_of_texts(self, width: float) -> float:
+        """How much higher its figure of this width is for the expression or the legend, in inches."""
+        labels = [curve.label for curve in self.curves]
+        return surroundings.height_of(labels[:: surroundings.columns_of(labels, width) if self.kind == "named" else 1])
 
     def draw(self, axes: Axes) -> None:
         picture.draw(axes, self.curves, self.view, values=self.values)

@@ -21,6 +21,12 @@ _SMALL: Any = {"size": 8, "color": style.GREY}
 _CODE: Any = {"family": "monospace", "size": 8.5}
 
 
+def columns_of(labels: Sequence[str], width: float) -> int:
+    """How many names of a legend stand side by side in a figure of so many inches."""
+    longest = max(map(len, labels))
+    return max(1, min(len(labels), int((72.0 * width - _SIDES) / (longest * 5.2 + 44.0))))
+
+
 def height_of(texts: Sequence[str]) -> float:
     """How much higher a figure is, in inches, for texts above each other."""
     return sum(text.count("\n") + 1 for text in texts) * _LINE / 72.0
@@ -61,7 +67,8 @@ def write_expression(axes: Axes, text: str, room: float) -> None:
 def write_legend(axes: Axes, room: float, *, as_code: bool) -> None:
     """The legend above: names side by side, or expressions below each other."""
     font: Any = _CODE if as_code else {"size": 9}
-    columns = 1 if as_code else 4
+    labels = [str(line.get_label()) for line in axes.get_lines()]
+    columns = 1 if as_code else columns_of(labels, _width_of(axes))
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
