@@ -22,9 +22,7 @@ def add_to(commands: Commands) -> None:
     parser = command(commands, "demo", run, epilog=f"{_EXAMPLES}\n{STATUSES}", **words)
     parser.add_argument("--out", type=Path, default=Path("optimsche-demo"), metavar="DIR", help="default: %(default)s")
     found = parser.add_mutually_exclusive_group()
-    found.add_argument(
-        "--resume", action="store_true", help="go on from DIR's checkpoint, as by default"
-    )
+    found.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint, as by default")
     found.add_argument("--restart", action="store_true", help="begin anew, and drop DIR's checkpoint")
     plan = parser.add_mutually_exclusive_group()
     plan.add_argument("--schedule", metavar="TEXT", help="a schedule as text, its lengths in updates")

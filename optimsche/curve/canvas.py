@@ -16,6 +16,13 @@ from matplotlib.ticker import LogFormatter
 from optimsche.curve.style import GREY, GREYS, rate
 
 WIDTH, HEIGHT = 7.0, 3.2
+# Letters stay letters, in the font that was measured or, where that is not installed, in the reader's own.
+_SVG: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "optimsche",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.monospace": ["DejaVu Sans Mono"],
+}
 
 
 class Axes(matplotlib.axes.Axes):
@@ -34,7 +41,7 @@ class Figure(matplotlib.figure.Figure):
     """Matplotlib's figure. A notebook shows it as a scalable picture that needs nobody's trust."""
 
     def _repr_html_(self) -> str:
-        return image_of(self)
+        return image_of(self, text=str(self.get_label()))
 
 
 class LogRates(LogFormatter):
@@ -45,15 +52,16 @@ class LogRates(LogFormatter):
         return rate(x) if super().__call__(x, pos) else ""
 
 
-def new_axes(*, height: float = HEIGHT, shown: bool = True) -> Axes:
+def new_axes(*, width: float = WIDTH, height: float = HEIGHT, shown: bool = True) -> Axes:
     """Axes in a figure of their own.
 
     Args:
-        height: of the figure, in inches.
+        width: of the figure, in inches.
+        height: likewise.
         shown: whether pyplot knows the figure, so that a notebook and `plt.show()` show it.
     """
-    size: Any = {"figsize": (WIDTH, height), "layout": "constrained"}
-    figure: Any = pyplot.figure(FigureClass=Figure, **size) if shown else unshown_figure(height=height)
+    size: Any = {"figsize": (width, height), "layout": "constrained"}
+    figure: Any = pyplot.figure(FigureClass=Figure, **size) if shown else Figure(**size)
     axes: Any = figure.add_subplot(axes_class=Axes)
     set_ground(axes)
     made: Axes = axes
@@ -98,7 +106,7 @@ def set_ground(axes: Any) -> None:
 def svg_of(figure: Any) -> str:
     """A figure as SVG, without the header of a file; the same figure is the same text, as git likes it."""
     file = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "optimsche"}):
+    with matplotlib.rc_context(_SVG):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     return text[text.index("<svg") :]
@@ -113,4 +121,5 @@ def image_of(figure: Any, *, text: str = "") -> str:
     """
     data = base64.b64encode(svg_of(figure).encode()).decode()
     width = round(96 * figure.get_size_inches()[0])
-    return f'<img alt="{html.escape(text)}" width="{width}" src="data:image/svg+xml;base64,{data}">'
+    look = f'width="{width}" style="max-width: 100%"'
+    return f'<img alt="{html.escape(text)}" {look} src="data:image/svg+xml;base64,{data}">'

@@ -46,7 +46,7 @@ class Explorer:
         return self.widget._repr_mimebundle_(**kwargs)
 
     def _turn(self, path: tuple[str | int, ...], value: Any) -> None:
-        self._values[path] = value
+        self._values[path] = float(f"{value:.6g}") if isinstance(value, float) else value  # no 0.00024199999999999995
         try:
             self.schedule = turned(self._given, self._values)
             self._show()

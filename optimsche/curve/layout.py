@@ -39,6 +39,11 @@ def laid_out(schedule: Schedule, *, width: int = 80, most: int | None = None) ->
     return "\n".join(lines)
 
 
+def kept(text: str) -> str:
+    """A text whose spaces SVG keeps: it makes one of several."""
+    return text.replace("  ", "\u00a0\u00a0")
+
+
 def _lines(node: ast.expr, text: bytes, indent: str, before: str, after: str, width: int) -> Iterator[str]:
     """The lines of a part of the text, with what stands before it and after it."""
     whole = f"{indent}{before}{_text_of(node, text)}{after}"

@@ -17,7 +17,7 @@ def notebook_html(schedules: Any) -> str | None:
     Of one schedule the expression stands above the picture, as text that can be copied. What cannot be drawn says why.
     """
     if isinstance(schedules, Schedule):
-        above = f'<pre style="margin: 0">{html.escape(laid_out(schedules, width=100))}</pre>'
+        above = f'<pre style="margin: 0">{html.escape(laid_out(schedules))}</pre>'
         each = [schedules]
     else:
         above = ""

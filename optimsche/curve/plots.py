@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from optimsche import call_errors, checking
 from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.curve import picture, ranges, surroundings
-from optimsche.curve.layout import laid_out
+from optimsche.curve.layout import kept, laid_out
 from optimsche.missing import needs
 from optimsche.schedule import Schedule
 
@@ -77,7 +77,7 @@ def plot(
     """
     drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
     if ax is None:
-        axes: Axes = _canvas().new_axes(height=drawing.height)
+        axes: Axes = _canvas().new_axes(height=_canvas().HEIGHT + drawing.height_of_texts(_canvas().WIDTH))
         drawing.draw_with_surroundings(axes)
         return axes
     axes = axes_for(ax)
@@ -97,20 +97,24 @@ def figure_of(
     log: bool = False,
     difference: bool = False,
     with_expression: bool = True,
+    size: tuple[float, float] | None = None,
 ) -> Figure:
     """The picture that `plot` draws, in a figure that is shown nowhere: for files and pages.
 
     Args:
         schedules: as for `plot`, like all that is not named here.
         with_expression: whether that of a single schedule stands above the picture.
+        size: width and height in inches, without what an expression or a legend adds; by default those of `plot`.
 
     >>> from optimsche import cosine
     >>> figure_of(cosine(steps=100)).axes[0].get_title(loc="left")
     'cosine(start=1.0, end=0.0, steps=100)'
     """
     drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
-    with_expression = with_expression or drawing.kind != "one"
-    axes: Axes = _canvas().new_axes(height=drawing.height if with_expression else _canvas().HEIGHT, shown=False)
+    width, height = size or (_canvas().WIDTH, _canvas().HEIGHT)
+    if with_expression or drawing.kind != "one":
+        height += drawing.height_of_texts(width)
+    axes: Axes = _canvas().new_axes(width=width, height=height, shown=False)
     drawing.draw_with_surroundings(axes, with_expression=with_expression)
     figure: Any = axes.figure
     return figure  # type: ignore[no-any-return]
@@ -126,17 +130,18 @@ class _Drawing:
     view: picture.View
     values: str
 
-    @property
-    def height(self) -> float:
-        """Of its figure, in inches."""
-        texts = [curve.label for curve in self.curves]
-        return float(_canvas().HEIGHT) + surroundings.height_of(texts[:: 4 if self.kind == "named" else 1])
+    def height_of_texts(self, width: float) -> float:
+        """How much higher its figure of this width is for the expression or the legend, in inches."""
+        labels = [curve.label for curve in self.curves]
+        return surroundings.height_of(labels[:: surroundings.columns_of(labels, width) if self.kind == "named" else 1])
 
     def draw(self, axes: Axes) -> None:
         picture.draw(axes, self.curves, self.view, values=self.values)
 
     def draw_with_surroundings(self, axes: Axes, *, with_expression: bool = True) -> None:
         self.draw(axes)
+        # For those who do not see it.
+        axes.figure.set_label("; ".join(" ".join(curve.label.split()) for curve in self.curves))
         alone = self.schedules[0] if self.kind == "one" else None
         room = surroundings.write_strip(axes, self.curves, self.view, alone)
         if alone is None:
@@ -205,7 +210,7 @@ def _by_name(schedules: Any) -> tuple[Literal["one", "named", "list"], list[tupl
         if not isinstance(schedule, Schedule):
             raise ranges.no_schedule("plot", schedule)
     if kind == "list":
-        named = [(laid_out(schedule, most=_MOST_LINES_EACH), schedule) for _, schedule in named]
+        named = [(kept(laid_out(schedule, most=_MOST_LINES_EACH)), schedule) for _, schedule in named]
     return kind, named
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from optimsche.curve import ranges, style
+from optimsche.curve.layout import kept
 from optimsche.curve.picture import Curve, View, edges_of
 from optimsche.curve.pieces import pieces
 from optimsche.schedule import Schedule
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 _LETTER, _LINE, _SIDES = 4.7, 12.0, 70.0
 _SMALL: Any = {"size": 8, "color": style.GREY}
 _CODE: Any = {"family": "monospace", "size": 8.5}
+
+
+def columns_of(labels: Sequence[str], width: float) -> int:
+    """How many names of a legend stand side by side in a figure of so many inches."""
+    longest = max(map(len, labels))
+    return max(1, min(len(labels), int((72.0 * width - _SIDES) / (longest * 5.2 + 44.0))))
 
 
 def height_of(texts: Sequence[str]) -> float:
@@ -54,13 +61,14 @@ def write_strip(axes: Axes, curves: Sequence[Curve], view: View, schedule: Sched
 
 def write_expression(axes: Axes, text: str, room: float) -> None:
     """The expression of a single schedule, above."""
-    axes.set_title(text, loc="left", pad=room + 6.0, fontdict={**_CODE, "color": style.GREY, "linespacing": 1.25})
+    axes.set_title(kept(text), loc="left", pad=room + 6.0, fontdict={**_CODE, "color": style.GREY, "linespacing": 1.25})
 
 
 def write_legend(axes: Axes, room: float, *, as_code: bool) -> None:
     """The legend above: names side by side, or expressions below each other."""
     font: Any = _CODE if as_code else {"size": 9}
-    columns = 1 if as_code else 4
+    labels = [str(line.get_label()) for line in axes.get_lines()]
+    columns = 1 if as_code else columns_of(labels, _width_of(axes))
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
@@ -80,7 +88,8 @@ def write_marks(axes: Axes, curve: Curve, view: View) -> None:
         if point is not None
     ]
     where: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    axes.annotate("    ".join(said), (1.0, 0.0), (0, -29), ha="right", va="center", **where, **_SMALL)
+    axes.set_xlabel(axes.get_xlabel(), loc="left")
+    axes.annotate(kept("    ".join(said)), (1.0, 0.0), (0, -29), ha="right", va="center", **where, **_SMALL)
 
 
 def _width_of(axes: Axes) -> float:

@@ -75,7 +75,11 @@ CONSTRUCTION = [
     (lambda: OptimScheduler(sgd(), PLAN, rates="relativ"), ValueError, "rates must be one of 'absolute', 'relative'"),
     (lambda: OptimScheduler(sgd(), PLAN, use_amp="fp61"), ValueError, "use_amp must be False, True, 'bf16' or 'fp16'"),
     (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.float16), ValueError, "use_amp must be False, True, 'bf16'"),
-    (lambda: OptimScheduler(sgd(), PLAN, distributed="ddp"), TypeError, "distributed must be None, True, False, or the process group"),
+    (
+        lambda: OptimScheduler(sgd(), PLAN, distributed="ddp"),
+        TypeError,
+        "distributed must be None, True, False, or the process group",
+    ),
     (
         lambda: OptimScheduler(sgd(model := small_model()), PLAN, model=model, distributed=True),
         ValueError,

@@ -54,6 +54,12 @@ def test_moving_a_slider_changes_the_schedule_the_curve_and_the_expression():
     assert "4k" in svg_of(explorer)
 
 
+def test_the_numbers_of_a_slider_are_round():
+    explorer = RUN.explore()
+    explorer.sliders["cosine.start"].value = 121 * 2e-6 - 1e-19  # as a browser sends them
+    assert repr(explorer.schedule.arguments["schedule"].arguments["start"]) == "0.000242"
+
+
 def test_values_that_do_not_go_together_are_answered_and_the_last_good_plan_stays():
     explorer = milestones(start=0.1, at=(30, 60)).explore()
     explorer.sliders["milestones.at[0]"].value = 60

@@ -24,7 +24,9 @@ from optimsche.curve import laid_out
 
 RUN = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000)
 WSD = wsd(peak=3e-4, warmup_steps=2_000, decay_steps=20_000, total_steps=100_000)
-IMAGE = re.compile(r'<img alt="([^"]*)" width="\d+" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)">')
+IMAGE = re.compile(
+    r'<img alt="([^"]*)" width="\d+" style="max-width: 100%" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)">'
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +57,7 @@ def svg_in(page):
 def test_a_schedule_is_its_expression_and_a_picture():
     before = dict(matplotlib.rcParams)
     page = WSD._repr_html_()
-    assert f'<pre style="margin: 0">{laid_out(WSD, width=100)}</pre>' in page
+    assert f'<pre style="margin: 0">{laid_out(WSD)}</pre>' in page
     assert IMAGE.search(page)[1] == repr(WSD)
     assert "learning rate" in svg_in(page)
     assert len(page) < 50_000
@@ -76,6 +78,7 @@ def test_a_plot_is_shown_once_as_a_picture_with_data(shell):
     axes = RUN.plot()
     assert shown(shell, axes) == {}  # no <Axes ...>: the notebook shows the figure itself
     page = shown(shell, axes.figure)["text/html"]
+    assert IMAGE.search(page)[1] == repr(RUN)
     assert "peak 3e-4 at 2k" in svg_in(page)
 
 

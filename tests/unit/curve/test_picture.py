@@ -1,6 +1,7 @@
 """What a picture marks, and what stands around it."""
 
 import itertools
+import re
 
 import matplotlib
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from optimsche import constant, cosine, growth, linear, milestones, noam, plot, warmup_cosine, wsd
 from optimsche.curve import figure_of, style
+from optimsche.curve.canvas import svg_of
 
 TOTAL = {"peak": 3e-4, "warmup_steps": 2_000, "total_steps": 100_000}
 COSINE, WSD = warmup_cosine(**TOTAL), wsd(**TOTAL, decay_steps=20_000)
@@ -53,12 +55,17 @@ def texts(axes):
     return [text.get_text() for text in axes.texts]
 
 
+def spaced(axes):
+    """The texts, with the spaces that SVG does not make one of."""
+    return [text.replace("\u00a0", " ") for text in texts(axes)]
+
+
 def test_boundaries_are_dotted_the_peak_and_the_end_are_marked_and_what_comes_after_is_shaded():
     axes = axes_of(WSD)
     assert dotted(axes) == [2_000, 80_000, 100_000]
     assert dots(axes) == [(2_000, 3e-4, True), (100_000, 0.0, False)]
     assert shaded(axes) == [(100_000, 105_000)]
-    assert "● peak 3e-4 at 2k    ○ end 0 at 100k" in texts(axes)
+    assert "● peak 3e-4 at 2k    ○ end 0 at 100k" in spaced(axes)
 
 
 def test_pieces_are_named_where_there_is_room():
@@ -85,7 +92,7 @@ def test_no_two_names_overlap():
 
 def test_the_expression_stands_above_it_and_makes_room_for_itself():
     axes = axes_of(WSD)
-    assert axes.get_title(loc="left").splitlines()[:3] == [
+    assert axes.get_title(loc="left").replace("\u00a0", " ").splitlines()[:3] == [
         "warmup(",
         "    then(",
         "        constant(value=0.0003, steps=78000),",
@@ -93,6 +100,13 @@ def test_the_expression_stands_above_it_and_makes_room_for_itself():
     taller = axes.figure.get_figheight() - axes_of(COSINE).figure.get_figheight()
     assert 1.0 < taller < 1.4
     assert axes_of(WSD, with_expression=False).get_title(loc="left") == ""
+
+
+def test_an_indented_line_stays_so_in_a_picture():
+    """SVG makes one of several spaces, and takes those away that a line begins with."""
+    svg = svg_of(figure_of(WSD)) + svg_of(figure_of([WSD, COSINE]))
+    assert svg.count("\u00a0\u00a0\u00a0\u00a0then(") == 2
+    assert not re.search(r">  |\w  \w", svg)
 
 
 def test_of_several_only_curves_boundaries_and_a_legend():
