@@ -17,8 +17,7 @@ def against_hand(kind: str, *, scaled: bool = False, weighted: bool = False, max
     """One update of float32 parameters in place, by default with gradients that are too large; fused on both sides."""
     import torch
 
-    from optimsche import OptimScheduler, constant
-    from optimsche.training import LossScaler
+    from optimsche import LossScaler, OptimScheduler, constant
 
     torch.manual_seed(0)
     size = NUMBERS // TENSORS

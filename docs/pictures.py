@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from matplotlib import pyplot as plt
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from optimsche import (
     audit,
@@ -14,7 +15,6 @@ from optimsche import (
     linear,
     one_minus_power,
     peers,
-    plot,
     polynomial,
     read_log,
     rex,
@@ -22,10 +22,10 @@ from optimsche import (
     warmup_cosine,
     wsd,
 )
+from optimsche.curve import canvas, figure_of, style
 
 HERE = Path(__file__).parent / "pictures"
-COLOURED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-ON_ANY_GROUND = {"savefig.transparent": True, "legend.framealpha": 0, **dict.fromkeys(COLOURED, "#7f7f7f")}
+DPI = 90
 
 
 def conventions():
@@ -63,7 +63,8 @@ def conventions():
             wd_incr_style="constant",
         ),
     }
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    figure = Figure(figsize=(7, 8.5), layout="constrained")
+    axes = figure.subplots(3, 1)
     for ax, curves, (first, last), title in (
         (axes[0], lines, (1, 11), f"first updates, warm-up of {warmup}"),
         (axes[1], lines, (total - 5, total + 3), f"last updates of {total}"),
@@ -72,11 +73,12 @@ def conventions():
         for k, (name, schedule) in enumerate(curves.items()):
             steps = range(first, last + 1)
             # Side by side, where two are the same.
-            style = {"marker": "osd^"[k], "markersize": 4 if ax is not axes[2] else 2, "alpha": 0.8}
-            ax.plot(steps, [schedule(n) for n in steps], label=name, **style)
-        ax.set(title=title, xlabel="update")
-        ax.legend(fontsize=8)
-        ax.grid(alpha=0.3)
+            look = {"marker": "osd^"[k], "markersize": 4 if ax is not axes[2] else 2, "color": style.COLOURS[k]}
+            ax.plot(steps, [schedule(n) for n in steps], label=name, alpha=0.8, **look)
+        ax.set_title(title, color=style.GREY, pad=64)
+        ax.set_xlabel("update")
+        ax.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0))  # above, where no curve is
+        canvas.set_ground(ax)
     figure.savefig(HERE / "conventions.png", dpi=100)
 
 
@@ -93,9 +95,7 @@ def segments():
         "rex, beta -3": rex(steps=100, beta=-3),
         "hyperbolic, upper bound 150": hyperbolic(steps=100, upper_bound=150),
     }
-    ax = plot(curves, steps=100)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
-    ax.figure.savefig(HERE / "segments.png", dpi=80)
+    figure_of(curves, steps=100, size=(7, 3.6)).savefig(HERE / "segments.png", dpi=DPI)
 
 
 def plans():
@@ -107,23 +107,7 @@ def plans():
         "wsd": wsd(**total, decay_steps=20_000),
         "cosine_restarts": restarts,
     }
-    with plt.rc_context(ON_ANY_GROUND):
-        ax = plot(curves)
-        ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
-        ax.figure.set_size_inches(8, 2.8)
-        ax.figure.savefig(HERE / "plans.png", dpi=120)
-
-
-def tutorial():
-    """What its third section draws."""
-    text = (HERE.parent / "tutorial.md").read_text().partition("## 4.")[0]
-    names = {}
-    with plt.rc_context(ON_ANY_GROUND):
-        for block in re.findall(r"^```python\n((?!>>>).*?)^```", text, re.S | re.M):
-            exec(block, names)
-        figure = plt.gcf()
-        figure.set_size_inches(8, 2.8)
-        figure.savefig(HERE / "tutorial.png", dpi=120)
+    figure_of(curves, size=(8, 2.8)).savefig(HERE / "plans.png", dpi=120)
 
 
 def published():
@@ -135,19 +119,30 @@ def published():
         for block in re.findall(r"^```python\n(.*?)^```", section, re.S | re.M):
             exec(block, names)
         if "curves" in names:
-            ax = plot(names["curves"], steps=names["total"])
-            ax.figure.set_size_inches(6, 2.6)
-            ax.figure.savefig(HERE / "published" / f"{'-'.join(re.findall(r'[a-z0-9]+', title.lower()))}.png", dpi=70)
-            plt.close(ax.figure)
+            path = HERE / "published" / f"{'-'.join(re.findall(r'[a-z0-9]+', title.lower()))}.png"
+            figure_of(names["curves"], steps=names["total"], size=(6, 2.6)).savefig(path, dpi=DPI)
+
+
+def tutorial():
+    """What its third section draws."""
+    text = (HERE.parent / "tutorial.md").read_text().partition("## 4.")[0]
+    names = {}
+    for block in re.findall(r"^```python\n((?!>>>).*?)^```", text, re.S | re.M):
+        exec(block, names)
+    figure = plt.gcf()
+    figure.set_size_inches(8, 2.8)
+    figure.savefig(HERE / "tutorial.png", dpi=120)
 
 
 def log_upon_its_plan():
     """A log in which eleven skipped updates were not counted."""
     plan = peers.transformers.get_scheduler("linear", 700, 27_420, base_lr=5e-5)
-    figure = plt.figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(7, 4), layout="constrained")
     log = read_log(HERE.parents[1] / "tests" / "runs" / "logs" / "run3.csv")
     audit(plan, *log, counts="next").draw(figure)
-    figure.savefig(HERE / "audit.png", dpi=80)
+    for axes in figure.axes:
+        canvas.set_ground(axes)
+    figure.savefig(HERE / "audit.png", dpi=DPI)
 
 
 if __name__ == "__main__":

@@ -116,66 +116,62 @@ if TYPE_CHECKING:
     from optimsche.curve import plot, table
     from optimsche.device_rates import advance_rates
     from optimsche.lr_finder import RangeTest, range_test
+    from optimsche.param_groups.rules import bias_or_norm, layer_decay, without_decay
     from optimsche.runs import audit, fit, read_log
     from optimsche.speechain import build_optim_sches
     from optimsche.text import from_dict, parse, to_dict
-    from optimsche.training import (
-        Gradients,
-        LossScaler,
-        Member,
-        NonFiniteError,
-        OptimScheduler,
-        StepResult,
-        bias_or_norm,
+    from optimsche.training.gradients import Gradients
+    from optimsche.training.loss_scaler import LossScaler
+    from optimsche.training.members import Member
+    from optimsche.training.optim_scheduler import OptimScheduler
+    from optimsche.training.outcomes import NonFiniteError
+    from optimsche.training.result import StepResult
+    from optimsche.training.stages import (
         clip_adaptive,
         clip_each_group,
         clip_norm,
         clip_value,
-        layer_decay,
         skip_above,
         skip_non_finite,
-        without_decay,
     )
 
 __version__ = "0.1.0"
 
-# What a schedule alone does not need is loaded when it is first used.
-_LAZY = {"from_dict": "text", "parse": "text", "plot": "curve", "table": "curve", "to_dict": "text"}
-_LAZY |= dict.fromkeys(("audit", "fit", "read_log"), "runs")
-# The training step needs PyTorch, too.
-_TRAINING = {
-    "advance_rates": "device_rates",
-    "RangeTest": "lr_finder",
-    "range_test": "lr_finder",
-    "build_optim_sches": "speechain",
-    **dict.fromkeys(
-        (
-            "Gradients",
-            "LossScaler",
-            "Member",
-            "NonFiniteError",
-            "OptimScheduler",
-            "StepResult",
-            "bias_or_norm",
-            "clip_adaptive",
-            "clip_each_group",
-            "clip_norm",
-            "clip_value",
-            "layer_decay",
-            "skip_above",
-            "skip_non_finite",
-            "without_decay",
-        ),
-        "training",
+# What a schedule alone does not need is loaded when it is first used, from these files.
+_LAZY = {
+    "curve": ("load_ipython_extension", "plot", "table", "unload_ipython_extension"),
+    "runs": ("audit", "fit", "read_log"),
+    "text": ("from_dict", "parse", "to_dict"),
+    "adapters.as_keras": ("as_keras",),
+    "adapters.as_optax": ("as_optax",),
+    "adapters.from_torch": ("from_torch",),
+}
+_NEEDING_TORCH = {
+    "adapters.schedule_lr": ("ScheduleLR",),
+    "device_rates": ("advance_rates",),
+    "lr_finder": ("RangeTest", "range_test"),
+    "param_groups.rules": ("bias_or_norm", "layer_decay", "without_decay"),
+    "speechain": ("build_optim_sches",),
+    "training.gradients": ("Gradients",),
+    "training.loss_scaler": ("LossScaler",),
+    "training.members": ("Member",),
+    "training.optim_scheduler": ("OptimScheduler",),
+    "training.outcomes": ("NonFiniteError",),
+    "training.result": ("StepResult",),
+    "training.stages": (
+        "clip_adaptive",
+        "clip_each_group",
+        "clip_norm",
+        "clip_value",
+        "skip_above",
+        "skip_non_finite",
     ),
 }
-
-# A plan in other people's trainers: each name is in a file of its own.
-_ADAPTERS = {"ScheduleLR": "schedule_lr", "as_keras": "as_keras", "as_optax": "as_optax", "from_torch": "from_torch"}
+_FILE_OF = {name: file for files in (_LAZY, _NEEDING_TORCH) for file, names in files.items() for name in names}
 
 # Parts that are loaded when they are first used, and what they need.
 _PARTS = {"curve": "", "json_schema": "", "peers": "", "runs": "", "testing": "hypothesis", "text": ""}
-_PARTS |= {"theory": "", "training": "torch"}
+_PARTS |= {"theory": ""}
 
 __all__ = [
     "Closed",
@@ -288,28 +284,22 @@ __all__ = [
 let_torch_load_schedules()
 
 if find_spec("torch") is None:  # `import *` takes what can be had
-    __all__[:] = [name for name in __all__ if name not in (*_TRAINING, "ScheduleLR")]
+    __all__[:] = [name for name in __all__ if _FILE_OF.get(name) not in _NEEDING_TORCH]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"optimsche.{_LAZY[name]}"), name)
-    if name in _TRAINING:
-        return getattr(_needing_torch(name, _TRAINING[name]), name)
-    if name in _ADAPTERS:
-        return getattr(_needing_torch(name, f"adapters.{_ADAPTERS[name]}"), name)
-    if name in _TRAINING.values():
-        return _needing_torch(name, name)
+    if name in _FILE_OF:
+        return getattr(_imported(name, _FILE_OF[name]), name)
     if name.isidentifier() and not name.startswith("_"):
         if find_spec(f"optimsche.{name}") is not None:
-            return import_module(f"optimsche.{name}")
+            return _imported(name, name)
         _say_where(name)
     raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
 
 
-def _needing_torch(name: str, module: str) -> Any:
+def _imported(name: str, file: str) -> Any:
     try:
-        return import_module(f"optimsche.{module}")
+        return import_module(f"optimsche.{file}")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

@@ -59,8 +59,14 @@ def short_piece(schedule: Schedule) -> tuple[float, float] | None:
 
 
 def _cure(given: Any) -> str:
+    if given is None:
+        return "It may be left out only where every entry of schedules= has an 'lr'."
     if isinstance(given, int | float):
         return f"A number is written as a schedule: constant(value={given!r})."
+    if isinstance(given, Mapping) and any(isinstance(value, Schedule) for value in given.values()):
+        return "Schedules by the names of parameters are given as schedules=."
+    if isinstance(given, list | tuple):
+        return "Several are given by what follows each: schedules={'head.*': a, '*': b}, model=model."
     if isinstance(given, str | Mapping):
         return "Text and dictionaries are read by parse and from_dict."
     if isinstance(given, LrFn):

@@ -8,8 +8,9 @@ import reprlib
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from optimsche import habits
 from optimsche.annotations import meaning_of, takes_schedule
 
 P = ParamSpec("P")
@@ -109,13 +110,13 @@ def by_name(
     positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
     if len(args) > len(positional):
         most = f"at most {len(positional)} parameters by position" if positional else "its parameters by name"
-        more = _BY_POSITION.get(call, "")
+        more = habits.BY_POSITION.get(call, "")
         raise TypeError(f"{call}() takes {most}: write {call}({', '.join(f'{name}=...' for name in parameters)}){more}")
     given = dict(zip(positional, args, strict=False))
     for name, value in kwargs.items():
         if name not in parameters:
             free = [other for other in parameters if other not in given and other not in kwargs]
-            hint = _called_here(name, value, free) or did_you_mean(name, free)
+            hint = called_here(name, value, free) or did_you_mean(name, free)
             hint = hint or f"; it takes {', '.join(parameters) or 'none'}"
             raise TypeError(f"{call}() has no parameter {name!r}{hint}")
         if name in given:
@@ -132,69 +133,71 @@ def _kind(annotation: Any) -> str:
     return meaning_of(annotation) or ("a schedule" if takes_schedule(annotation) else "a value")
 
 
-_PICTURE = "plot(...).figure.savefig('curve.png') saves the picture"
-# What to say of arguments by position that a function does not take.
-_BY_POSITION = {
-    "plot": f". Several schedules are one list, plot([a, b]), and {_PICTURE}",
-    "sequence": ". The schedules are one list: sequence([a, b, c])",
-}
+def called_here(name: str, value: Any, free: Sequence[str]) -> str:
+    """What to write for another library's name, of the parameters that are not given yet; an empty text if unknown.
 
-# What other libraries call a parameter, and what it may be called here.
-_ELSEWHERE = {
-    "T_0": ("cycle_steps", "every"),
-    "T_max": ("steps", "total_steps"),
-    "T_mult": ("stretch",),
-    "base_lr": ("floor", "start"),
-    "decay_rate": ("factor",),
-    "decay_steps": ("steps",),
-    "end_value": ("end", "floor"),
-    "epoch": ("epoch_num",),
-    "eta_min": ("end", "floor"),
-    "final": ("end", "floor"),
-    "final_lr": ("end", "floor"),
-    "gamma": ("factor", "scale"),
-    "init_value": ("start", "value"),
-    "lr": ("peak", "start", "value"),
-    "max": ("ceiling",),
-    "max_lr": ("peak",),
-    "milestones": ("at",),
-    "min": ("floor",),
-    "min_lr": ("end", "floor"),
-    "num_training_steps": ("total_steps", "steps"),
-    "num_warmup_steps": ("warmup_steps", "steps"),
-    "peak_value": ("peak",),
-    "step_size": ("every",),
-    "stop": ("end", "floor"),
-    "total_iters": ("steps",),
-    "transition_steps": ("steps", "every"),
-    "warmup_steps": ("steps",),
-    **dict.fromkeys(("accumulate_grad_batches", "gradient_accumulation_steps", "accumulation_steps"), ("accum_grad",)),
-    **dict.fromkeys(("max_grad_norm", "gradient_clip_val", "clip_grad_norm", "max_norm"), ("grad_clip",)),
-    **dict.fromkeys(("amp", "autocast", "bf16", "fp16", "mixed_precision", "precision"), ("use_amp",)),
-    **dict.fromkeys(("lr_schedule", "lr_scheduler", "scheduler"), ("schedule",)),
-}
-# Parts of a run, which are numbers of updates here.
-_PARTS_OF_A_RUN = {"pct_start": "warmup_steps", "warmup_fraction": "warmup_steps", "warmup_ratio": "warmup_steps"}
-# What has no name of its own here.
-_IN_WORDS = {
-    "stable_steps": "the stable part is what the others leave of total_steps",
-    "label": "for labels, give a mapping: plot({'a': a, 'b': b})",
-    "yscale": "log=True makes the vertical axis logarithmic",
-    **dict.fromkeys(
-        ("color", "grid", "linewidth", "title", "xlabel", "ylabel"), "set it on the axes that this returns"
-    ),
-    **dict.fromkeys(("dpi", "figsize", "fig", "figure"), "make the axes yourself, and give them as ax="),
-    **dict.fromkeys(("file", "filename", "path", "save", "savefig"), _PICTURE),
-}
-
-
-def _called_here(name: str, value: Any, free: Sequence[str]) -> str:
-    """What to write for another library's name, of the parameters that are not given yet."""
-    part = _PARTS_OF_A_RUN.get(name)
+    >>> called_here("T_max", 100, ["start", "steps"])
+    "; here that is 'steps'"
+    """
+    part = habits.PARTS_OF_A_RUN.get(name)
     if part in free:
         return f"; here that is {part!r}, in updates: {part}=round({shown(value)} * total_steps)"
-    here = next((other for other in _ELSEWHERE.get(name, ()) if other in free), None)
-    return f"; here that is {here!r}" if here else f"; {_IN_WORDS[name]}" if name in _IN_WORDS else ""
+    here = next((other for other in habits.PARAMETERS.get(name, ()) if other in free), None)
+    return f"; here that is {here!r}" if here else f"; {habits.IN_WORDS[name]}" if name in habits.IN_WORDS else ""
+
+
+def answers_attributes(
+    what: str, known: Mapping[str, str], otherwise: Callable[[Any, str], str] = lambda owner, name: ""
+) -> Callable[[type[KindT]], type[KindT]]:
+    """A class that answers attributes which it lacks, as other libraries call them, with what to write.
+
+    Python asks only where it found nothing, so names that are there take no longer, and `hasattr` says what it said.
+
+    Args:
+        what: the object, in words.
+        known: what to write, by the name of the attribute; `{}` in it is that name.
+        otherwise: the same for a name that is not among them; an empty text for what is near.
+    """
+
+    def missing(self: Any, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        cure = known[name].format(name) if name in known else otherwise(self, name)
+        hint = (
+            f"{what} has no {name!r}: {cure}" if cure else f"{type(self).__name__!r} object has no attribute {name!r}"
+        )
+        if name not in known and not cure:
+            hint += did_you_mean(name, (public for public in dir(type(self)) if not public.startswith("_")))
+        raise AttributeError(hint, obj=self)  # with no name beside it, to which Python would add what looks like it
+
+    def answering(kind: type[KindT]) -> type[KindT]:
+        missing.__name__ = missing.__qualname__ = "__getattr__"
+        kind.__getattr__ = missing  # type: ignore[attr-defined]  # at run time alone: type checkers know what is there
+        return kind
+
+    return answering
+
+
+def refuses_operators(known: Mapping[str, str]) -> Callable[[type[KindT]], type[KindT]]:
+    """A class that refuses operators which it lacks with what to write; a method that it has stays.
+
+    Args:
+        known: what to write, by the name of the method behind the operator, without its underscores.
+    """
+
+    def refusing(cure: str) -> Callable[..., NoReturn]:
+        def refuse(*_: Any) -> NoReturn:
+            raise TypeError(cure)
+
+        return refuse
+
+    def without(kind: type[KindT]) -> type[KindT]:
+        for name, cure in known.items():
+            if f"__{name}__" not in vars(kind):
+                setattr(kind, f"__{name}__", refusing(cure))
+        return kind
+
+    return without
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from optimsche import libraries
 from optimsche.call_errors import by_name, did_you_mean, shown
 from optimsche.ranges import Meaning, ReadAs
 from optimsche.reading import is_numeric_text, is_row
+from optimsche.signatures import signature
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -312,8 +313,8 @@ def checked(call: str, function: Callable[P, ResultT]) -> Callable[P, ResultT]:
     ValueError: half(rate=-1): rate must be >= 0 and finite (a learning rate), got -1.
     """
     annotations = typing.get_type_hints(function, include_extras=True)
-    signature = inspect.signature(function)
-    parameters = {p.name: p.replace(annotation=annotations[p.name]) for p in signature.parameters.values()}
+    own = inspect.signature(function).parameters.values()
+    parameters = {p.name: p.replace(annotation=annotations[p.name]) for p in own}
 
     @functools.wraps(function)
     def checking(*args: P.args, **kwargs: P.kwargs) -> ResultT:
@@ -322,4 +323,5 @@ def checked(call: str, function: Callable[P, ResultT]) -> Callable[P, ResultT]:
         return function(**values)  # type: ignore[call-arg]
 
     checking.__annotations__ = annotations  # read once, here
+    checking.__signature__ = signature(parameters.values(), annotations.get("return"))  # type: ignore[attr-defined]
     return checking

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from optimsche.checking import admit
+from optimsche.param_groups.rates import admitted_scale
 from optimsche.schedule import Schedule
-from optimsche.training.follow import admitted_scale
 
 
 def advance_rates(optimizer: torch.optim.Optimizer, schedule: Schedule, counter: torch.Tensor) -> None:

@@ -72,7 +72,7 @@ def _of_function(function: Callable[..., Schedule]) -> dict[str, Any]:
 
 
 def _of_parameter(annotation: Any, default: Any) -> dict[str, Any]:
-    found = {"anyOf": _kinds(annotation, ())}
+    found = {"anyOf": kinds_of(annotation)}
     meaning = meaning_of(annotation)
     if meaning:
         found["description"] = meaning  # type: ignore[assignment]
@@ -81,13 +81,18 @@ def _of_parameter(annotation: Any, default: Any) -> dict[str, Any]:
     return found
 
 
-def _kinds(annotation: Any, metadata: Iterable[Any]) -> list[dict[str, Any]]:
-    """The kinds of value that an annotation admits, each as a schema."""
+def kinds_of(annotation: Any, metadata: Iterable[Any] = ()) -> list[dict[str, Any]]:
+    """The kinds of value that an annotation admits, each as a schema.
+
+    >>> from optimsche import Rate
+    >>> kinds_of(Rate | None)[::2]
+    [{'type': 'number', 'minimum': 0}, {'type': 'null'}]
+    """
     origin, items = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        return _kinds(items[0], (*items[1:], *metadata))
+        return kinds_of(items[0], (*items[1:], *metadata))
     if origin in (typing.Union, types.UnionType):
-        return [kind for item in items for kind in _kinds(item, metadata)]
+        return [kind for item in items for kind in kinds_of(item, metadata)]
     if origin is Literal:
         return [{"enum": list(items)}]
     if origin in (tuple, list, Iterable) or annotation in (tuple, list):
@@ -102,9 +107,9 @@ def _kinds(annotation: Any, metadata: Iterable[Any]) -> list[dict[str, Any]]:
 def _row(items: tuple[Any, ...], metadata: Iterable[Any]) -> dict[str, Any]:
     shortest = max((item.min_length for item in metadata if isinstance(item, at.MinLen)), default=0)
     if len(items) > 1 and items[-1] is not Ellipsis:
-        each = [{"anyOf": _kinds(item, ())} for item in items]
+        each = [{"anyOf": kinds_of(item)} for item in items]
         return {"type": "array", "prefixItems": each, "minItems": len(items), "maxItems": len(items)}
-    element = {"anyOf": _kinds(items[0], ())} if items else _ANYTHING
+    element = {"anyOf": kinds_of(items[0])} if items else _ANYTHING
     return {"type": "array", "items": element, "minItems": shortest}
 
 

@@ -11,9 +11,10 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import nn
 
+from optimsche.call_errors import called_here
 from optimsche.checking import admit
+from optimsche.curve import axes_for, style
 from optimsche.lr_fns import geometric
-from optimsche.missing import needs
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 from optimsche.training.compatibility import check_optimizer
@@ -35,7 +36,7 @@ class RangeTest(NamedTuple):
 
     Args:
         rates: the rate of each update, as a plan would have it; a group multiplies it with its ``lr_scale``.
-        losses: the loss before each update.
+        losses: the loss before each update; over several processes, the mean of theirs.
         smoothed: its running mean.
 
     >>> test = RangeTest([1e-3, 1e-2, 1e-1, 1.0], [4.0, 3.0, 1.0, 9.0], [4.0, 3.0, 1.0, 9.0])
@@ -75,21 +76,14 @@ class RangeTest(NamedTuple):
         Raises:
             ModuleNotFoundError: matplotlib is missing.
         """
-        if ax is None:
-            try:
-                from matplotlib import pyplot
-            except ModuleNotFoundError as error:
-                if error.name != "matplotlib":
-                    raise
-                raise needs("RangeTest.plot", "matplotlib") from None
-            ax = pyplot.subplots()[1]
-        ax.plot(self.rates, self.losses, color="0.8", label="loss")
-        ax.plot(self.rates, self.smoothed, label="running mean")
-        ax.axvline(self.steepest, color="0.4", linestyle=":", label=f"steepest at {self.steepest:.2g}")
+        ax = axes_for(ax)
+        ax.plot(self.rates, self.losses, color=style.GREY, alpha=0.5, label="loss")
+        ax.plot(self.rates, self.smoothed, color=style.COLOURS[0], label="running mean")
+        ax.axvline(self.steepest, color=style.GREY, linestyle=":", label=f"steepest at {self.steepest:.2g}")
         low, high = min(self.smoothed), self.smoothed[0]
         room = (high - low) or abs(high) or 1.0  # what diverges in the end would leave no room for the rest
         ax.set(xscale="log", xlabel="rate", ylabel="loss", ylim=(low - 0.1 * room, high + room))
-        ax.legend()
+        ax.legend(**style.LEGEND)
         return ax
 
 
@@ -134,6 +128,9 @@ def range_test(
     >>> test.rates[0] < test.steepest <= 1.0, optimizer.param_groups[0]["lr"]
     (True, 0.1)
     """
+    for name, value in options.items():
+        if here := called_here(name, value, ("start", "end", "updates", "stop_at")):
+            raise TypeError(f"range_test() has no parameter {name!r}{here}")
     _check(optimizer, model, loss_of)
     updates = admit("range_test", "updates", _UPDATES, updates)
     start, end = admit("range_test", "start", _RATE, start), admit("range_test", "end", _RATE, end)
@@ -176,7 +173,9 @@ def _watch(
     for step_num, batch in enumerate(_again_and_again(batches), 1):
         with optim.micro_batch(step_num):
             losses = loss_of(batch)
-        value = float(pick(losses, optim.optim_loss).detach())
+        loss = pick(losses, optim.optim_loss).detach()
+        # Every process ends where the others do, and sees what one process would.
+        value = float(loss if optim.synchronising is None else optim.synchronising.mean(loss.clone()))
         try:
             result = optim.step(losses, step_num=step_num)
             if not result.closed:

@@ -22,6 +22,7 @@ from optimsche.checking import admit
 from optimsche.evaluation.node import Node
 from optimsche.libraries import is_numpy_scalar
 from optimsche.schedule import Schedule
+from optimsche.signatures import signature
 
 P = ParamSpec("P")
 _OF_A_SEGMENT = ("start", "end", "steps")
@@ -54,7 +55,7 @@ class LrFn(Generic[P]):
         self.positional = tuple(p.name for p in own if p.kind is not p.KEYWORD_ONLY)
         self.positional_only = frozenset(p.name for p in own if p.kind is p.POSITIONAL_ONLY)
         own = [p if p.annotation is p.empty else p.replace(annotation=self.annotations[p.name]) for p in own]
-        self.__signature__ = inspect.Signature(own, return_annotation=Schedule)
+        self.__signature__ = signature(own, Schedule)
         self.__annotations__ = {p.name: p.annotation for p in own if p.annotation is not p.empty}
         self.is_segment = tuple(self.annotations)[:3] == _OF_A_SEGMENT
         for p in own:

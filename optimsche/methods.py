@@ -6,10 +6,12 @@ imported upwards: combinators are made of schedules, and pictures are of them.
 
 from __future__ import annotations
 
+import operator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from optimsche.call_errors import explained_methods
+from optimsche import habits
+from optimsche.call_errors import explained_methods, refuses_operators
 from optimsche.libraries import is_numpy_scalar
 from optimsche.names import lookup
 from optimsche.ranges import Closed, Cycles, Factor, Fraction, Growth, Length, Offset, Rate, Ratio, Seed, Share, Steps
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from optimsche.combinators.by_tokens import PerUpdate
     from optimsche.combinators.cooldown import Along
     from optimsche.curve import Table
+    from optimsche.curve.explorer import Explorer
     from optimsche.runs import Diff
     from optimsche.schedule import Schedule
+    from optimsche.source import Language
 
 
 def _combined(name: str, *args: Any, **kwargs: Any) -> Schedule:
@@ -39,16 +43,47 @@ def _is_real(value: object) -> bool:
     return isinstance(value, int | float) or is_numpy_scalar(value)
 
 
+@refuses_operators(habits.OPERATORS)
 @explained_methods
 class Methods:
     """The methods and operators of a schedule."""
 
     __slots__ = ("__dict__",)  # an empty one, which torch.compile looks for
 
+    def __bool__(self) -> bool:  # Python would ask for the length, which is refused as that of a list
+        return True
+
     def to_dict(self) -> dict[str, Any]:
         """The schedule as plain data, for JSON and YAML: see `optimsche.to_dict`."""
         data: dict[str, Any] = _feature("text", "to_dict")(self)
         return data
+
+    def code(self, language: Language = "python", *, name: str | None = None) -> str:
+        """The schedule as one plain function that needs nothing of this library, in Python or JavaScript.
+
+        Args:
+            language: `"python"`, which imports `math` alone, or `"js"`.
+            name: of the function. By default `learning_rate`, in JavaScript `learningRate`.
+
+        Returns:
+            The text of a function of `real_step`, from 1, and of `epoch` if the schedule counts epochs. For whole
+            numbers up to 2**53 the Python gives the schedule's bits; JavaScript rounds by its own `Math`.
+
+        Raises:
+            ValueError: a part of it is no formula, such as `jitter`, which the message names; or an argument is not one
+                of those that are allowed.
+
+        >>> from optimsche import linear
+        >>> print(linear(start=0.1, steps=100).code())
+        # linear(start=0.1, end=0.0, steps=100)
+        # real_step: number of the update, from 1
+        def learning_rate(real_step):
+            if real_step < 100:
+                return 0.1 - 0.1 * (real_step / 100)
+            return 0.0
+        """
+        text: str = _feature("source", "code")(self, language, name=name)
+        return text
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
@@ -71,6 +106,20 @@ class Methods:
             self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, unit=unit, log=log, ax=ax
         )
         return axes
+
+    def explore(
+        self,
+        *,
+        steps: float | None = None,
+        steps_per_epoch: int | None = None,
+        accum_grad: int = 1,
+        log: bool = False,
+    ) -> Explorer:
+        """Show the curve with a slider for each number, in a notebook; needs ipywidgets and Matplotlib."""
+        explorer: Explorer = _feature("curve", "explore")(
+            self, steps=steps, steps_per_epoch=steps_per_epoch, accum_grad=accum_grad, log=log
+        )
+        return explorer
 
     def table(
         self,
@@ -190,7 +239,14 @@ class Methods:
     # -- operators: each is a combinator ------------------------------------------------------------------------------
 
     def __rshift__(self, second: Schedule) -> Schedule:
+        if _is_real(second):
+            raise TypeError(f"a number is written as a schedule: plan >> constant(value={second})")
         return self.then(second) if isinstance(second, Methods) else NotImplemented
+
+    def __rrshift__(self, first: object) -> Schedule:
+        if _is_real(first):
+            raise TypeError(f"a number is written as a schedule: constant(value={first}, steps=...) >> plan")
+        return NotImplemented
 
     def __mul__(self, factor: float | Schedule) -> Schedule:
         if isinstance(factor, Methods) or _is_real(factor):
@@ -205,6 +261,8 @@ class Methods:
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Schedule:
+        if isinstance(divisor, Methods):
+            raise TypeError(habits.DIVIDED)
         if not _is_real(divisor):
             return NotImplemented
         if divisor == 0:
@@ -224,3 +282,32 @@ class Methods:
 
     def __rsub__(self, first: float) -> Schedule:
         return _combined("subtract", first, self) if _is_real(first) else NotImplemented
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy does with a schedule: `numpy.float64(0.1) * plan` is a schedule, not an array of one."""
+        operation = _OF_UFUNC.get(ufunc.__name__) if method == "__call__" else None
+        if operation is None:
+            raise TypeError(habits.UFUNCS.get(ufunc.__name__) or habits.UFUNCS[""])
+        plain = [value.item() if is_numpy_scalar(value) else value for value in inputs]
+        if any(hasattr(value, "dtype") for value in plain):
+            if operation in (operator.eq, operator.ne):
+                return operation is operator.ne
+            if operation is operator.mul:
+                return self.__mul__(next(value for value in plain if hasattr(value, "dtype")))  # which refuses it
+            raise TypeError(
+                f"an array is no part of a schedule: {ufunc.__name__} takes a number or another schedule. "
+                "Compute with its values: plan(steps)"
+            )
+        return operation(*plain)
+
+
+_OF_UFUNC = {
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "true_divide": operator.truediv,
+    "add": operator.add,
+    "subtract": operator.sub,
+    "right_shift": operator.rshift,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}

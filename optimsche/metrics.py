@@ -23,6 +23,7 @@ from annotated_types import Ge, Gt, Lt
 
 from optimsche import call_errors, checking
 from optimsche.ranges import Count, Factor, Meaning
+from optimsche.signatures import signature
 
 __all__ = ["greedy", "plateau"]
 
@@ -45,7 +46,8 @@ class FactorOfHistory(Generic[P]):
     def __init__(self, factors: Callable[P, Iterator[float]]) -> None:
         self._factors, self._name = factors, factors.__name__
         self._annotations = typing.get_type_hints(factors, include_extras=True)
-        self.__signature__ = inspect.signature(factors)
+        own = inspect.signature(factors).parameters.values()
+        self.__signature__ = signature([p.replace(annotation=self._annotations[p.name]) for p in own], float)
         functools.update_wrapper(self, factors)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> float:

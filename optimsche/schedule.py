@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload
 
-from optimsche.call_errors import did_you_mean, explained_methods
+from optimsche import habits
+from optimsche.call_errors import answers_attributes, did_you_mean, explained_methods
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.node import Node, arrays_in, as_bound
 from optimsche.evaluation.precision import with_rounding
@@ -40,6 +41,21 @@ class _Array(Protocol):
 ArrayT = TypeVar("ArrayT", bound=_Array)
 
 
+def _where_a_parameter_is(schedule: Schedule, name: str) -> str:
+    """What to write for a parameter that was asked for as an attribute: its own, or that of a piece."""
+    where, schedules = {id(schedule): "plan"}, [schedule]
+    for each in schedules:
+        path = where[id(each)]
+        if name in each._arguments:
+            return f"that parameter is {path}.arguments[{name!r}]"
+        for part, inner in each._arguments.items():
+            if isinstance(inner, Schedule) and id(inner) not in where:
+                where[id(inner)] = f"{path}.arguments[{part!r}]"
+                schedules.append(inner)
+    return ""
+
+
+@answers_attributes("a schedule", habits.OF_A_SCHEDULE, _where_a_parameter_is)
 @explained_methods
 class Schedule(Methods):
     """An immutable learning-rate schedule: call it with the number of an update to get that update's rate.
@@ -65,7 +81,6 @@ class Schedule(Methods):
         "_lr_fn",
         "_node",
     )
-    __array_ufunc__ = None  # numpy.float64(0.1) * schedule is a schedule, not an array of one
     is_schedule = True
 
     _lr_fn: LrFn[...]

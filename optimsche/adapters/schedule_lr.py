@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar, cast
@@ -10,11 +12,12 @@ import torch
 from annotated_types import Ge
 from torch.optim.lr_scheduler import LRScheduler
 
-from optimsche.adapters.hyperparameters import LR, Entry, entry_of
 from optimsche.attaching import attachable
 from optimsche.call_errors import explained_methods, shown
 from optimsche.checking import admit
-from optimsche.ranges import Factor, Meaning
+from optimsche.param_groups.entries import LR, Entry, check_entry, entry, own_tensors
+from optimsche.param_groups.rates import ask, extremes, rate_of, refuse_lost_rates
+from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
 _PerEpoch = Annotated[int, Ge(1), Meaning("updates in an epoch")]
@@ -23,6 +26,8 @@ _NO_EPOCHS = (
     "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), divided by "
     "what is accumulated"
 )
+
+_KEYWORD = re.compile(r"(\w+)_(\d+)")
 
 MethodT = TypeVar("MethodT", bound=Callable[..., None])
 
@@ -96,11 +101,15 @@ class ScheduleLR(LRScheduler):
         self._plans: dict[Entry, Schedule] = {}
         by_name = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
         for name, plan in (*by_name.items(), *others.items()):
-            where = entry_of(name, groups, kind)
+            where = entry(_in_brackets(name, groups), "ScheduleLR")
+            for group in groups:
+                check_entry(where, group, kind, "ScheduleLR")
             if where in self._plans:
                 raise ValueError(f"ScheduleLR: {where} has a schedule already, and {name!r} gives it another")
             given_as = "schedule" if plan is schedule else name
             self._plans[where] = attachable("ScheduleLR", plan, epochs=epochs, name=given_as)
+            for group in groups if where != LR else ():
+                ask(self.optimizer, group, where, extremes(plan), "ScheduleLR")
         if LR not in self._plans:
             raise ValueError(f"ScheduleLR: 'lr' must be among the schedules, got {', '.join(map(str, self._plans))}")
         self._steps_per_epoch = steps_per_epoch
@@ -165,13 +174,9 @@ class ScheduleLR(LRScheduler):
 
     def _rates(self) -> list[float]:
         groups = self.optimizer.param_groups
-        self._refuse_silent_flattening(groups)
-        rate = self._value(self.schedule)
-        scales = [group.get("lr_scale", 1.0) for group in groups]
-        return [
-            LR.admit(rate * (scale if type(scale) is float and scale >= 0 else _scale(scale, number)))
-            for number, scale in enumerate(scales)
-        ]
+        self._refuse_lost_rates(groups)
+        value = self._value(self.schedule)
+        return [rate_of(group, number, value) for number, group in enumerate(groups)]
 
     def _value(self, schedule: Schedule) -> float:
         update = self._updates + 1
@@ -181,31 +186,26 @@ class ScheduleLR(LRScheduler):
 
     def _write(self) -> None:
         groups, rates = self.optimizer.param_groups, self._rates()
-        others = {where: where.admit(self._value(schedule)) for where, schedule in self._plans.items() if where != LR}
-        taken: set[int] = set()
-        for group, rate in zip(groups, rates, strict=True):
-            LR.write(group, rate, taken)
+        others = {where: self._value(schedule) for where, schedule in self._plans.items() if where != LR}
         for where, value in others.items():
-            for group in groups:
-                where.write(group, value, taken)
+            if not math.isfinite(value):
+                raise ValueError(f"ScheduleLR: {where} would be {value}; it is finite")
+        own_tensors(self.optimizer, {where.name for where in self._plans})
+        for group, rate in zip(groups, rates, strict=True):
+            LR.write(group, rate)
+            for where, value in others.items():
+                where.write(group, value)
         self._last_lr = rates
 
-    def _refuse_silent_flattening(self, groups: list[dict[str, Any]]) -> None:
+    def _refuse_lost_rates(self, groups: list[dict[str, Any]]) -> None:
         """Refuse rates of groups' own, which would be lost. What was written, and a new group's default, are none."""
         known = len(self._last_lr)
         own = [float(group["lr"]) for group in groups[known:] if "lr_scale" not in group]
         # To look at a tensor is to wait for the device; those that were written before are left alone.
         own += [group["lr"] for group in groups[:known] if "lr_scale" not in group and type(group["lr"]) is float]
-        if len(set(own)) < 2:
-            return
-        if known:
+        if known and len(set(own)) > 1:
             own = [rate for rate in own if rate != self.optimizer.defaults.get("lr")]
-        if len(set(own)) > 1:
-            shown_rates = ", ".join(f"{rate:g}" for rate in own[:4]) + (", ..." if len(own) > 4 else "")
-            raise ValueError(
-                f"ScheduleLR: the parameter groups have rates of their own ({shown_rates}), and the schedule would "
-                "write one rate to all.\n    Give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}"
-            )
+        refuse_lost_rates(own, "ScheduleLR")
 
     # -- what a torch scheduler has -----------------------------------------------------------------------------------
 
@@ -309,7 +309,7 @@ def _refuse_optimizer(given: Any) -> NoReturn:
     raise TypeError(f"ScheduleLR: optimizer must be a torch.optim.Optimizer, got {shown(given)}")
 
 
-def _scale(scale: Any, number: int) -> float:
-    if isinstance(scale, torch.Tensor) and scale.numel() == 1:
-        scale = scale.item()
-    return float(admit(f"parameter group {number}", "lr_scale", Factor, scale))
+def _in_brackets(name: Any, groups: list[dict[str, Any]]) -> Any:
+    """`betas[0]` for the keyword `betas_0`."""
+    as_keyword = _KEYWORD.fullmatch(name) if isinstance(name, str) and name not in groups[0] else None
+    return f"{as_keyword[1]}[{as_keyword[2]}]" if as_keyword else name

@@ -3,46 +3,47 @@
 from __future__ import annotations
 
 import html
-import io
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from optimsche.curve.plots import plot
+from optimsche.curve.layout import laid_out
+from optimsche.curve.plots import figure_of
 from optimsche.schedule import Schedule
 
 
-def notebook_html(schedule: Schedule) -> str | None:
-    """The expression of a schedule above a small picture of its curve; None without Matplotlib.
+def notebook_html(schedules: Any) -> str | None:
+    """What a cell shows of a schedule, or of a list or mapping of several; None without Matplotlib.
 
-    A schedule that cannot be drawn says why below its expression.
+    Of one schedule the expression stands above the picture, as text that can be copied. What cannot be drawn says why.
     """
+    if isinstance(schedules, Schedule):
+        above = f'<pre style="margin: 0">{html.escape(laid_out(schedules))}</pre>'
+        each = [schedules]
+    else:
+        above = ""
+        each = [*(schedules.values() if isinstance(schedules, Mapping) else schedules)]
+    if any(schedule.counts_epochs for schedule in each):
+        how = "plan.plot(steps_per_epoch=len(loader))" if above else "plot(plans, steps_per_epoch=len(loader))"
+        return f"{above}<div>counts epochs: draw it with <code>{how}</code></div>"
     try:
-        from matplotlib.figure import Figure
+        from optimsche.curve.canvas import image_of
     except ImportError:
         return None
-    if schedule.counts_epochs:
-        picture = "<div>counts epochs: draw it with <code>.plot(steps_per_epoch=len(loader))</code></div>"
-        return f"<div><code>{html.escape(repr(schedule))}</code></div>{picture}"
     try:
-        picture = _svg(schedule, Figure(figsize=(4.8, 2.0), layout="constrained"))
+        return above + image_of(figure_of(schedules, with_expression=False), text=repr(schedules))
     except Exception as error:
         # What is displayed at the end of a cell must not fail, whatever a formula raises: the cell says so instead.
-        picture = f"<div>not drawn: {html.escape(f'{type(error).__name__}: {error}')}</div>"
-    return f"<div><code>{html.escape(repr(schedule))}</code></div>{picture}"
+        return f"{above}<div>not drawn: {html.escape(f'{type(error).__name__}: {error}')}</div>"
 
 
-def _svg(schedule: Schedule, figure: Any) -> str:
-    axes = plot(schedule, ax=figure.subplots())
-    axes.grid(alpha=0.3)
-    return svg_of(figure)
-
-
-def svg_of(figure: Any) -> str:
-    """A Matplotlib figure as SVG, without the header of a file."""
-    import matplotlib
-
-    file = io.StringIO()
-    # The salt makes the same curve the same text, so that a notebook that runs again has no changes to commit.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "optimsche"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]
+def drawn_html(text: str, draw: Callable[[Any], object], *, height: float = 2.8) -> str | None:
+    """A text above a picture, which `draw` makes in a figure; None without Matplotlib."""
+    try:
+        from optimsche.curve import canvas
+    except ImportError:
+        return None
+    figure = canvas.unshown_figure(height=height)
+    draw(figure)
+    for axes in figure.axes:
+        canvas.set_ground(axes)
+    return f"<pre>{html.escape(text)}</pre>{canvas.image_of(figure, text=text)}"

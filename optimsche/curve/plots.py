@@ -1,4 +1,4 @@
-"""Pictures of schedules.
+"""Pictures of schedules: what is asked for, and where it is drawn.
 
 A picture takes about two thousand values of a schedule, however long the schedule is, and both sides of its boundaries
 and of its epochs are among them, so that an edge is drawn as one.
@@ -6,26 +6,25 @@ and of its epochs are among them, so that an edge is drawn as one.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from optimsche import call_errors, checking
 from optimsche.combinators.left_out import warn_of_left_out_starts
-from optimsche.curve import ranges
+from optimsche.curve import picture, ranges, surroundings
+from optimsche.curve.layout import kept, laid_out
 from optimsche.missing import needs
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
+    from matplotlib.figure import Figure
 
 _Unit = Literal["updates", "epochs"]
-
-# Expressions are as wide as the picture, so they stand above it.
-_EXPRESSION = {"family": "monospace", "size": "small"}
-_EXPRESSION_WIDTH = 80
+# Lines of an expression: of one alone, and of one among others.
+_MOST_LINES, _MOST_LINES_EACH = 14, 9
 
 
 @call_errors.explained
@@ -37,9 +36,14 @@ def plot(
     accum_grad: int = 1,
     unit: _Unit = "updates",
     log: bool = False,
+    difference: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one schedule, or several to compare them.
+
+    Boundaries are dotted, with their updates and the names of the pieces above where there is room. A dot marks the
+    highest rate and a ring the end; what comes after the end is shaded. The picture is transparent and can be read on
+    a white ground and on a black one.
 
     Args:
         schedules: a schedule; or several, as a mapping of names to schedules, or as a list, whose legend shows the
@@ -52,10 +56,13 @@ def plot(
         accum_grad: micro-batches in one update; >= 1. The last update of an epoch may have fewer.
         unit: what the horizontal axis counts. In `"epochs"`, the first epoch lies between 0 and 1.
         log: whether the vertical axis is logarithmic; a rate of 0 then lies below the picture.
-        ax: Matplotlib axes to draw into; by default those of a new figure.
+        difference: whether to draw by how much each of the others differs from the first: its rate less the first's.
+        ax: Matplotlib axes to draw into; by default those of a new figure. Into given axes goes the picture alone,
+            without the names, the expression and the ground.
 
     Returns:
-        The axes, for a title, limits, or `plot(...).figure.savefig("curve.png")`.
+        The axes, for a title, limits, or `plot(...).figure.savefig("curve.png")`. At the end of a notebook's cell they
+        print nothing, since the notebook shows the figure itself.
 
     Raises:
         ModuleNotFoundError: Matplotlib is not installed.
@@ -68,7 +75,93 @@ def plot(
     >>> [line.get_label() for line in axes.get_lines()]
     ['cosine', 'linear']
     """
-    named = _by_name(schedules)
+    drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
+    if ax is None:
+        axes: Axes = _canvas().new_axes(height=_canvas().HEIGHT + drawing.height_of_texts(_canvas().WIDTH))
+        drawing.draw_with_surroundings(axes)
+        return axes
+    axes = axes_for(ax)
+    drawing.draw(axes)
+    if drawing.kind != "one":
+        axes.legend()
+    return axes
+
+
+def figure_of(
+    schedules: Schedule | Mapping[str, Schedule] | Sequence[Schedule],
+    *,
+    steps: float | None = None,
+    steps_per_epoch: int | None = None,
+    accum_grad: int = 1,
+    unit: _Unit = "updates",
+    log: bool = False,
+    difference: bool = False,
+    with_expression: bool = True,
+    size: tuple[float, float] | None = None,
+) -> Figure:
+    """The picture that `plot` draws, in a figure that is shown nowhere: for files and pages.
+
+    Args:
+        schedules: as for `plot`, like all that is not named here.
+        with_expression: whether that of a single schedule stands above the picture.
+        size: width and height in inches, without what an expression or a legend adds; by default those of `plot`.
+
+    >>> from optimsche import cosine
+    >>> figure_of(cosine(steps=100)).axes[0].get_title(loc="left")
+    'cosine(start=1.0, end=0.0, steps=100)'
+    """
+    drawing = _drawing(schedules, steps, steps_per_epoch, accum_grad, unit, log, difference)
+    width, height = size or (_canvas().WIDTH, _canvas().HEIGHT)
+    if with_expression or drawing.kind != "one":
+        height += drawing.height_of_texts(width)
+    axes: Axes = _canvas().new_axes(width=width, height=height, shown=False)
+    drawing.draw_with_surroundings(axes, with_expression=with_expression)
+    figure: Any = axes.figure
+    return figure  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What is to be drawn, checked: nothing can fail any more once there is a figure."""
+
+    kind: Literal["one", "named", "list"]
+    schedules: Sequence[Schedule]
+    curves: Sequence[picture.Curve]
+    view: picture.View
+    values: str
+
+    def height_of_texts(self, width: float) -> float:
+        """How much higher its figure of this width is for the expression or the legend, in inches."""
+        labels = [curve.label for curve in self.curves]
+        return surroundings.height_of(labels[:: surroundings.columns_of(labels, width) if self.kind == "named" else 1])
+
+    def draw(self, axes: Axes) -> None:
+        picture.draw(axes, self.curves, self.view, values=self.values)
+
+    def draw_with_surroundings(self, axes: Axes, *, with_expression: bool = True) -> None:
+        self.draw(axes)
+        # For those who do not see it.
+        axes.figure.set_label("; ".join(" ".join(curve.label.split()) for curve in self.curves))
+        alone = self.schedules[0] if self.kind == "one" else None
+        room = surroundings.write_strip(axes, self.curves, self.view, alone)
+        if alone is None:
+            surroundings.write_legend(axes, room, as_code=self.kind == "list")
+            return
+        surroundings.write_marks(axes, self.curves[0], self.view)
+        if with_expression:
+            surroundings.write_expression(axes, self.curves[0].label, room)
+
+
+def _drawing(
+    schedules: Any,
+    steps: float | None,
+    steps_per_epoch: int | None,
+    accum_grad: int,
+    unit: _Unit,
+    log: bool,
+    difference: bool,
+) -> _Drawing:
+    kind, named = _by_name(schedules)
     for _, schedule in named:
         warn_of_left_out_starts(schedule)
     per_epoch = ranges.updates_per_epoch("plot", steps_per_epoch, accum_grad)
@@ -81,33 +174,34 @@ def plot(
         last = ranges.common_reach([schedule for _, schedule in named], per_epoch)
     else:
         last = float(checking.admit("plot", "steps", ranges.Reach, steps))
-    curves = [ranges.sample(schedule, last, per_epoch) for _, schedule in named]
-
-    axes = axes_for(ax)
-    scale = float(per_epoch) if unit == "epochs" and per_epoch is not None else 1.0
-    for (name, _), (clocks, rates) in zip(named, curves, strict=True):
-        axes.plot(clocks / scale, rates, label=name)
-    if log:
-        _use_log_axis(axes, [rates for _, rates in curves])
-    axes.set_xlabel("epoch" if unit == "epochs" else "update")
-    axes.set_ylabel("learning rate")
-    if isinstance(schedules, Mapping):
-        axes.legend()
-    elif not isinstance(schedules, Schedule):
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False, prop=_EXPRESSION)
-    elif ax is None:
-        axes.set_title(named[0][0], loc="left", fontdict=_EXPRESSION)
-    return axes
+    view = picture.View(last, per_epoch, in_epochs=unit == "epochs", log=log)
+    if difference:
+        curves = _differences(named, view)
+    else:
+        curves = [picture.curve_of(name, schedule, view) for name, schedule in named]
+    values = "difference of the rates" if difference else "learning rate"
+    return _Drawing(kind, [schedule for _, schedule in named], curves, view, values)
 
 
-def _by_name(schedules: Any) -> list[tuple[str, Schedule]]:
+def _differences(named: Sequence[tuple[str, Schedule]], view: picture.View) -> list[picture.Curve]:
+    if len(named) < 2:
+        raise ValueError("plot(difference=True): give at least two schedules, plot([a, b], difference=True)")
+    if view.log:
+        raise ValueError("plot(difference=True, log=True): a difference may be negative; leave log out")
+    (base_name, base), *others = named
+    separator = "\n" if "(" in base_name else " "
+    return [picture.difference_of(f"{name}{separator}- {base_name}", schedule, base, view) for name, schedule in others]
+
+
+def _by_name(schedules: Any) -> tuple[Literal["one", "named", "list"], list[tuple[str, Schedule]]]:
     """The schedules to draw with their labels. Pairs and not a dictionary: a list may hold the same one twice."""
+    kind: Literal["one", "named", "list"]
     if isinstance(schedules, Schedule):
-        named = [(_wrapped(schedules), schedules)]
+        kind, named = "one", [(laid_out(schedules, most=_MOST_LINES), schedules)]
     elif isinstance(schedules, Mapping):
-        named = [(str(name), schedule) for name, schedule in schedules.items()]
+        kind, named = "named", [(str(name), schedule) for name, schedule in schedules.items()]
     elif isinstance(schedules, Sequence) and not isinstance(schedules, str):
-        named = [(_wrapped(schedule), schedule) for schedule in schedules]
+        kind, named = "list", [("", schedule) for schedule in schedules]
     else:
         raise ranges.no_schedule("plot", schedules)
     if not named:
@@ -115,47 +209,22 @@ def _by_name(schedules: Any) -> list[tuple[str, Schedule]]:
     for _, schedule in named:
         if not isinstance(schedule, Schedule):
             raise ranges.no_schedule("plot", schedule)
-    return named
+    if kind == "list":
+        named = [(kept(laid_out(schedule, most=_MOST_LINES_EACH)), schedule) for _, schedule in named]
+    return kind, named
 
 
-def _wrapped(schedule: object) -> str:
-    return "\n".join(textwrap.wrap(repr(schedule), width=_EXPRESSION_WIDTH, max_lines=4))
+def axes_for(ax: Any) -> Any:
+    """Matplotlib axes that were given, or those of a new figure that a notebook shows."""
+    return _canvas().axes_for(ax)
 
 
-def axes_for(given: object) -> Axes:
-    """The axes that were given, or those of a new figure."""
+def _canvas() -> ModuleType:
+    """What needs Matplotlib, loaded when something is drawn."""
     try:
-        from matplotlib.axes import Axes
+        from optimsche.curve import canvas
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "matplotlib":
             raise
         raise needs("plot", "matplotlib") from None
-    if given is None:
-        import matplotlib.pyplot as plt  # and not Figure(): a notebook shows pyplot's figures below the cell
-
-        _, axes = plt.subplots(figsize=(7.0, 3.6), layout="constrained")
-        axes.grid(alpha=0.3)
-        return axes
-    if not isinstance(given, Axes):
-        raise TypeError(
-            f"plot(ax=...): ax must be Matplotlib axes, or None for a new figure, got {type(given).__name__}.\n"
-            "    figure, ax = plt.subplots() makes one of each."
-        )
-    return given
-
-
-def _use_log_axis(axes: Axes, curves: Sequence[NDArray[np.float64]]) -> None:
-    """Make the vertical axis logarithmic, and keep the last instants before a 0 from stretching it without bounds.
-
-    It ends three decades below the highest rate, or deeper if more than one point in a hundred lies below that.
-    """
-    import numpy as np
-
-    rates = np.concatenate(curves)
-    positive = rates[rates > 0.0]
-    if not positive.size:
-        return  # A logarithmic axis has no place for any of it.
-    axes.set_yscale("log")
-    floor = min(float(np.quantile(positive, 0.01)), 1e-3 * float(positive.max()))
-    if floor > positive.min():
-        axes.set_ylim(bottom=floor)
+    return canvas

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Gt, Lt
 
@@ -25,6 +25,10 @@ _PerUpdate = Annotated[int, Ge(1), Meaning("micro-batches in one update")]
 _POINTS = 2_000
 # Of more boundaries or epochs than this, only the first and the last get points or rows of their own.
 _MOST_EDGES = 200
+# So many updates are all looked at for the highest rate.
+_MOST_UPDATES = 50_000
+# Two rates are the same if they differ by no more than this part of them.
+_ROUNDING = 1e-12
 # Of boundaries without an end, so many are shown.
 _BOUNDARIES_SHOWN = 6
 # So many boundaries are taken to have no end; more are not looked at.
@@ -33,11 +37,61 @@ _ENDLESS = 100_000
 
 def sample(schedule: Schedule, last: float, per_epoch: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Clocks from 0 to `last` and the rates there."""
+    clocks = clocks_of(schedule, last, per_epoch)
+    return clocks, rates_at(schedule, clocks, per_epoch)
+
+
+def clocks_of(schedule: Schedule, last: float, per_epoch: int | None) -> NDArray[np.float64]:
+    """The clocks from 0 to `last` at which a schedule is looked at."""
+    return _clocks(last, _edges(schedule, last, per_epoch))
+
+
+def rates_at(schedule: Schedule, clocks: NDArray[np.float64], per_epoch: int | None) -> NDArray[np.float64]:
+    """The rates at these clocks, each in the epoch that it lies in."""
     import numpy as np
 
-    clocks = _clocks(last, _edges(schedule, last, per_epoch))
     epochs = 1.0 if per_epoch is None else np.maximum(np.ceil(clocks / per_epoch), 1.0)
-    return clocks, schedule(clocks, epochs)
+    return schedule(clocks, epochs)
+
+
+class Point(NamedTuple):
+    """A place on a curve."""
+
+    update: float
+    rate: float
+
+
+def point_at(schedule: Schedule, update: float, per_epoch: int | None) -> Point:
+    """The place of an update on the curve of a schedule."""
+    return Point(update, schedule(update, 1.0 if per_epoch is None else epoch_of(update, per_epoch)))
+
+
+def peak_of(schedule: Schedule, last: float, per_epoch: int | None) -> Point:
+    """The first update with the highest rate of all up to `last`; of a plan in fractions, the first such clock.
+
+    Of a run of more than `_MOST_UPDATES`, where 2,000 places say that it is: every update near the highest of them is
+    looked at.
+    """
+    import numpy as np
+
+    def highest(clocks: NDArray[np.float64]) -> tuple[int, Point]:
+        rates = rates_at(schedule, clocks, per_epoch)
+        at = int(np.argmax(rates >= (1.0 - _ROUNDING) * rates.max()))
+        return at, Point(float(clocks[at]), float(rates[at]))
+
+    clocks = clocks_of(schedule, last, per_epoch)
+    if last < 2.0:
+        return highest(clocks)[1]
+    if last <= _MOST_UPDATES:
+        return highest(np.arange(1.0, math.floor(last) + 1.0))[1]
+    clocks = np.unique(np.clip(np.floor(clocks), 1.0, None))
+    while True:
+        at, found = highest(clocks)
+        begin, end = clocks[max(at - 1, 0)], clocks[min(at + 1, clocks.size - 1)]
+        if end - begin <= 2.0:
+            return found
+        # A few of the places stay among them, so no later round finds less than an earlier one.
+        clocks = np.unique(np.append(np.floor(np.linspace(begin, end, _POINTS)), found.update))
 
 
 def _clocks(last: float, edges: Sequence[float]) -> NDArray[np.float64]:
@@ -195,12 +249,12 @@ def epochs_needed(call: str, reason: str) -> ValueError:
 
 def no_schedule(call: str, value: object) -> TypeError:
     """The error for something that is not a schedule, with the likely cure."""
-    takes = {"plot": "a schedule, a mapping of names to schedules, or a list of schedules", "table": "a schedule"}
-    text = f"{call}() takes {takes[call]}, got {value!r:.80} ({type(value).__name__})."
+    several = ", a mapping of names to schedules, or a list of schedules" if call == "plot" else ""
+    text = f"{call}() takes a schedule{several}, got {value!r:.80} ({type(value).__name__})."
     if callable(value):
         text += f"\n    Call it with its parameters: {getattr(value, '__name__', 'it')}(...)."
     elif isinstance(value, str):
         text += f"\n    Text is read by parse: {call}(parse({value!r:.80}))."
-    elif call == "table" and isinstance(value, Mapping | Sequence):
-        text += "\n    Write one table for each."
+    elif call != "plot" and isinstance(value, Mapping | Sequence):
+        text += f"\n    Write {call}(...) for each."
     return TypeError(text)

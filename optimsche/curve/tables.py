@@ -28,7 +28,8 @@ class Row(NamedTuple):
     rate: float
     """The schedule's value, to the last digit."""
     mark: str
-    """`"boundary"` where a piece ends, `"end"` where the last one does, `"jump"` right after a jump, else empty."""
+    """`"boundary"` where a piece ends, `"end"` where the last one does, `"jump"` right after a jump, `"peak"` where the
+    highest rate is, if that is neither, else empty."""
 
 
 class Table(tuple[Row, ...]):
@@ -71,14 +72,15 @@ def table(
     accum_grad: int = 1,
     rows: int = 12,
 ) -> Table:
-    """The rates at the boundaries of a schedule and at round numbers between them.
+    """The rates at the boundaries of a schedule, at its highest rate, and at round numbers between them.
 
     Args:
         schedule: the schedule.
         steps: the last update to list; > 0. By default the end; for a schedule without one, as far as `plot`.
         steps_per_epoch: micro-batches in an epoch; >= 1. Adds a column, and is needed where rates depend on the epoch.
         accum_grad: micro-batches in one update; >= 1. The last update of an epoch may have fewer.
-        rows: how many rows at most; >= 1. First and last update, boundaries and jumps are listed in any case.
+        rows: how many rows at most; >= 1. First and last update, boundaries, jumps and the highest rate are listed in
+            any case.
 
     Returns:
         The rows, each with `update`, `epoch`, `rate` and `mark`.
@@ -115,6 +117,7 @@ def table(
         return schedule(update, 1.0 if per_epoch is None else ranges.epoch_of(update, per_epoch))
 
     marks = {1.0 if last > 1.0 else 0.0: "", last: ""} | _marks(schedule, rate, last, per_epoch)
+    marks.setdefault(ranges.peak_of(schedule, last, per_epoch).update, "peak")
     in_epochs = per_epoch is not None and ranges.depends_on_epoch(schedule)
     between = _round_numbers(last, marks.keys(), rows, per_epoch if in_epochs else None)
     return Table(

@@ -40,6 +40,22 @@ class ShuffledByEpoch(torch.utils.data.Sampler[int]):
         return self.length
 
 
+class EveryNth(torch.utils.data.BatchSampler):
+    """Of every ``count`` batches the one at place ``rank``, from 0; where the last ones run out, the first again."""
+
+    def __init__(self, sampler: ShuffledByEpoch, batch_size: int, rank: int, count: int) -> None:
+        super().__init__(sampler, batch_size, drop_last=False)
+        self.rank, self.count = rank, count
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches = list(super().__iter__())
+        for place in range(self.rank, len(self) * self.count, self.count):
+            yield batches[place if place < len(batches) else 0]
+
+    def __len__(self) -> int:
+        return -(-super().__len__() // self.count)
+
+
 def network(seed: int) -> nn.Module:
     """About 60,000 parameters; the same weights for the same seed."""
     torch.manual_seed(seed)

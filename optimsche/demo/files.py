@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from optimsche.curve import plot
+from optimsche.curve import plot, style
 from optimsche.schedule import Schedule
 
 COLUMNS = ("optimizer", "update", "epoch", "step_num", "lr", "loss", "grad_norm", "skipped")
@@ -52,7 +52,7 @@ def load_checkpoint(path: Path, parts: Set[str]) -> dict[str, Any]:
     except Exception:  # torch answers a broken file with whatever goes wrong first
         state = None
     if not isinstance(state, dict) or state.keys() != parts:
-        raise ValueError(f"{path} is not a whole checkpoint of the demo; begin anew without --resume")
+        raise ValueError(f"{path} is not a whole checkpoint of the demo; begin anew with --restart")
     return state
 
 
@@ -81,12 +81,12 @@ def draw_rates(
         accum_grad=accum_grad,
         ax=figure.subplots(),
     )
-    for name in plans:
+    for number, name in enumerate(plans):
         own = [row for row in rows if row[0] == name]
         sparse = own[:: max(len(own) // 60, 1)]
-        axes.plot(
-            [row[1] for row in sparse], [row[4] for row in sparse], "o", ms=4, mfc="none", label=f"{name}, applied"
-        )
+        colour = style.COLOURS[(len(plans) + number) % len(style.COLOURS)]
+        look: Any = {"ms": 4, "mfc": "none", "color": colour, "label": f"{name}, applied"}
+        axes.plot([row[1] for row in sparse], [row[4] for row in sparse], "o", **look)
     axes.legend()
     axes.set_title("Learning rates planned and applied")
     buffer = io.BytesIO()

@@ -7,6 +7,7 @@ the state after the last update in a checkpoint, that is enough to go on to bit-
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +15,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from optimsche import OptimScheduler, StepResult
 from optimsche.combinators import over
 from optimsche.counting import resume_step, total_updates
-from optimsche.demo import digits, files
+from optimsche.demo import digits, files, processes
 from optimsche.lr_fns import constant, cosine
 from optimsche.schedule import Schedule
 from optimsche.speechain import build_optim_sches
 from optimsche.text import parse
-from optimsche.training import OptimScheduler, StepResult
 
 BATCH_SIZE, ACCUM_GRAD, GRAD_CLIP, SAVE_EVERY = 16, 4, 1.0, 10
 PARTS = {"settings", "step_num", "model", "optim", "rows"}  # of a checkpoint
@@ -60,6 +61,9 @@ def default_plan(updates: int) -> Schedule:
 def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     """Train the network; leave `checkpoint.pt`, `metrics.csv` and `curve.png` in `out`.
 
+    In several processes, as torchrun starts them, each does its share of every window, and the run is the same but for
+    the order of sums. A checkpoint is resumed in any number of them that divides a window.
+
     Args:
         settings: what decides the run.
         out: the folder; made if it is missing.
@@ -77,55 +81,86 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     out.mkdir(parents=True, exist_ok=True)
+    with processes.joined() as (rank, count, device):
+        return _train(settings, out, resume or processes.was_restarted(), rank, count, device)
+
+
+def _train(settings: Settings, out: Path, resume: bool, rank: int, count: int, device: torch.device) -> Outcome:
     dataset, test_images, test_labels = digits.split()
     sampler = digits.ShuffledByEpoch(len(dataset), settings.seed)
-    loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH_SIZE, sampler=sampler)
-    model = digits.network(settings.seed)
+    loader = torch.utils.data.DataLoader(dataset, batch_sampler=digits.EveryNth(sampler, BATCH_SIZE, rank, count))
+    share = processes.Share(rank, count, batches=-(-len(dataset) // BATCH_SIZE))
+    network = digits.network(settings.seed).to(device)
+    model = processes.wrapped(network, count)
     try:
-        optim = _optimizer(settings, model, steps_per_epoch=len(loader))
+        optim = _optimizer(settings, model, steps_per_epoch=share.batches)
     except TypeError as error:  # a parameter of the wrong kind is a mistake in the text or the file
         raise ValueError(str(error)) from error
+    decisive = _decisive(settings, optim)  # for any number of processes the same
 
     start = 1
     rows: list[tuple[Any, ...]] = []
     if resume and (out / "checkpoint.pt").exists():
-        done, rows = _load(out / "checkpoint.pt", settings, model, optim)
-        start = resume_step(done, optim.accum_grad, len(loader))
-    else:
+        done, rows = _load(out / "checkpoint.pt", decisive, network, optim)
+        start = share.step_of(resume_step(done, optim.accum_grad, share.batches))
+    processes.wait_for_all(count)
+    if start == 1 and processes.leads():
         (out / "checkpoint.pt").unlink(missing_ok=True)
+    accum_grad = divide(optim, share)
 
-    total = settings.epochs * len(loader)
+    total = settings.epochs * share.steps
     loss_of = nn.CrossEntropyLoss()
     batches = optim.batches(loader, settings.epochs, start)
-    with tqdm(total=total, initial=start - 1, unit="batch", disable=None, file=sys.stderr) as bar:
+    quiet = None if processes.leads() else True
+    with tqdm(total=total, initial=start - 1, unit="batch", disable=quiet, file=sys.stderr) as bar:
         for step_num, epoch, (images, labels) in batches:
-            torch.manual_seed(settings.seed * 1_000_003 + step_num)  # dropout
+            step = step_num - (epoch - 1) * share.steps
+            place = (epoch - 1) * share.batches + share.place(step)
+            torch.manual_seed(settings.seed * 1_000_003 + place)  # dropout
             with optim.micro_batch(step_num):
-                loss = loss_of(model(images), labels)
-            result = _step(optim, loss, step_num, epoch)
+                loss = loss_of(model(images.to(device)), labels.to(device))
+            result = _step(optim, loss, step_num, epoch, share.weight(step))
             bar.update()
             closed = {name: one for name, one in (result.members or {"main": result}).items() if one.closed}
             if not closed:
                 continue
+            done, last_loss = share.done(step_num), share.of_the_last(loss, step)
             for name, one in closed.items():
-                rows.append((name, one.real_step, epoch, step_num, one.lr, loss.item(), one.grad_norm, one.skipped))
+                rows.append((name, one.real_step, epoch, done, one.lr, last_loss, one.grad_norm, one.skipped))
             bar.set_postfix(epoch=epoch, lr=f"{rows[-1][4]:.2e}", loss=f"{rows[-1][5]:.3f}")
-            if rows[-1][1] % SAVE_EVERY == 0 or step_num == total:
-                _save(out / "checkpoint.pt", settings, model, optim, step_num, rows)
+            if processes.leads() and (rows[-1][1] % SAVE_EVERY == 0 or step_num == total):
+                _save(out / "checkpoint.pt", decisive, network, optim, done, rows)
 
-    files.write_metrics(out / "metrics.csv", rows)
-    plans = {name: member.schedule for name, member in optim.members.items()}
-    files.draw_rates(out / "curve.png", plans, rows, steps_per_epoch=len(loader), accum_grad=ACCUM_GRAD)
-    model.eval()
+    if processes.leads():
+        files.write_metrics(out / "metrics.csv", rows)
+        plans = {name: member.schedule for name, member in optim.members.items()}
+        files.draw_rates(out / "curve.png", plans, rows, steps_per_epoch=share.batches, accum_grad=accum_grad)
+    network.eval()
     with torch.no_grad():
-        correct = int((model(test_images).argmax(1) == test_labels).sum())
+        correct = int((network(test_images.to(device)).argmax(1).cpu() == test_labels).sum())
     skipped = sum(row[7] for row in rows)
     return Outcome(correct, len(test_labels), len(rows) - skipped, skipped)
 
 
-def _step(optim: OptimScheduler, loss: torch.Tensor, step_num: int, epoch: int) -> StepResult:
+def divide(optim: OptimScheduler, share: processes.Share) -> int:
+    """Let each process do its share of every window; how many micro-batches one has in all of them together.
+
+    Raises:
+        ValueError: the processes cannot share a window evenly.
+    """
+    accum_grad = optim.accum_grad
+    if not isinstance(accum_grad, int) or accum_grad % share.size:
+        raise ValueError(
+            f"{share.size} processes cannot share windows of accum_grad={accum_grad} micro-batches: take as many "
+            "processes as divide it"
+        )
+    optim.accum_grad, optim.steps_per_epoch = accum_grad // share.size, share.steps
+    return accum_grad
+
+
+def _step(optim: OptimScheduler, loss: torch.Tensor, step_num: int, epoch: int, weight: float | None) -> StepResult:
     try:
-        return optim.step(loss, step_num=step_num, epoch_num=epoch)
+        return optim.step(loss, step_num=step_num, epoch_num=epoch, weight=weight)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
@@ -160,14 +195,14 @@ def _decisive(settings: Settings, optim: OptimScheduler) -> dict[str, Any]:
 
 def _save(
     path: Path,
-    settings: Settings,
+    decisive: Mapping[str, Any],
     model: nn.Module,
     optim: OptimScheduler,
     step_num: int,
     rows: list[tuple[Any, ...]],
 ) -> None:
     state = {
-        "settings": _decisive(settings, optim),
+        "settings": dict(decisive),
         "step_num": step_num,
         "model": model.state_dict(),
         "optim": optim.state_dict(),
@@ -176,14 +211,16 @@ def _save(
     files.save_checkpoint(path, state)
 
 
-def _load(path: Path, settings: Settings, model: nn.Module, optim: OptimScheduler) -> tuple[int, list[tuple[Any, ...]]]:
+def _load(
+    path: Path, decisive: Mapping[str, Any], model: nn.Module, optim: OptimScheduler
+) -> tuple[int, list[tuple[Any, ...]]]:
     state = files.load_checkpoint(path, PARTS)
-    for name, wanted in _decisive(settings, optim).items():
+    for name, wanted in decisive.items():
         saved = state["settings"].get(name)
         if saved != wanted:
             raise ValueError(
                 f"{path} was made with {name}={saved!r}, and this run wants {name}={wanted!r}: "
-                "resume with the settings of the run, or begin anew without --resume"
+                "resume with the settings of the run, or begin anew with --restart"
             )
     model.load_state_dict(state["model"])
     optim.load_state_dict(state["optim"])

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from optimsche.call_errors import shown
 from optimsche.evaluation.precision import EXACT
+from optimsche.evaluation.trace import is_symbol
 from optimsche.libraries import is_number, is_numpy_scalar, library_of, register
 
 #: The largest clock: far beyond any run, and small enough that no formula overflows on it.
@@ -97,7 +98,7 @@ def spread(value: Any, real_step: Any, epoch: Any) -> Any:
 
 def as_inside(clock: Any) -> Any:
     """A clock that a user's formula hands to a schedule inside it, in the kind that all formulas see."""
-    if type(clock) is float or clock is NO_EPOCH:
+    if type(clock) is float or clock is NO_EPOCH or is_symbol(clock):
         return clock
     if is_numpy_scalar(clock):
         clock = clock.item()

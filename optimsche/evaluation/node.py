@@ -15,9 +15,18 @@ from optimsche.call_errors import did_you_mean, shown
 from optimsche.checking import admit
 from optimsche.evaluation import clocks
 from optimsche.evaluation.clocks import NO_EPOCH
-from optimsche.evaluation.precision import is_exact
+from optimsche.evaluation.precision import EXACT, is_exact, with_rounding
 from optimsche.evaluation.scalar_code import scalar_code
-from optimsche.evaluation.trace import Expression, Symbol, Untraceable, is_symbol, leaves_parts, trace
+from optimsche.evaluation.trace import (
+    Expression,
+    Following,
+    Symbol,
+    Untraceable,
+    following,
+    is_symbol,
+    leaves_parts,
+    trace,
+)
 from optimsche.libraries import is_array, library_of
 
 DerivedT = TypeVar("DerivedT")
@@ -121,6 +130,9 @@ class Node:
 
     def _traced(self, real_step: Any, epoch: Any) -> Any:
         """The formula on symbols. One that needs to know its numbers, or is a user's, stays a call."""
+        follow = following()
+        if follow is not None:
+            return self._followed(real_step, epoch, follow)
         if self.lr_fn.is_built_in:
             try:
                 return self._formula(real_step, epoch)
@@ -128,14 +140,41 @@ class Node:
                 pass
         return Symbol("call", self._one, real_step, epoch)
 
+    def traced_through(self, follow: Following, *, rounding: Any = EXACT, clocks: tuple[str, ...] = ("t", "e")) -> Any:
+        """All that it can compute, with no call left.
+
+        Args:
+            follow: how users' functions are followed, and which questions need not be asked.
+            rounding: how exact the clocks are: a number, or a name that stands in the result for it.
+            clocks: names of update and epoch.
+
+        Raises:
+            Untraceable: a formula needs to know its numbers; or there are too many paths.
+        """
+
+        def formula(real_step: Any, epoch: Any) -> Any:
+            exactness = Symbol(rounding) if isinstance(rounding, str) else rounding
+            return with_rounding(exactness, self._traced, real_step, epoch)
+
+        return trace(formula, *clocks, is_foreign=True, following=follow)
+
+    def _followed(self, real_step: Any, epoch: Any, follow: Following) -> Any:
+        formula = self._formula
+        if not self.lr_fn.is_built_in:
+            formula = _bound(self.lr_fn, _with_parts(self.params), follow.on_symbols(self.lr_fn.formula))
+        try:
+            return formula(real_step, epoch)
+        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise Untraceable(f"{self.lr_fn.name}: {error}") from error
+
     # -- facts --------------------------------------------------------------------------------------------------------
 
     def derived(self, key: Any, compute: Callable[[], DerivedT]) -> DerivedT:
-        """What follows from the parameters alone, computed once."""
+        """What follows from the parameters alone, whatever the clocks of the call that asks first; computed once."""
         if self._derived is None:
             self._derived = {}
         if key not in self._derived:
-            self._derived[key] = compute()
+            self._derived[key] = with_rounding(EXACT, compute)
         found: DerivedT = self._derived[key]
         return found
 
@@ -280,9 +319,11 @@ class Part:
         return getattr(self._node, name)
 
 
-def _bound(lr_fn: LrFunction, params: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
-    """The formula as a function of the clocks alone."""
-    formula = lr_fn.formula
+def _bound(
+    lr_fn: LrFunction, params: Mapping[str, Any], formula: Callable[..., Any] | None = None
+) -> Callable[[Any, Any], Any]:
+    """The formula, or what stands for it, as a function of the clocks alone."""
+    formula = lr_fn.formula if formula is None else formula
     if not lr_fn.positional_only:
         return functools.partial(formula, **params)
     first = tuple(params[name] for name in lr_fn.positional)
@@ -292,8 +333,7 @@ def _bound(lr_fn: LrFunction, params: Mapping[str, Any]) -> Callable[[Any, Any],
 
 def _users_formula(lr_fn: LrFunction, params: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
     """A user's formula, which may write into its clocks, hand other clocks on, and return any kind of number."""
-    inside = {name: Part(value) if isinstance(value, Node) else value for name, value in params.items()}
-    formula = _bound(lr_fn, inside)
+    formula = _bound(lr_fn, _with_parts(params))
 
     def guarded(real_step: Any, epoch: Any) -> Any:
         value = formula(clocks.own(real_step), clocks.own(epoch))
@@ -302,6 +342,10 @@ def _users_formula(lr_fn: LrFunction, params: Mapping[str, Any]) -> Callable[[An
         return _as_float(lr_fn.name, value, real_step)
 
     return guarded
+
+
+def _with_parts(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: Part(value) if isinstance(value, Node) else value for name, value in params.items()}
 
 
 def _as_float(name: str, value: Any, real_step: float) -> float:

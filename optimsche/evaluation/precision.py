@@ -22,8 +22,8 @@ class _Precision(threading.local):
 _precision = _Precision()
 
 
-def with_rounding(rounding: float, function: Callable[..., Any], *args: Any) -> Any:
-    """`function(*args)`, where clocks may be off by `rounding`, as a part of them."""
+def with_rounding(rounding: Any, function: Callable[..., Any], *args: Any) -> Any:
+    """`function(*args)`, where clocks may be off by `rounding`, as a part of them: a number, or a symbol for one."""
     before, _precision.rounding = _precision.rounding, rounding
     try:
         return function(*args)

@@ -8,10 +8,10 @@ number, a symbol, or a `Choice` between two expressions. `scalar_code` writes Py
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeAlias
 
-# A formula with more paths through it than this is not traced.
+# A formula with more paths through it than this is not traced, unless somebody wants them all.
 _MOST_PATHS = 64
 
 
@@ -108,6 +108,17 @@ class Choice(NamedTuple):
 
 
 Expression: TypeAlias = "Choice | Symbol | float"
+Answers: TypeAlias = "Collection[tuple[Symbol, bool]]"
+
+
+class Following(NamedTuple):
+    """What a trace needs that leaves no calls: it follows users' functions, and asks only what is not known already."""
+
+    on_symbols: Callable[[Callable[..., Any]], Callable[..., Any]]
+    """A user's function as one that takes symbols."""
+    decide: Callable[[Symbol, Answers], bool | None]
+    """The answer to a formula's question that follows from the answers before it; None if both are possible."""
+    most_paths: int
 
 
 class _Trace(threading.local):
@@ -119,9 +130,13 @@ class _Trace(threading.local):
         self.asked: dict[int, tuple[Symbol, bool]] = {}
         self.is_foreign = False
         self.leaves_parts = False
+        self.following: Following | None = None
 
     def answer(self, condition: Symbol) -> bool:
         if id(condition) not in self.asked:
+            known = self.following and self.following.decide(condition, self.asked.values())
+            if known is not None:
+                return known
             place = len(self.asked)
             self.asked[id(condition)] = condition, self.given[place] if place < len(self.given) else True
         return self.asked[id(condition)][1]
@@ -135,8 +150,17 @@ def leaves_parts() -> bool:
     return _trace.leaves_parts
 
 
+def following() -> Following | None:
+    """How the trace that runs follows what would else stay a call; None for one that leaves calls."""
+    return _trace.following
+
+
 def trace(
-    formula: Callable[..., Any], *clocks: str, is_foreign: bool = False, leaves_parts: bool = False
+    formula: Callable[..., Any],
+    *clocks: str,
+    is_foreign: bool = False,
+    leaves_parts: bool = False,
+    following: Following | None = None,
 ) -> Expression:
     """All that a formula of clocks can compute.
 
@@ -145,6 +169,7 @@ def trace(
         clocks: their names.
         is_foreign: whether it is a user's function, which may look a symbol up among numbers.
         leaves_parts: whether schedules inside stay calls, because the whole has too many paths.
+        following: for a trace that leaves no calls at all.
 
     Raises:
         Untraceable: there are too many paths through it.
@@ -154,14 +179,15 @@ def trace(
     >>> found.condition.operation, found.when.operation, found.otherwise
     ('<', '*', 10.0)
     """
-    before = _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign, _trace.leaves_parts
-    _trace.symbols, _trace.is_foreign, _trace.leaves_parts, paths = {}, is_foreign, leaves_parts, 0
+    before = dict(vars(_trace))
+    _trace.symbols, _trace.is_foreign, _trace.leaves_parts, _trace.following = {}, is_foreign, leaves_parts, following
+    most, paths = (following.most_paths if following else _MOST_PATHS), 0
 
     def explore(given: list[bool]) -> Expression:
         nonlocal paths
         paths += 1
-        if paths > _MOST_PATHS:
-            raise Untraceable(f"more than {_MOST_PATHS} paths through the formula")
+        if paths > most:
+            raise Untraceable(f"more than {most} paths through the formula")
         _trace.given, _trace.asked = given, {}
         found: Expression = formula(*map(Symbol, clocks))
         asked = [condition for condition, _ in _trace.asked.values()]
@@ -173,4 +199,4 @@ def trace(
     try:
         return explore([])
     finally:
-        _trace.symbols, _trace.given, _trace.asked, _trace.is_foreign, _trace.leaves_parts = before
+        vars(_trace).update(before)

@@ -6,11 +6,12 @@ import ast
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from optimsche import ops
 from optimsche.call_errors import did_you_mean, shown
 from optimsche.evaluation.clocks import LARGEST_CLOCK
+from optimsche.evaluation.trace import is_symbol, recorded
 from optimsche.reading import syntax_tree
 
 
@@ -130,15 +131,25 @@ def _function(node: ast.expr, given: int) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-class _Compiled(dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]):
-    """The functions of each text, for numbers and for arrays, made when they are first asked for."""
+class Compiled(NamedTuple):
+    """What computes a formula."""
 
-    def __missing__(self, text: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    for_numbers: Callable[[Any], Any]
+    for_arrays: Callable[[Any], Any]
+    for_symbols: Callable[[Any], Any]
+
+
+class _Compiled(dict[str, Compiled]):
+    """The functions of each text, made when they are first asked for."""
+
+    def __missing__(self, text: str) -> Compiled:
         if len(self) >= _MOST_KEPT:
             self.clear()
         tree = _RealNumbers().visit(_read(text))
         for_numbers = _function_of_t(tree, _FOR_NUMBERS)
-        self[text] = made = for_numbers, _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
+        for_symbols = _function_of_t(tree, _FOR_SYMBOLS)
+        for_arrays = _function_of_t(_WithoutBranches().number(tree), _FOR_ARRAYS)
+        self[text] = made = Compiled(for_numbers, for_arrays, for_symbols)
         return made
 
 
@@ -200,6 +211,10 @@ def _as_floats(function: Callable[[Any], Any]) -> Callable[[Any], float]:
     return lambda x: float(function(x))
 
 
+def _recorded(name: str) -> Callable[[Any], Any]:
+    return lambda x: recorded(name, x) if is_symbol(x) else _FOR_NUMBERS[name](x)
+
+
 _ARITY = {
     **dict.fromkeys(("min", "max"), (2, 100)),
     **dict.fromkeys(
@@ -225,3 +240,5 @@ _FOR_ARRAYS: dict[str, Any] = {
     "float": lambda x: x,
     "pow": lambda x, y: x**y,
 }
+# Both sides of a choice are followed, so branches stay; the functions are those of arrays, which record symbols.
+_FOR_SYMBOLS: dict[str, Any] = {**_FOR_ARRAYS, **{name: _recorded(name) for name in ("ceil", "int")}}

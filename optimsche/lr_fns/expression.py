@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from optimsche import libraries, ops
+from optimsche.evaluation.trace import following
 from optimsche.lr_fn import lr_fn
 from optimsche.lr_fns._formula import compiled, normal_form
 from optimsche.ranges import Meaning
@@ -44,7 +45,9 @@ def expression(real_step: float, epoch: float, text: Formula) -> float:
     >>> [expression(text="lambda step: 0.1 * 0.5 ** (step // 10)")(t) for t in (0, 10, 20)]
     [0.1, 0.05, 0.025]
     """
-    for_numbers, for_arrays = compiled[text]
+    for_numbers, for_arrays, for_symbols = compiled[text]
+    if following() is not None:
+        return for_symbols(real_step)
     if not ops.is_number(real_step):
         return _silently(for_arrays, real_step)
     try:

@@ -42,6 +42,7 @@ from optimsche.peers._pieces import from_zero, powers, stairs, wave
 from optimsche.peers.torch import Divisor, Drop, phases
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
+from optimsche.signatures import signature
 
 __all__ = [
     "ConstantLR",
@@ -411,7 +412,7 @@ def _scheduler(
 
     made.__name__ = made.__qualname__ = name
     made.__doc__, made.__annotations__ = does.__doc__, hints
-    made.__signature__ = inspect.Signature([*given, first])  # type: ignore[attr-defined]
+    made.__signature__ = signature([*given, first], Schedule)  # type: ignore[attr-defined]
     if does is not _reduce_on_plateau:
         _KINDS[name] = does
     return peer("mmengine")(made)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from optimsche import call_errors, checking
+from optimsche.curve import drawn_html
 from optimsche.ranges import Count
 from optimsche.runs import pictures
 from optimsche.runs.causes import Cause, Setting
@@ -94,7 +95,7 @@ class Audit:
         )
 
     def _repr_html_(self) -> str | None:
-        return pictures.html_of(repr(self), self.draw, height=4.0)
+        return drawn_html(repr(self), self.draw, height=4.0)
 
 
 @call_errors.explained

@@ -11,9 +11,8 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from optimsche import call_errors, checking
-from optimsche.curve import plot, ranges
+from optimsche.curve import drawn_html, plot, ranges, style
 from optimsche.ranges import Meaning
-from optimsche.runs import pictures
 from optimsche.runs.precision import Values
 from optimsche.schedule import Schedule
 
@@ -62,8 +61,8 @@ class Diff:
         """Draw both plans, and a line where the run is now."""
         axes = plot({"one": self.one, "other": self.other}, steps_per_epoch=self.per_epoch, ax=ax)
         if self.at:
-            axes.axvline(self.at, color="tab:gray", linewidth=1, linestyle="--", label=f"{self.at:,} updates made")
-        axes.legend()
+            axes.axvline(self.at, color=style.GREY, linewidth=1, linestyle="--", label=f"{self.at:,} updates made")
+        axes.legend(**style.LEGEND)
         return axes
 
     def draw(self, figure: Any) -> None:
@@ -84,7 +83,7 @@ class Diff:
         return f"{where} {now}\nLeft of {parts[0]}; of {parts[1]}."
 
     def _repr_html_(self) -> str | None:
-        return pictures.html_of(repr(self), self.draw)
+        return drawn_html(repr(self), self.draw)
 
 
 def _left(name: str, left: float, total: float, end: float) -> str:

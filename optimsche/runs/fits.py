@@ -16,6 +16,7 @@ import numpy as np
 
 from optimsche import call_errors, checking
 from optimsche.combinators import sequence
+from optimsche.curve import drawn_html
 from optimsche.lr_fns import constant
 from optimsche.ranges import Steps
 from optimsche.runs import pictures
@@ -63,7 +64,7 @@ class Fit:
         )
 
     def _repr_html_(self) -> str | None:
-        return pictures.html_of(repr(self), self.draw)
+        return drawn_html(repr(self), self.draw)
 
 
 @call_errors.explained

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from optimsche.curve import plot, svg_of
+from optimsche.curve import plot, style
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ def draw_log(
     last = max(updates[-1], 1)
     axes = plot({label: plan}, steps=last, steps_per_epoch=per_epoch, ax=ax)
     every = max(len(updates) // _MOST_DOTS, 1)
-    axes.plot(updates[::every], rates[::every], "o", ms=3, mfc="none", label="log")
+    axes.plot(updates[::every], rates[::every], "o", ms=3, mfc="none", color=style.COLOURS[1], label="log")
     _mark(axes, first)
-    axes.legend()
+    axes.legend(**style.LEGEND)
     return axes
 
 
@@ -41,8 +40,8 @@ def draw_difference(
     """By how much each logged rate is off: a few updates' delay shows nowhere else."""
     every = max(len(updates) // _MOST_DOTS, 1)
     apart = [rate - planned for rate, planned in zip(rates, expected, strict=True)]
-    ax.axhline(0.0, color="tab:gray", linewidth=1)
-    ax.plot(updates[::every], apart[::every], "o", ms=3, mfc="none", color="tab:orange")
+    ax.axhline(0.0, color=style.GREY, linewidth=1)
+    ax.plot(updates[::every], apart[::every], "o", ms=3, mfc="none", color=style.COLOURS[1])
     _mark(ax, first)
     ax.set_xlabel("update")
     ax.set_ylabel("log - plan")
@@ -51,16 +50,5 @@ def draw_difference(
 def _mark(axes: Axes, first: int | None) -> None:
     if first is not None:
         axes.axvline(
-            first, color="tab:red", linewidth=1, linestyle="--", label=f"update {first:,}, the first wrong one"
+            first, color=style.COLOURS[3], linewidth=1, linestyle="--", label=f"update {first:,}, the first wrong one"
         )
-
-
-def html_of(text: str, draw: Callable[[Any], object], *, height: float = 2.8) -> str | None:
-    """A text above a small picture, which `draw` makes in a figure; None without Matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
-    figure = Figure(figsize=(6.0, height), layout="constrained")
-    draw(figure)
-    return f"<div><pre>{html.escape(text)}</pre></div>{svg_of(figure)}"

@@ -16,11 +16,10 @@ from optimsche.plans import noam
 from optimsche.reading import is_numeric_text, numbers_from_text
 from optimsche.schedule import Schedule
 from optimsche.speechain import yaml_tags
+from optimsche.speechain.building import build, own_rate, select
 from optimsche.text import from_dict, parse
 from optimsche.training.members import OF_MEMBER, Member
-from optimsche.training.names import select
 from optimsche.training.optim_scheduler import OptimScheduler
-from optimsche.training.optimizers import build, own_rate
 from optimsche.training.settings import rename_hint
 
 _OPTIONS = [
@@ -32,7 +31,7 @@ _OPTIONS = [
     ),
 ]
 # What each of several optimizers has for itself; the rest must be the same for all.
-_OF_EACH = ("optimizer", "schedule", "updated_modules", *OF_MEMBER)
+_OF_EACH = ("optimizer", "schedule", *OF_MEMBER)
 _OPTIMIZER = ["optim_type", "optim_conf"]
 # SpeeChain's names, with its spelling and its README's, with the file and without.
 _SPEECHAINS = {
@@ -64,7 +63,7 @@ def build_optim_sches(
     Args:
         config: the mapping, or the path of a YAML file with it. It may have ``optim_sches`` at its top.
         model: the model, in its wrappers.
-        **training_options: arguments of :meth:`OptimScheduler.from_conf` for all of them, such as ``accum_grad`` and
+        **training_options: arguments of :func:`from_conf` for all of them, such as ``accum_grad`` and
             ``use_amp``; ``conf`` overrides them. What several optimizers have in common must be the same in each.
 
     Returns:
@@ -94,14 +93,11 @@ def build_optim_sches(
     read = {name: _read(where, section, model, defaults) for name, (where, section) in sections.items()}
     of_each = _OF_EACH if single else (*_OF_EACH, "grad_clip", "stages")
     common = _common(path, {name: {k: v for k, v in each.items() if k not in of_each} for name, each in read.items()})
-    modules = {name: each.pop("updated_modules", None) for name, each in read.items()}
     members = {
         name: _at(sections[name][0], Member, **{k: v for k, v in each.items() if k in of_each}, epochs_from_caller=True)
         for name, each in read.items()
     }
-    optim: OptimScheduler = _at(path, OptimScheduler, members["main"] if single else members, model=model, **common)
-    optim.updated_modules = modules["main"] if single else None
-    return optim
+    return _at(path, OptimScheduler, members["main"] if single else members, model=model, **common)  # type: ignore[no-any-return]
 
 
 def _at(path: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -164,7 +160,7 @@ def _read(path: str, section: Any, model: nn.Module, defaults: Mapping[str, Any]
     if "schedules" in options:
         options["schedules"] = _at(path, _read_rules, f"{path}.conf.schedules", options["schedules"])
     chosen = {**defaults, **_numbers(options)}
-    modules = chosen.get("updated_modules")
+    modules = chosen.pop("updated_modules", None)
     optimizer = _at(path, lambda: build(optim_type, optim_conf, select(model, modules)))
     return {"optimizer": optimizer, "schedule": plan, **chosen}
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from optimsche.param_groups.entries import keep_tensors
+from optimsche.param_groups.optimizers import unwrapped
 from optimsche.training import resume_guard, state_checks
-from optimsche.training.hyperparameters import keep_tensors
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
-from optimsche.training.optimizers import unwrapped
 from optimsche.training.restoring import fill, nested, restored_on_failure
 
 LOG = logging.getLogger("optimsche")
@@ -124,7 +124,7 @@ def _keep_the_precision_of_factors(optimizer: torch.optim.Optimizer, saved: Mapp
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for name, parameter in zip(names, parameters, strict=True):
         for kind, value in saved["state"].get(name, {}).items():
-            loaded = optimizer.state.get(parameter, {}).get(kind)
+            loaded = (optimizer.state.get(parameter) or {}).get(kind)  # None for what another process keeps
             if isinstance(value, torch.Tensor) and value.dim() == 0 and isinstance(loaded, torch.Tensor):
                 optimizer.state[parameter][kind] = value.detach().clone().to(loaded.device)
 

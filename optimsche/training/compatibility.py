@@ -10,9 +10,6 @@ from typing import Any
 
 import torch
 
-from optimsche.attaching import short_piece
-from optimsche.combinators.left_out import warn_of_left_out_starts
-from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
 
 _ROUNDING = 1e-9
@@ -29,7 +26,7 @@ def check_optimizer(optimizer: Any) -> None:
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
             f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}. "
-            "To build one from a name and its arguments: OptimScheduler.from_conf"
+            "To build one from a name and its arguments: optimsche.speechain.from_conf"
         )
     kind = type(optimizer)
     closure = inspect.signature(kind.step).parameters.get("closure")
@@ -69,47 +66,6 @@ def refuse_a_broken_kernel(optimizer: torch.optim.Optimizer, group: Mapping[str,
                 f"fused SGD with momentum={group['momentum']} is wrong for {parameter.dtype} parameters on the "
                 "CPU: torch's kernel reads memory that was never set. Build it with fused=False."
             )
-
-
-def check_schedule(schedule: Any, *, epochs_known: bool) -> Schedule:
-    """The schedule, if an optimizer can follow it.
-
-    Raises:
-        TypeError: not a schedule.
-        ValueError: a piece shorter than one update, or a count of epochs that nobody keeps.
-    """
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"schedule must be a Schedule ({_cure(schedule)}), got {type(schedule).__name__}.")
-    if short := short_piece(schedule):
-        raise ValueError(
-            f"{schedule!r}: the piece from {short[0]:g} to {short[1]:g} is shorter than one update. Lengths are "
-            "counted in updates.\n    For fractions of a run, stretch the whole: schedule.over(total_steps)"
-        )
-    if schedule.counts_epochs and not epochs_known:
-        raise ValueError(
-            f"{schedule!r} counts epochs, and nothing says how long one is."
-            "\n    Say it: OptimScheduler(..., steps_per_epoch=len(loader))"
-        )
-    warn_of_left_out_starts(schedule)
-    return schedule
-
-
-def _cure(schedule: Any) -> str:
-    if schedule is None:
-        return "or there must be an 'lr' in every entry of schedules="
-    if isinstance(schedule, int | float):
-        return f"constant(value={schedule}) for a number"
-    if isinstance(schedule, str):
-        return "parse(text) for text"
-    if isinstance(schedule, Mapping):
-        if any(isinstance(value, Schedule) for value in schedule.values()):
-            return "schedules by the names of parameters are given as schedules="
-        return "from_dict(...) for a dictionary"
-    if isinstance(schedule, LrFn):
-        return f"call it with its parameters: {schedule.name}(...)"
-    if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
-        return "this takes the place of a torch scheduler; the README has a table of them"
-    return "@lr_fn for a function"
 
 
 def check_model(optimizers: Iterable[torch.optim.Optimizer], model: Any) -> None:

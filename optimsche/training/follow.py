@@ -11,28 +11,26 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 
 from optimsche import libraries
+from optimsche.attaching import attachable
 from optimsche.call_errors import did_you_mean
 from optimsche.checking import admit
+from optimsche.param_groups.entries import LR, LR_SCALE, MOMENTUM, Entry, check_entry, entry, own_tensors
+from optimsche.param_groups.names import Pattern, names_of, shown
+from optimsche.param_groups.rates import ask, extremes, rate_of, refuse_lost_rates
+from optimsche.param_groups.rules import Rules, check_patterns, check_rules, settings_of, split_group
 from optimsche.ranges import Factor
 from optimsche.schedule import Schedule
 from optimsche.training import compatibility
-from optimsche.training.hyperparameters import Entry, check_entry, entry, own_tensors
-from optimsche.training.names import Pattern, names_of, shown
-from optimsche.training.optimizers import refusal_of
 from optimsche.training.restoring import restored_on_failure
-from optimsche.training.rules import Rules, check_patterns, check_rules, settings_of, split_group
 from optimsche.training.stages import Stage, admitted_clip
 
 LOG = logging.getLogger("optimsche")
 
-LR, LR_SCALE, MOMENTUM = Entry("lr", None), Entry("lr_scale", None), Entry("momentum", None)
 _FIXED = ("lr_scale", "grad_clip")  # settings that are no hyperparameter of the optimizer
-_SAMPLES = 256
 
 
 class Value(NamedTuple):
@@ -48,6 +46,7 @@ class Rule(NamedTuple):
     """What the parameters under one pattern follow."""
 
     pattern: Pattern
+    given: Schedule | Mapping[str, Any]  # as the user wrote it
     rate: Schedule | None
     schedules: tuple[tuple[Entry, Schedule], ...]
     numbers: tuple[tuple[Entry, float], ...]  # lr_scale is one of them
@@ -59,25 +58,27 @@ class Rule(NamedTuple):
         """All that it writes besides the rate."""
         return [where for where, _ in (*self.schedules, *self.numbers)]
 
+    @property
+    def plans(self) -> list[Schedule]:
+        """All schedules in it."""
+        rates = [] if self.rate is None else [self.rate]
+        return [*rates, *(plan for _, plan in self.schedules)]
 
-def read_rules(rules: Rules, *, epochs_known: bool) -> list[Rule]:
+
+def read_rules(rules: Rules) -> list[Rule]:
     """Rules from a mapping as users write it.
 
     Raises:
         ValueError, TypeError: a pattern, a name or a value that cannot be.
     """
     check_rules("schedules", rules)
-    return [_read_rule(pattern, settings, epochs_known) for pattern, settings in rules.items()]
+    return [_read_rule(pattern, settings) for pattern, settings in rules.items()]
 
 
-def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> Rule:
+def _read_rule(pattern: Pattern, settings: Any) -> Rule:
     given = settings_of(pattern, settings)
     where = f"schedules[{shown(pattern)!r}]"
     rate = given.get("lr")
-    if rate is not None and not isinstance(rate, Schedule):
-        raise TypeError(
-            f"{where}['lr'] must be a schedule, got {rate!r:.60}. For a number: constant(value={rate!r:.60})"
-        )
     schedules, numbers = [], []
     if given.get("lr_scale") is not None:
         numbers.append((LR_SCALE, float(admit(where, "lr_scale", Factor, given["lr_scale"]))))
@@ -85,15 +86,16 @@ def _read_rule(pattern: Pattern, settings: Any, epochs_known: bool) -> Rule:
         if name in ("lr", *_FIXED):
             continue
         if isinstance(value, Schedule):
-            schedules.append((entry(name), compatibility.check_schedule(value, epochs_known=epochs_known)))
+            schedules.append((entry(name, "schedules"), attachable(where, value, name=name)))
         elif libraries.is_numpy_scalar(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
-            numbers.append((entry(name), admit(where, name, float, value)))
+            numbers.append((entry(name, "schedules"), admit(where, name, float, value)))
         else:
             hint = did_you_mean(name, _FIXED)
             raise TypeError(f"{where}[{name!r}] must be a schedule or a number, got {value!r:.60}{hint}")
     return Rule(
         pattern=pattern,
-        rate=None if rate is None else compatibility.check_schedule(rate, epochs_known=epochs_known),
+        given=settings,
+        rate=None if rate is None else attachable(where, rate, name="lr"),
         schedules=tuple(schedules),
         numbers=tuple(numbers),
         clip=admitted_clip(given.get("grad_clip"), where),
@@ -176,7 +178,12 @@ def follow(
                 new += [group] if number >= known else []
         if not known and not relative:
             for rule_number in {group["follows"]["rule"] if rules else 0 for group in parts}:
-                _refuse_silent_flattening([g for g in parts if not rules or g["follows"]["rule"] == rule_number])
+                together = [g for g in parts if not rules or g["follows"]["rule"] == rule_number]
+                refuse_lost_rates(
+                    [float(group["lr"]) for group in together if "lr_scale" not in group],
+                    "OptimScheduler",
+                    or_else="or let the schedule multiply each group's own rate: rates='relative'",
+                )
         groups[:] = parts
         own_tensors(optimizer, ["lr", *{where.name for rule in rules for where in rule.entries}])
         for group in groups if rules else ():
@@ -199,41 +206,20 @@ def _write_numbers(optimizer: torch.optim.Optimizer, group: dict[str, Any], rule
     mark = group["follows"]
     for where in rule.entries:
         if where != LR_SCALE:
-            check_entry(where, group, type(optimizer).__name__)
+            check_entry(where, group, type(optimizer).__name__, "schedules")
     before: dict[str, Any] = mark["before"]
     _put_back(group, before, set(before) - set(map(str, rule.entries)))
     mark["before"] = {
         str(where): before[str(where)] if str(where) in before else _number(where, group) for where in rule.entries
     }
     for where, plan in rule.schedules:
-        lowest, highest = _extremes(plan)
-        _ask(optimizer, group, where, (lowest, highest))
+        ask(optimizer, group, where, extremes(plan), "schedules")
     for where, value in rule.numbers:
         if where != LR_SCALE:
-            _ask(optimizer, group, where, (value,))
+            ask(optimizer, group, where, (value,), "schedules")
             where.write(group, value)
         else:
             group["lr_scale"] = value
-
-
-def _ask(optimizer: torch.optim.Optimizer, group: Mapping[str, Any], where: Entry, values: Iterable[float]) -> None:
-    """Refuse what the optimizer itself refuses."""
-    for value in values:
-        if not math.isfinite(value):
-            raise ValueError(f"schedules: {where} would be {value}; it is finite")
-        reason = refusal_of(optimizer, group, where.name, where.changed(group[where.name], value))
-        if reason:
-            raise ValueError(
-                f"schedules: {where} would be {value:g}, which {type(optimizer).__name__} refuses: {reason}"
-            )
-
-
-def _extremes(plan: Schedule) -> tuple[float, float]:
-    """The lowest and the highest value that a plan has at many updates of its run."""
-    end = plan.length if plan.length < math.inf else 100.0 * _SAMPLES
-    updates = np.unique(np.concatenate([np.arange(1.0, _SAMPLES), np.linspace(1.0, max(end, 1.0), _SAMPLES)]))
-    values = np.asarray(plan(updates, updates))
-    return float(values.min()), float(values.max())
 
 
 def write_peaks(
@@ -247,7 +233,7 @@ def write_peaks(
         if group.get("corrected_weight_decay") and "max_lr_snapshot" in group:
             rule = rule_of(group, rules)
             plan: Any = schedule if rule is None or rule.rate is None else rule.rate
-            highest = rate_of(group, number, factor * _extremes(plan)[1], relative)
+            highest = rate_of(group, number, factor * extremes(plan)[1], relative)
             if highest > 0 and group["max_lr_snapshot"] != highest:
                 LOG.info("the weight decay is corrected by the largest rate of the plan, %g", highest)
                 group["max_lr_snapshot"] = highest
@@ -265,30 +251,11 @@ def _put_back(group: dict[str, Any], before: Mapping[str, Any], which: Iterable[
     for name in which:
         value = before[name]
         if name != "lr_scale":
-            entry(name).write(group, value)
+            entry(name, "schedules").write(group, value)
         elif value is None:
             group.pop("lr_scale", None)
         else:
             group["lr_scale"] = value
-
-
-def _refuse_silent_flattening(groups: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse groups with different rates of their own, where every group is about to get the schedule's value.
-
-    A group with ``lr_scale`` has said what it wants.
-
-    Raises:
-        ValueError: the rates differ.
-    """
-    own = [float(group["lr"]) for group in groups if "lr_scale" not in group]
-    if len(set(own)) <= 1:
-        return
-    listed = ", ".join(f"{rate:g}" for rate in own[:4]) + (", ..." if len(own) > 4 else "")
-    raise ValueError(
-        f"the parameter groups have rates of their own ({listed}), and the schedule would write one rate to all. Either"
-        "\n    give groups a factor on the schedule: {'params': ..., 'lr_scale': 0.1}, or"
-        "\n    let the schedule multiply each group's own rate: OptimScheduler(..., rates='relative')"
-    )
 
 
 def keep_proportion(
@@ -387,32 +354,6 @@ def _labels(groups: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> list[
         label = str(group.get("name") or (shown(rules[group["follows"]["rule"]].pattern) if rules else number))
         labels.append(label if label not in labels else f"{label}.{number}")
     return labels
-
-
-def rate_of(group: dict[str, Any], number: int, value: float, relative: bool) -> float:
-    """The rate of a group when its schedule has this value."""
-    if relative:
-        if "initial_lr" not in group:
-            group["initial_lr"] = float(group["lr"])  # once: it may be a tensor on the device
-        value *= float(group["initial_lr"])
-    scale = group.get("lr_scale", 1.0)
-    if type(scale) is not float or not 0 <= scale < math.inf:
-        scale = admitted_scale(scale, number)
-    rate = value * scale
-    if not 0 <= rate < math.inf:
-        raise ValueError(f"the rate of parameter group {number} would be {rate}; a rate is finite and >= 0")
-    return rate
-
-
-def admitted_scale(scale: Any, number: int) -> float:
-    """The factor ``lr_scale`` of the group of this number, if it may be one; a tensor of one number is read.
-
-    Raises:
-        ValueError, TypeError: it is no number, negative or not finite.
-    """
-    if isinstance(scale, torch.Tensor) and scale.numel() == 1:
-        scale = scale.item()
-    return float(admit(f"parameter group {number}", "lr_scale", Factor, scale))
 
 
 def write(values: Iterable[Value]) -> None:

@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 
 import torch
 
-from optimsche.training.norms import combined, is_here, total_norm
-from optimsche.training.optimizers import divides_and_skips, first_step_must_be_known, fused_step, unwrapped
+from optimsche.param_groups.optimizers import unwrapped
+from optimsche.training.kernels import divides_and_skips, first_step_must_be_known, fused_step
+from optimsche.training.norms import Across, combined, is_here, total_norm
+from optimsche.training.sharded import here
 
 Number: TypeAlias = float | torch.Tensor
 Groups: TypeAlias = Sequence[Sequence[torch.Tensor]]  # the parameters of each group
@@ -32,7 +34,7 @@ class Gradients:
         update: number of the update, from 1, in the optimizer's own count.
         epoch: pass over the data, from 1.
         norm_type: the p of the norm.
-        model: the model, if processes synchronise in it.
+        across: how norms come about where each process holds a part of the gradients.
     """
 
     def __init__(
@@ -44,14 +46,14 @@ class Gradients:
         update: int = 1,
         epoch: float = 1,
         norm_type: float = 2.0,
-        model: Any = None,
+        across: Across | None = None,
     ) -> None:
         if groups is None:
             groups = [group["params"] for group in optimizer.param_groups]
         self.optimizer, self.groups, self.update, self.epoch = optimizer, groups, update, epoch
         self.found_inf: bool | torch.Tensor = False  # whether the update is left out
         self.first_norm: Number | None = None  # the first one that was measured: before clipping
-        self._norm_type, self._model = norm_type, model
+        self._norm_type, self._across = norm_type, across
         self._scale: Number | None = scale  # None: it is in what is pending
         self._pending: Number = 1.0
         self._raw: Number | None = None  # the norm of the tensors as they are; None: not measured
@@ -112,7 +114,8 @@ class Gradients:
         """The gradients of some of the groups, with a number of their own."""
         self._carry_out_own()
         self._raw = None
-        part = _Part(self.optimizer, groups, update=self.update, epoch=self.epoch, norm_type=self._norm_type)
+        shared: Any = {"update": self.update, "epoch": self.epoch, "norm_type": self._norm_type, "across": self._across}
+        part = _Part(self.optimizer, groups, **shared)
         part.whole = self
         part.stays_on_device = not is_here(self._tensors[0])  # nothing is decided by it, so nothing is read
         self._parts.append(part)
@@ -170,7 +173,7 @@ class Gradients:
             self.carry_out()
         if self._raw is None:
             tensors = _gradients(self.groups) if self._touched else self._tensors
-            norm = total_norm(tensors, self._norm_type, self._model)
+            norm = total_norm(tensors, self._norm_type)
             self._raw = norm.item() if is_here(norm) and not self.stays_on_device else norm
         if self.stays_on_device or not (isinstance(self._raw, torch.Tensor) or isinstance(self._scale, torch.Tensor)):
             return []
@@ -253,6 +256,8 @@ class Joint(Gradients):
 def measure(gradients: Sequence[Gradients]) -> None:
     """Find the norms, with at most one read from the device for all that has to be known on the host."""
     away: list[torch.Tensor] = []
+    if gradients[0]._across is not None:
+        _measure_across(gradients, gradients[0]._across)
     for one in gradients:
         away += one._away()
     if away:
@@ -264,6 +269,19 @@ def measure(gradients: Sequence[Gradients]) -> None:
         one._divide()
         if one.first_norm is None:
             one.first_norm = one.norm
+
+
+def _measure_across(gradients: Sequence[Gradients], across: Across) -> None:
+    """Measure the norms of gradients of which this process holds a part, by one sum over the processes."""
+    for one in gradients:
+        if one._parts:
+            one.carry_out()
+    unknown = [one for one in gradients if one._raw is None]
+    if unknown:
+        norms = across.norms([_gradients(one.groups) for one in unknown], unknown[0]._norm_type)
+        for one, norm in zip(unknown, norms.unbind(), strict=True):
+            norm = norm if one.in_float64 else norm.float()
+            one._raw = norm.item() if is_here(norm) and not one.stays_on_device else norm
 
 
 def _gradients(groups: Groups) -> list[torch.Tensor]:
@@ -281,5 +299,5 @@ def multiply(gradients: list[torch.Tensor], factor: Number) -> None:
     if isinstance(factor, float) and all(type(g) is torch.Tensor and not g.is_sparse for g in gradients):
         torch._foreach_mul_(gradients, factor)  # pyright: ignore[reportPrivateImportUsage]
         return
-    for gradient in gradients:
+    for gradient in map(here, gradients):
         gradient.mul_(factor.to(gradient.device, gradient.dtype) if isinstance(factor, torch.Tensor) else factor)

@@ -10,12 +10,15 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from optimsche.attaching import attachable
+from optimsche.param_groups.entries import LR
+from optimsche.param_groups.names import shown
+from optimsche.param_groups.rates import rate_of
+from optimsche.param_groups.rules import Rules
 from optimsche.schedule import Schedule
 from optimsche.training import compatibility, follow, settings
-from optimsche.training.names import shown
-from optimsche.training.restoring import keep
+from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult
-from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, Fixed
 from optimsche.training.stages import GradClip, Stage, admitted, admitted_clip
 
@@ -86,11 +89,13 @@ class Member:
         self.model: nn.Module | None = None
         self.begun = False  # whether an update has been made, so that the groups keep its rates
         self.loaded: dict[str, Any] = {}  # what a loaded state has in its first group, until it was compared
-        self._schedule = schedule
-        self._rules: list[follow.Rule] = []
-        self._given = schedules
-        self._known = 0  # groups that follow already
         self.in_float16 = False  # whether any parameter is, so that sums of gradients may overflow
+        self._known = 0  # groups that follow already
+        self._rules = [] if schedules is None else follow.read_rules(schedules)
+        self._schedule = schedule
+        if schedule is not None or not self._all_have_rates:
+            self._schedule = attachable("OptimScheduler", schedule)
+        self._refuse_what_is_never_played()
 
     def attach(self, model: nn.Module | None, *, epochs_known: bool) -> None:
         """Let the groups follow what they are to follow, and write the rates of the first update.
@@ -100,30 +105,17 @@ class Member:
             epochs_known: whether the length of an epoch is known.
 
         Raises:
-            ValueError, TypeError: what cannot be followed; nothing is changed then.
+            ValueError, TypeError: what cannot be followed.
         """
-        self.model = model
+        self.model, self._known = model, 0
         self.epochs_known = self.epochs_known or epochs_known
-        schedule, schedules = self._schedule, self._given
-        put_back = keep(self.optimizer)
-        try:
-            self._schedule, self._given = None, None
-            if schedules is not None:
-                rules = follow.read_rules(schedules, epochs_known=self.epochs_known)
-                follow.check_names(rules, self.optimizer, model)
-                self._rules, self._given = rules, dict(schedules)
-                self._schedule = schedule
-                self._refuse_what_is_never_played()
-            if schedule is not None or not self._all_have_rates:
-                checked = compatibility.check_schedule(schedule, epochs_known=self.epochs_known)
-                compatibility.point_out(checked, self.optimizer, relative=self.relative, log=LOG)
-                self._schedule = checked
-            compatibility.point_out_a_warm_up_of_its_own(self.optimizer, LOG)
-            self._write_first()
-        except BaseException:
-            put_back()
-            self._schedule, self._given, self._rules, self._known = schedule, schedules, [], 0
-            raise
+        self._refuse_epochs()
+        if self._rules:
+            follow.check_names(self._rules, self.optimizer, model)
+        if self._schedule is not None:
+            compatibility.point_out(self._schedule, self.optimizer, relative=self.relative, log=LOG)
+        compatibility.point_out_a_warm_up_of_its_own(self.optimizer, LOG)
+        self._write_first()
 
     @property
     def rate(self) -> Schedule:
@@ -137,28 +129,16 @@ class Member:
 
     @schedule.setter
     def schedule(self, schedule: Schedule) -> None:
-        checked = compatibility.check_schedule(schedule, epochs_known=self.epochs_known)
-        if self._schedule is None and self._all_have_rates:
-            raise ValueError(
-                "schedule: the rules of schedules= have a rate for every parameter, so another schedule would never be "
-                "played. Replace those: optim.schedules = {...}"
-            )
-        before, self._schedule = self._schedule, checked
-        try:
-            self._write_first()
-        except BaseException:
-            self._schedule = before
-            raise
-        self.loaded = {}
+        self._follow_instead(attachable("OptimScheduler", schedule), self._rules)
 
     @property
     def schedules(self) -> Rules | None:
         """What parameters follow by name. It may be replaced at any moment by one with the same patterns."""
-        return self._given
+        return {rule.pattern: rule.given for rule in self._rules} or None
 
     @schedules.setter
     def schedules(self, schedules: Rules) -> None:
-        rules = follow.read_rules(schedules, epochs_known=self.epochs_known)
+        rules = follow.read_rules(schedules)
         patterns = [rule.pattern for rule in rules]
         if self._rules and patterns != [rule.pattern for rule in self._rules]:
             stay = ", ".join(shown(rule.pattern) for rule in self._rules)
@@ -171,17 +151,21 @@ class Member:
             raise ValueError(f"schedules: {', '.join(map(repr, without))} has no 'lr', and there is no other schedule")
         if not self._rules:
             follow.check_names(rules, self.optimizer, self.model)
-        kept = dict(vars(self))  # each of them is replaced, and never changed in place
-        put_back = keep(self.optimizer)
-        try:
-            self._rules, self._given = rules, dict(schedules)
-            self._refuse_what_is_never_played()
-            self._follow(1, 1)
-            self._write_first()
-        except BaseException:
-            vars(self).update(kept)
-            put_back()
-            raise
+        self._follow_instead(self._schedule, rules)
+
+    def _follow_instead(self, schedule: Schedule | None, rules: list[follow.Rule]) -> None:
+        """Follow something else from now on; if it cannot be followed, nothing is changed."""
+        before = self._schedule, self._rules, self._known
+        with restored_on_failure(self.optimizer):
+            self._schedule, self._rules = schedule, rules
+            try:
+                self._refuse_what_is_never_played()
+                self._refuse_epochs()
+                self._follow(1, 1)
+                self._write_first()
+            except BaseException:
+                self._schedule, self._rules, self._known = before
+                raise
         self.loaded = {}
 
     @property
@@ -194,6 +178,19 @@ class Member:
                 f"schedule={self._schedule!r} would never be played: the rules of schedules= have a rate for every "
                 "parameter. Leave it out, or leave 'lr' out of a rule."
             )
+
+    def _refuse_epochs(self) -> None:
+        for plan in self._plans():
+            if plan.counts_epochs and not self.epochs_known:
+                raise ValueError(
+                    f"{plan!r} counts epochs, and nothing says how long one is.\n    Say it: "
+                    "OptimScheduler(..., steps_per_epoch=len(loader))"
+                )
+
+    def _plans(self) -> list[Schedule]:
+        """All schedules that it follows."""
+        rates = [] if self._schedule is None else [self._schedule]
+        return [*rates, *(plan for rule in self._rules for plan in rule.plans)]
 
     def _write_first(self) -> None:
         """Write the rates of the first update, before it; once updates were made, groups keep what theirs had."""
@@ -232,7 +229,7 @@ class Member:
             self._follow(update, epoch)
         if len(groups) == 1 and not rules:  # as nearly always
             value = self.ft_factor * self._schedule(update, epoch)  # type: ignore[misc]  # without rules there is one
-            return [follow.Value(groups[0], follow.LR, "lr", follow.rate_of(groups[0], 0, value, self.relative))]
+            return [follow.Value(groups[0], LR, "lr", rate_of(groups[0], 0, value, self.relative))]
         return follow.values_of(
             self.optimizer, self._schedule, self._rules, update, epoch, self.ft_factor, relative=self.relative
         )
@@ -283,7 +280,7 @@ class Member:
         if not simple or plan is None:
             return self.values(update, epoch)
         factor = self.ft_factor
-        return lambda: [follow.Value(group, follow.LR, "lr", factor * plan(update, epoch))]
+        return lambda: [follow.Value(group, LR, "lr", factor * plan(update, epoch))]
 
     def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.
@@ -315,14 +312,7 @@ class Member:
     @property
     def counts_epochs(self) -> bool:
         """Whether anything that it follows counts epochs."""
-        if self._schedule is not None and self._schedule.counts_epochs:
-            return True
-        for rule in self._rules:
-            if any(
-                plan is not None and plan.counts_epochs for plan in (rule.rate, *(one for _, one in rule.schedules))
-            ):
-                return True
-        return False
+        return any(plan.counts_epochs for plan in self._plans())
 
     def described(self) -> list[str]:
         """Its arguments as they were given, for ``repr``."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch.nn.utils import get_total_norm
+import torch.distributed as dist
+
+from optimsche.training.sharded import copies, here, units_are_cut_along
 
 _SMALL = 1 << 15  # up to here torch's norm of many tensors at once is accurate, and there is less to call
 _BLOCK = 1 << 19  # a dot product of so many float32 numbers is right to 5e-7; of eight times as many, to 1e-5
@@ -15,16 +17,15 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 @torch.no_grad()
-def total_norm(gradients: Sequence[torch.Tensor], norm_type: float = 2.0, model: Any = None) -> torch.Tensor:
+def total_norm(gradients: Sequence[torch.Tensor], norm_type: float = 2.0) -> torch.Tensor:
     """The norm of all gradients as one vector; inf or nan if a gradient is, or if the norm overflows.
 
     Torch's own is off by 1 % for a tensor of 1e8 float32 numbers on a CPU, and is rounded to half precision where the
     gradients are. Here the relative error stays below 2e-6 in every dtype.
 
     Args:
-        gradients: at least one; sparse and sharded ones, too.
+        gradients: at least one; sparse ones, too. Of shards, those of this process.
         norm_type: the p of the norm.
-        model: the model, if processes synchronise in it: each may hold only a shard of the gradients.
 
     Returns:
         A tensor without dimensions on the first gradient's device; float64 if the gradients are, otherwise float32.
@@ -32,18 +33,12 @@ def total_norm(gradients: Sequence[torch.Tensor], norm_type: float = 2.0, model:
     >>> total_norm([torch.tensor([3.0]), torch.tensor([4.0])])
     tensor(5.)
     """
-    if sums_norms_itself(model):
-        norm: Any = model.clip_grad_norm_(math.inf, norm_type)  # a bound of inf clips nothing
-        return norm  # type: ignore[no-any-return]
     large: list[torch.Tensor] = []
     small: list[torch.Tensor] = []
     on_cpu = norm_type == 2.0 and gradients[0].device.type == "cpu"
     for gradient in gradients:
         if gradient.is_sparse:
             gradient = gradient.coalesce().values()  # a row that is named twice is the sum of both
-        elif type(gradient) is not torch.Tensor and hasattr(gradient, "full_tensor"):  # a shard, as of fully_shard
-            norm = get_total_norm(gradients, norm_type)
-            return norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # type: ignore[no-any-return]
         (large if on_cpu and gradient.numel() > _SMALL else small).append(gradient)
     norms = _norms(small, norm_type) if small else []
     if large:
@@ -72,9 +67,64 @@ def is_here(tensor: torch.Tensor) -> bool:
     return tensor.device.type == "cpu"
 
 
-def sums_norms_itself(model: Any) -> bool:
-    """Whether a model is wrapped in FSDP's first version, whose shards do not know that they are shards."""
-    return hasattr(model, "no_sync") and hasattr(model, "clip_grad_norm_")
+class Across:
+    """How numbers of which each process holds a part, or a copy, become those of the whole model.
+
+    Args:
+        parts: the groups over which the numbers are spread; those of a mesh with several dimensions, one after the
+            other. A plain tensor has a copy on each of their processes.
+        stages: the group over which whole parameters are spread, or None.
+    """
+
+    def __init__(self, parts: Sequence[Any], stages: Any = None) -> None:
+        self.parts, self.stages = parts, stages
+
+    @torch.no_grad()
+    def norms(self, sets: Sequence[Sequence[torch.Tensor]], norm_type: float) -> torch.Tensor:
+        """The norm of each of several sets of gradients, by one sum over the processes; float64.
+
+        What several processes hold is divided by their number, so that a nan in any copy is everybody's nan.
+        """
+        device = next(here(gradient).device for gradients in sets for gradient in gradients)
+        size = math.prod(dist.get_world_size(group) for group in self.parts)
+        largest = norm_type == math.inf
+        powers = torch.zeros(len(sets), dtype=torch.float64, device=device)
+        for number, gradients in enumerate(sets):
+            alike: dict[int, list[torch.Tensor]] = {}
+            for gradient in gradients:
+                own = here(gradient)
+                if own.numel():
+                    alike.setdefault(1 if largest else copies(gradient, size), []).append(own)
+            for times, own_parts in alike.items():
+                norm = total_norm(own_parts, norm_type).to(device, torch.float64)
+                power = norm if largest else norm**norm_type / times
+                powers[number] = torch.maximum(powers[number], power) if largest else powers[number] + power
+        for group in [*self.parts, *([] if self.stages is None else [self.stages])]:
+            dist.all_reduce(powers, dist.ReduceOp.MAX if largest else dist.ReduceOp.SUM, group)
+        return powers if largest else powers ** (1.0 / norm_type)
+
+
+def unit_norms(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The 2-norms of each unit of some tensors: of each row of a matrix, or of a whole vector.
+
+    Of shards, this process gets the units that it holds a part of, each as a whole: by one sum over the processes for
+    each dimension of a mesh along which units are cut, whatever the number of tensors.
+    """
+    norms = []
+    cut: dict[Any, list[torch.Tensor]] = {}
+    for tensor in tensors:
+        own = here(tensor.detach())
+        wide = torch.float32 if own.dtype in _HALVES else own.dtype
+        dims = tuple(range(1, own.dim())) if own.dim() > 1 else None
+        norms.append(torch.linalg.vector_norm(own, dim=dims, keepdim=dims is not None, dtype=wide))
+        for group in units_are_cut_along(tensor):
+            cut.setdefault(group, []).append(norms[-1])
+    for group, each in cut.items():
+        squares = torch.cat([norm.flatten().double().square() for norm in each])
+        dist.all_reduce(squares, group=group)
+        for norm, whole in zip(each, torch.split(squares.sqrt(), [norm.numel() for norm in each]), strict=True):
+            norm.copy_(whole.reshape(norm.shape))
+    return norms
 
 
 def _norms(tensors: Sequence[torch.Tensor], norm_type: float) -> list[torch.Tensor]:

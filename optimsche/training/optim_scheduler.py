@@ -6,6 +6,7 @@ Read from the top: what is set, one micro-batch, its two halves, checkpoints, th
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -13,19 +14,19 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 import torch
 from torch import nn
 
-from optimsche import counting, data
-from optimsche.call_errors import explained_methods
+from optimsche import counting, data, habits
+from optimsche.call_errors import answers_attributes, explained_methods
 from optimsche.counting import AccumGrad
+from optimsche.param_groups import names
+from optimsche.param_groups.rules import Rules
 from optimsche.schedule import Schedule
-from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
+from optimsche.training import checkpoints, compatibility, follow, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
-from optimsche.training.members import OF_MEMBER, Member, members_of
-from optimsche.training.optimizers import OptimType, build
+from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult, together
-from optimsche.training.rules import Rules
 from optimsche.training.settings import Checked, ValueT, admitted
 from optimsche.training.stages import GradClip, Stage
 from optimsche.training.stages import admitted as admitted_stages
@@ -69,6 +70,7 @@ class _Counted(Checked[ValueT]):
                 raise
 
 
+@answers_attributes("an OptimScheduler", habits.OF_AN_OPTIM_SCHEDULER)
 @explained_methods
 class OptimScheduler:
     """An optimizer that follows a schedule, with accumulation, mixed precision and clipping; or several optimizers.
@@ -105,7 +107,8 @@ class OptimScheduler:
         ft_factor: a factor on every rate, for fine-tuning.
         rates: ``"absolute"``: the schedule's value is the rate of every group; ``"relative"``: it multiplies each
             group's own. A group's ``lr_scale`` multiplies in both.
-        distributed: None finds out whether ``model`` synchronises gradients; False leaves it alone; True insists.
+        distributed: None finds out who sums gradients over processes, or refuses; False leaves it alone; True insists
+            on a wrapper. A process group: the stages of one model, which have one norm and one decision.
         max_skips: so many skipped updates in a row raise :class:`NonFiniteError`. Those in which ``"fp16"`` still
             searches its loss scale, before the first good update, do not count; a scale below 1 ends that search. On
             an accelerator whose optimizer skips by itself, skips are known, logged and counted an update or more later.
@@ -146,7 +149,6 @@ class OptimScheduler:
     optim_loss = _OfMember["str | None"]()
     step_per_update = _OfMember[int]()
     ft_factor = _OfMember[float]()
-    updated_modules: str | Sequence[str] | None = None  # as a configuration said; the optimizer has the parameters
 
     def __init__(
         self,
@@ -166,7 +168,7 @@ class OptimScheduler:
         grad_norm_type: float = 2.0,
         ft_factor: float = 1.0,
         rates: Literal["absolute", "relative"] = "absolute",
-        distributed: bool | None = None,
+        distributed: processes.Distributed = None,
         max_skips: int = 100,
         on_update: outcomes.Observer | None = None,
     ) -> None:
@@ -195,13 +197,11 @@ class OptimScheduler:
                 "use_amp='fp16' searches its loss scale by skipping updates that overflow, and skip_non_finite=False "
                 "skips none. Leave it True, or take use_amp='bf16'."
             )
-        self.synchronising = processes.synchronising(model, distributed)
+        self.synchronising = processes.found(model, list(self.members.values()), distributed)
         self._order = Order()
         self._outcomes = outcomes.Outcomes(admitted("max_skips", max_skips), on_update, by_name=not self._plain)
         self.log = LOG
         names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, model)
-        if self.synchronising is not None:
-            processes.refuse(self.synchronising, list(self.members.values()), self.scaler)
         with ExitStack() as on_failure:
             for member in self.members.values():
                 on_failure.enter_context(restored_on_failure(member.optimizer))
@@ -240,7 +240,9 @@ class OptimScheduler:
             window.said = turn.step_num, turn.closes
         if self.synchronising is None:
             return self.precision.autocast()
-        return processes.forward(self.synchronising, self.precision.autocast(), turn.closes)
+        if window is not None:
+            window.summed = turn.closes
+        return self.synchronising.forward(self.precision.autocast(), turn.closes)
 
     def step(
         self,
@@ -353,6 +355,12 @@ class OptimScheduler:
                 drops the open window; without one, this only zeroes the gradients.
         """
         turn = None if step_num is None else turn_of(step_num, self.accum_grad, self.steps_per_epoch)
+        if self.synchronising is not None and self._order.window is not None:
+            turn = turn or self._order.window.closing(self._order.seen)
+        if self.synchronising is not None and turn is not None:
+            self.synchronising.refuse_to_drop(turn, self._order, skip_non_finite=self.skip_non_finite)
+            if self._order.window is None and turn.step_num > self._order.seen:
+                self._begin(turn)
         dropped = self._order.drop(turn)
         if self._order.window is None or self._order.window.dropped:
             self._drop_gradients()
@@ -364,6 +372,9 @@ class OptimScheduler:
             plan = self._plan(turn_of(dropped.first, self.accum_grad, self.steps_per_epoch), None)
             for values in plan.values.values():
                 follow.write(values)
+        window = self._order.window
+        if self.synchronising is not None and window is not None and turn is not None and turn.closes:
+            self._take_part(window)
 
     def settle(self) -> None:
         """Wait for the updates that were made, and tell of them: to ``on_update``, in the log, as an error.
@@ -415,6 +426,8 @@ class OptimScheduler:
     def _begin(self, turn: Turn, *, keep_gradients: bool = False) -> Window:
         """Open the window of a micro-batch, without gradients."""
         number, halves = turn.window.real_step, self.precision.dtype is torch.float16
+        if self.synchronising is not None:
+            self._begin_together(number, keep_gradients)
         if len(self.members) > 1:  # their groups may have changed
             own = [id(parameter) for member in self.members.values() for parameter in member.parameters()]
             if len(set(own)) < len(own):
@@ -435,41 +448,72 @@ class OptimScheduler:
         window = Window(place, part, epoch, relative=self.synchronising is None, in_parts=halves)
         return self._order.open(turn, window)
 
+    def _begin_together(self, number: int, keep_gradients: bool) -> None:
+        """What processes do before a window begins: agree on what is played, and leave no window behind."""
+        others, held = self.synchronising, self._order.window
+        assert others is not None
+        others.refuse_if_lost()
+        if held is not None and held.dropped and others.can_take_part:
+            self._take_part(held)
+        others.begin(repr(self), number)
+        if not keep_gradients:
+            others.drop_gradients()
+
+    def _take_part(self, window: Window) -> None:
+        """Make the update of a window that this process has dropped and the others have not: all skip it."""
+        others, order = self.synchronising, self._order
+        assert others is not None
+        if others.can_take_part and not others.passed:
+            others.take_part(math.nan)
+        if self.scaler is not None:
+            self.scaler.used = True
+        turn = turn_of(window.place.last, self.accum_grad, self.steps_per_epoch, last=True)
+        order.seen = max(order.seen, turn.step_num)
+        self._update(turn, self._plan(turn, window.epoch or 1), window)
+
     def _backward(self, turn: Turn, losses: Losses, weight: Weight | None) -> Window:
         """Add the gradients of a micro-batch to those of its window."""
         if weight is not None:
             weight = admitted_weight(weight)
-        window, model = self._window(turn, updating=False), self.synchronising
-        if window.dropped and model is None:
+        others = self.synchronising
+        if others is not None:
+            others.refuse_a_pass()
+        window = self._window(turn, updating=False)
+        if window.dropped and others is None:
             self._order.enter(turn, updating=False, log=self.log)
             return window
         if window.weighted is not None and window.weighted != (weight is not None):
             window.refuse_a_mixture(weight)
-        if model is not None:
-            processes.refuse_a_contradiction(window, turn)
+        if others is not None:
+            others.refuse_a_contradiction(window, turn)
         chosen = followed(window.part.values(), losses)
         self._order.enter(turn, updating=False, log=self.log)
         share = window.add(weight)
-        if model is not None or type(weight) is not float or weight > 0:  # a mean over nothing may be nan
+        if others is not None and turn.cut and weight is None:
+            share = share * others.stretch(window, turn)
+        if others is not None or type(weight) is not float or weight > 0:  # a mean over nothing may be nan
             self._pass(window, turn.step_num, turn.closes, chosen, share)
         return window
 
     def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
         """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
-        model, left = self.synchronising, len(chosen)
+        others, left = self.synchronising, len(chosen)
         try:
             for loss, inputs in chosen:
                 left -= 1
-                if model is None:
+                if others is None:
                     run_backward(loss, share, self.scaler, inputs, retain_graph=left > 0)
                 else:
-                    processes.run_backward(model, closes, window.dropped, loss, share, self.scaler)
-            if model is None and (closes or window.count == 1):
+                    window.summed = closes
+                    others.backward(closes, window.dropped, loss, share, self.scaler)
+            if others is None and (closes or window.count == 1):
                 refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:
-            self._order.fail(step_num, again=model is None)
+            self._order.fail(step_num, again=others is None)
             self._drop_gradients()
             number, why = window.place.real_step, type(error).__name__
+            if others is not None and (closes or not self.skip_non_finite):
+                others.lost = f"a backward pass of update {number} has failed here ({why})"
             self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
             raise
 
@@ -478,10 +522,14 @@ class OptimScheduler:
         order = self._order
         if window is None:
             window = self._window(turn, updating=True)
+            if self.synchronising is not None and turn.closes:
+                self.synchronising.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
         checkpoints.compare(self.members, turn.window.real_step, plan.epoch, self.log)
         done: dict[str, outcomes.Outcome] = {}
+        if turn.closes and self.synchronising is not None:
+            self.synchronising.end(window)
         if turn.closes and window.part:
             try:
                 updates.make(self, turn, plan, window, done)
@@ -489,6 +537,8 @@ class OptimScheduler:
             except BaseException as error:
                 alone = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
                 order.fail_update(turn, again=not done and alone and self.synchronising is None)
+                if self.synchronising is not None:
+                    self.synchronising.lost = f"update {turn.window.real_step} has failed here ({type(error).__name__})"
                 for name in list(window.part)[len(done) + 1 :]:
                     number, why = window.part[name].update_of(turn.window.real_step), type(error).__name__
                     self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
@@ -499,6 +549,8 @@ class OptimScheduler:
             self._drop_gradients()  # what the caller's own backward pass left there
             if turn.closes:
                 order.leave(turn)
+        if self.synchronising is not None:
+            self.synchronising.passed = False
         result = self._result(turn, plan.epoch, plan.values, done)
         if done:
             if self.scaler is not None:
@@ -519,6 +571,8 @@ class OptimScheduler:
     def _drop_gradients(self) -> None:
         for member in self.members.values():
             member.drop_gradients()
+        if self.synchronising is not None:
+            self.synchronising.drop_gradients()
 
     def _only(self, name: str) -> Member:
         if len(self.members) > 1:
@@ -560,6 +614,8 @@ class OptimScheduler:
         """
         checkpoints.load(self.members, self.scaler, state_dict, plain=self._plain)
         self._drop_gradients()
+        if self.synchronising is not None:
+            self.synchronising.lost = None
         self._order = Order()
         self._outcomes.begin(searching=not state_dict.get("scaler"))
 
@@ -625,57 +681,9 @@ class OptimScheduler:
         yield from batches
         self.settle()
 
-    @classmethod
-    def from_conf(
-        cls,
-        optim_type: OptimType,
-        optim_conf: Mapping[str, Any] | None,
-        model: nn.Module,
-        schedule: Schedule | None = None,
-        *,
-        updated_modules: str | Sequence[str] | None = None,
-        use_amp: UseAmp = True,
-        grad_clip: float | Schedule | Stage | None = 1.0,
-        **options: Any,
-    ) -> OptimScheduler:
-        """Build the optimizer, too, with SpeeChain's names and defaults: mixed precision, and clipping at 1.
-
-        A schedule that counts epochs is taken without ``steps_per_epoch``; ``step`` then needs ``epoch_num``.
-
-        Args:
-            optim_type: name of an optimizer in ``torch.optim``, or an ``Optimizer`` class.
-            optim_conf: its arguments.
-            model: the model, in its wrappers.
-            schedule: the rate of each update.
-            updated_modules: name, dotted name or glob of the parts of the model to update, or a list of these; None for
-                the whole model.
-            use_amp, grad_clip: as for the class.
-            **options: its other arguments.
-
-        Returns:
-            The optimizer with its schedule.
-
-        Raises:
-            ValueError, TypeError: an unknown optimizer, argument or part of the model; whatever the class refuses.
-
-        >>> from optimsche import noam
-        >>> plan = noam(peak=2e-3, warmup_steps=4_000)
-        >>> OptimScheduler.from_conf("Adam", {"betas": (0.9, 0.98)}, nn.Linear(1, 1), plan).get_lr()
-        5e-07
-        """
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}.")
-        of_member = {name: options.pop(name) for name in OF_MEMBER if name in options}
-        optimizer = build(optim_type, optim_conf, names.select(model, updated_modules))
-        member = Member(optimizer, schedule, **of_member, epochs_from_caller=True)
-        self = cls(member, model=model, use_amp=use_amp, grad_clip=grad_clip, **options)
-        self.updated_modules = updated_modules
-        return self
-
 
 # What is shown where it is another.
 _DEFAULTS: dict[str, Any] = {
-    "updated_modules": None,
     "accum_grad": 1,
     "steps_per_epoch": None,
     "use_amp": False,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 
-from optimsche.training import names
+from optimsche.param_groups import names
 from optimsche.training.async_copy import Arriving
 from optimsche.training.follow import Value
 from optimsche.training.gradients import Gradients

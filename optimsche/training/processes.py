@@ -1,144 +1,492 @@
-"""Processes that train one model (DDP, FSDP): when gradients are summed over them, and what all have to agree on."""
+"""Processes that train one model: who sums gradients over them, and what all of them have to agree on.
+
+They are found once, in :func:`found`, when the optimizer is built. A run of one process has none of this.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
-from optimsche.training import losses
+from optimsche.param_groups.names import first_few, unwrap
+from optimsche.training import losses, sharded
+from optimsche.training.gradients import multiply
 from optimsche.training.loss_scaler import LossScaler
-from optimsche.training.members import Member
-from optimsche.training.names import first_few, unwrap
-from optimsche.training.norms import sums_norms_itself
+from optimsche.training.norms import Across
 from optimsche.training.turn import Turn
-from optimsche.training.window import Window
+from optimsche.training.window import Order, Window
+
+if TYPE_CHECKING:
+    from optimsche.training.members import Member
+
+Distributed: TypeAlias = "bool | dist.ProcessGroup | None"
+
+_OF_LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
 
 
-def synchronising(model: nn.Module | None, distributed: bool | None) -> nn.Module | None:
-    """The model, if it sums its gradients over processes (DDP, FSDP) and may be told when; otherwise None.
+class Processes:
+    """The processes that train one model, as one of them sees them.
+
+    Args:
+        holders: the modules that sum gradients over processes, and may be told not to: DDP, ``fully_shard``.
+        shards: the modules of ``fully_shard``, which keep gradients of their own.
+        data: the groups over which the data are spread: one, or one for each dimension of a mesh.
+        parts: the groups over which the numbers of the model are spread, likewise.
+        stages: the group over which whole parameters are spread, as pipeline stages; or None.
+        trainer: who makes the backward passes, if it has to be somebody else.
+        parameters: all that are updated.
+    """
+
+    def __init__(
+        self,
+        holders: Sequence[Any] = (),
+        shards: Sequence[Any] = (),
+        data: Sequence[Any] = (),
+        parts: Sequence[Any] = (),
+        stages: Any = None,
+        trainer: str | None = None,
+        *,
+        parameters: Sequence[torch.Tensor],
+    ) -> None:
+        self.holders, self.shards, self.data, self.parts = list(holders), list(shards), list(data), list(parts)
+        self.stages, self.trainer = stages, trainer
+        self.passed = False  # whether the backward pass of a micro-batch has come, and what follows it has not
+        self.lost: str | None = None  # why this process can no longer be in step with the others
+        self._begun = False  # whether they have agreed on what they play
+        self._kind: tuple[bool, bool] | None = None  # whether windows are weighted, and whether passes are the caller's
+        self._device = parameters[0].device
+        self._loose = [p for p in parameters if shards and p.requires_grad and not sharded.on_mesh(p)]
+        for parameter in parameters:
+            if parameter.requires_grad and parameter.is_leaf:
+                parameter.register_post_accumulate_grad_hook(self._note_a_pass)  # type: ignore[no-untyped-call]
+                break
+
+    # -- when gradients are summed ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def forward(self, autocast: AbstractContextManager[Any], due: bool) -> Iterator[None]:
+        """The context of a forward pass. DDP decides in it whether the backward pass sums gradients."""
+        self.refuse_if_lost()
+        self.passed = False
+        with autocast, self._summing(due):
+            yield
+
+    def backward(
+        self, due: bool, dropped: bool, loss: torch.Tensor, share: float | torch.Tensor, scaler: LossScaler | None
+    ) -> None:
+        """A backward pass whose gradients are summed over processes only if ``due``; FSDP decides in it.
+
+        It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
+        process has dropped the window, the others wait for its gradients: with nan all find the same norm, and all
+        skip.
+        """
+        with self._summing(due):
+            losses.run_backward(loss * math.nan if dropped else loss, share, scaler)
+
+    def _note_a_pass(self, _: torch.Tensor) -> None:
+        self.passed = True
+
+    @contextmanager
+    def _summing(self, due: bool) -> Iterator[None]:
+        with ExitStack() as stack:
+            for holder in () if due else self.holders:
+                if hasattr(holder, "set_requires_gradient_sync"):
+                    holder.set_requires_gradient_sync(False)
+                    stack.callback(holder.set_requires_gradient_sync, True)
+                else:
+                    stack.enter_context(holder.no_sync())
+            yield
+
+    def take_part(self, factor: float) -> None:
+        """Sum gradients over processes without a loss: those that are there, and ``factor`` in each number.
+
+        With nan, this process takes part in a window that it has dropped; with 0, it sums what was not summed yet.
+
+        Raises:
+            ValueError: there is no DDP around the whole model, through which that can be done.
+        """
+        (ddp,) = self.holders
+        ddp.module, model = _Constant(ddp.module, factor), ddp.module
+        try:
+            loss = ddp()
+        finally:
+            ddp.module = model
+        loss.backward()
+
+    @property
+    def can_take_part(self) -> bool:
+        """Whether gradients can be summed without a loss: through one DDP."""
+        holders = self.holders
+        return len(holders) == 1 and isinstance(holders[0], DistributedDataParallel) and not holders[0].static_graph
+
+    def poison(self, members: Iterable[Member]) -> None:
+        """Put nan into all gradients of a window that this process has dropped, so that all find the same norm."""
+        for member in members:
+            for parameter in member.trainable():
+                parameter.grad = torch.full_like(parameter, math.nan)
+
+    def drop_gradients(self) -> None:
+        """Drop the gradients that ``fully_shard`` keeps outside the parameters until they are summed."""
+        sharded.drop_gradients(self.shards)
+
+    def stretch(self, window: Window, turn: Turn) -> float:
+        """Let a window that is cut short count as a full one: all processes divide by the same number.
+
+        Returns:
+            What the gradients were multiplied by, and what the last pass is to be.
+        """
+        factor = window.size / turn.window.size
+        plain = [p.grad for holder in self.holders for p in holder.parameters() if not sharded.on_mesh(p)]
+        multiply([gradient for gradient in plain if gradient is not None], factor)
+        sharded.multiply(self.shards, factor)
+        return factor
+
+    def end_late(self, window: Window, turn: Turn) -> None:
+        """Sum the gradients of a window whose end is known only after its last pass, which did not sum them.
+
+        Raises:
+            ValueError: no way to do so.
+        """
+        if window.summed is not False or not self.holders:
+            return
+        step_num = turn.step_num
+        if self.can_take_part:
+            if turn.cut and not window.by_caller and not window.weighted:
+                self.stretch(window, turn)
+            self.take_part(0.0)
+        elif not all(hasattr(each, "set_requires_gradient_sync") for each in self.holders) or sharded.kept(self.shards):
+            raise ValueError(
+                f"update(step_num={step_num}, last=True): the passes of micro-batch {step_num} have not summed its "
+                f"gradients over the processes, and nothing else of {type(self.holders[0]).__name__} can. Say it to "
+                f"the forward pass, micro_batch({step_num}, last=True), or give the length of an epoch, "
+                "steps_per_epoch=. Here the window can only be dropped, by all processes: optim.discard()"
+            )
+        window.summed = True
+
+    # -- what all agree on --------------------------------------------------------------------------------------------
+
+    def refuse_if_lost(self) -> None:
+        """Refuse to go on where this process has failed and the others have not.
+
+        Raises:
+            RuntimeError: it has.
+        """
+        if self.lost is not None:
+            raise RuntimeError(
+                f"{self.lost}, and the other processes went on: the weights here are no longer theirs. End the run and "
+                "resume it from a checkpoint; torchrun --max-restarts does so by itself."
+            )
+
+    def begin(self, settings: str, real_step: int) -> None:
+        """Agree on what is played, once, before the first window.
+
+        Raises:
+            ValueError: the processes were built differently, or begin at another update.
+        """
+        if self._begun:
+            return
+        self._begun = True
+        settings = re.sub(r" at 0x[0-9a-f]+", "", settings)
+        loose = b"".join(p.detach().float().cpu().numpy().tobytes() for p in self._loose)
+        mine = [zlib.crc32(settings.encode()), real_step, zlib.crc32(loose)]
+        alike = self._alike(mine)
+        if not alike[0]:
+            raise ValueError(f"the processes are not built alike. This one has {settings}")
+        if not alike[1]:
+            raise ValueError(
+                f"the processes begin at different updates, this one at {real_step}. Load the same checkpoint "
+                "everywhere, and count micro-batches from the same number."
+            )
+
+        if not alike[2]:
+            raise ValueError(
+                "the model has parameters beside those of fully_shard, which begin with other values on each process. "
+                "Give them the same: torch.manual_seed before the model is built, or dist.broadcast."
+            )
+
+    def _alike(self, mine: Sequence[int]) -> list[bool]:
+        """Whether each of some whole numbers is the same everywhere."""
+        numbers = torch.tensor([*mine, *(-n for n in mine)], dtype=torch.int64, device=self._device)
+        for group in self._all_groups():
+            dist.all_reduce(numbers, dist.ReduceOp.MAX, group)
+        highest, lowest = numbers.tolist()[: len(mine)], numbers.tolist()[len(mine) :]
+        return [high == -low for high, low in zip(highest, lowest, strict=True)]
+
+    def end(self, window: Window) -> None:
+        """What comes before an update: agree on the kind of the window, and average what nobody has averaged.
+
+        Plain parameters beside those of ``fully_shard`` (its ``ignored_params``) have no one else to do it.
+        """
+        self.refuse_if_lost()
+        self._agree(window)
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._loose]
+        alike: dict[torch.dtype, list[torch.Tensor]] = {}
+        for gradient in grads:
+            alike.setdefault(gradient.dtype, []).append(gradient)
+        for each in alike.values():
+            flat = self.mean(torch.cat([gradient.flatten() for gradient in each]))
+            for gradient, part in zip(each, torch.split(flat, [g.numel() for g in each]), strict=True):
+                gradient.copy_(part.reshape(gradient.shape))
+        for parameter, gradient in zip(self._loose, grads, strict=True):
+            parameter.grad = gradient
+
+    def _agree(self, window: Window) -> None:
+        """Agree on what kind the windows are of, once, before the first update. Later ones must be of this kind.
+
+        Raises:
+            ValueError: some processes have weights or backward passes of their own, and some have not.
+        """
+        weighted = False if window.by_caller else window.weighted
+        if self._kind is None:
+            asked = [weighted is True, weighted is False, window.by_caller is True, window.by_caller is False]
+            flags = torch.tensor(asked, dtype=torch.int32, device=self._device)
+            for group in self._all_groups():
+                dist.all_reduce(flags, dist.ReduceOp.MAX, group)
+            with_weights, without, by_caller, by_us = map(bool, flags.tolist())
+            if (with_weights and without) or (by_caller and by_us):
+                raise ValueError(_NOT_OF_A_KIND.format("on the other processes"))
+            self._kind = with_weights, by_caller
+        elif weighted not in (None, self._kind[0]) or window.by_caller not in (None, self._kind[1]):
+            raise ValueError(_NOT_OF_A_KIND.format("before"))
+        window.weighted, window.by_caller = self._kind
+
+    @property
+    def _alone(self) -> bool:
+        return all(dist.get_world_size(group) == 1 for group in self._all_groups())
+
+    def _all_groups(self) -> list[Any]:
+        groups = {id(group): group for group in [*self.data, *self.parts, self.stages] if group is not None}
+        return list(groups.values())
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """The mean of a number over the processes; nobody waits for it."""
+        size = 1
+        for group in self.data:
+            dist.all_reduce(value, group=group)
+            size *= dist.get_world_size(group)
+        return value / size
+
+    def mean_of_weights(self, window: Window) -> torch.Tensor:
+        """The mean of a window's weight over the processes; the host does not wait for it."""
+        total = 1.0 if window.dropped else window.total
+        return self.mean(torch.as_tensor(total, dtype=torch.float32, device=self._device).clone())
+
+    def across(self, window: Window) -> Across | None:
+        """How the norm of all gradients comes about; None where each process has it by itself.
+
+        Under DDP every process has all gradients. Where backward passes are not ours, a process that has dropped its
+        window says so through the norm.
+        """
+        parts = self.parts or (self.data if window.by_caller else [])
+        if not parts and self.stages is None:
+            return None
+        return Across(parts, self.stages)
+
+    # -- what is refused ----------------------------------------------------------------------------------------------
+
+    def refuse_a_pass(self) -> None:
+        """Refuse a backward pass that has to be made by somebody else.
+
+        Raises:
+            ValueError: it has to.
+        """
+        self.refuse_if_lost()
+        if self.trainer is not None:
+            raise ValueError(f"step and backward: {self.trainer}")
+
+    def refuse_a_contradiction(self, window: Window | None, turn: Turn) -> None:
+        """Refuse a step that closes its window where the forward pass was told otherwise, and the other way round.
+
+        Raises:
+            ValueError: gradients were, or were not, summed over processes in the wrong micro-batch.
+        """
+        if window is not None and window.said == (turn.step_num, not turn.closes):
+            raise ValueError(
+                f"step_num={turn.step_num}: micro_batch({turn.step_num}) was called with last={not turn.closes}, and "
+                f"step with last={turn.closes}. Where processes synchronise, say it to micro_batch: the "
+                "forward pass decides."
+            )
+
+    def refuse_to_drop(self, turn: Turn, order: Order, *, skip_non_finite: bool) -> None:
+        """Refuse to drop a window where the others cannot be told.
+
+        Raises:
+            ValueError: they cannot.
+        """
+        self.refuse_if_lost()
+        if not skip_non_finite:
+            raise ValueError(
+                "discard: a process tells the others by gradients of nan that it has dropped a window, and "
+                "skip_non_finite=False applies them. Leave it True."
+            )
+        if order.halfway and order.seen == turn.step_num and turn.closes:
+            raise ValueError(
+                f"discard(step_num={turn.step_num}): the gradients of its window are summed over the processes already."
+                " Drop it before the backward pass."
+            )
+        waiting = (bool(self.holders) or self.trainer is not None) and not self._alone
+        if turn.closes and waiting and not self.can_take_part and not self.passed:
+            raise ValueError(
+                f"discard(step_num={turn.step_num}): this micro-batch closes its window, and the other processes wait "
+                "for its passes. Make them, with a loss of nan, and all processes skip the update: "
+                f"optim.step(loss * math.nan, step_num={turn.step_num})"
+            )
+
+
+class _Constant(nn.Module):
+    """Stands in for a model: its output depends on every parameter, and has the same gradient in each number."""
+
+    def __init__(self, model: nn.Module, factor: float) -> None:
+        super().__init__()
+        self.parameters_of = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.factor = factor
+
+    def forward(self) -> torch.Tensor:
+        """A sum over all parameters."""
+        sums = [parameter.sum().to(self.parameters_of[0].device).real for parameter in self.parameters_of]
+        return torch.stack([each.float() for each in sums]).sum() * self.factor
+
+
+def found(model: nn.Module | None, members: Sequence[Member], distributed: Distributed) -> Processes | None:
+    """The processes that train a model together; None where there is one.
 
     Args:
         model: the model as it is called, wrappers included.
-        distributed: None finds out; False leaves every synchronisation as it is; True insists.
+        members: the optimizers.
+        distributed: None finds out; False leaves every synchronisation as it is; True insists; a process group is that
+            of the stages of one model.
 
     Raises:
-        ValueError: ``distributed=True`` with a model that has no way to hold synchronisation back.
+        ValueError: nobody sums gradients over the processes, or in a way that cannot be kept right.
         TypeError: ``distributed`` is something else.
     """
-    if distributed not in (None, True, False):
-        raise TypeError(f"OptimScheduler(distributed={distributed!r}): distributed must be None, True or False.")
-    if distributed is False:
+    several = dist.is_available() and dist.is_initialized()
+    stages = distributed if several and isinstance(distributed, dist.ProcessGroup) else None
+    if stages is None and distributed not in (None, True, False):
+        raise TypeError(
+            f"OptimScheduler(distributed={distributed!r:.60}): distributed must be None, True, False, or the process "
+            "group of the stages of one model."
+        )
+    if not several and not hasattr(model, "no_sync"):
+        if distributed:
+            raise ValueError(_NOT_WRAPPED.format(type(model).__name__))
         return None
-    if hasattr(model, "no_sync") or hasattr(model, "set_requires_gradient_sync"):
-        return model
-    if distributed:
-        raise ValueError(
-            f"OptimScheduler(distributed=True): model must be wrapped in DistributedDataParallel or FSDP, got "
-            f"{type(model).__name__}. Pass the wrapped model, or leave distributed=None to find out."
-        )
-    return None
+    for member in members:
+        if hasattr(member.optimizer, "consolidate_state_dict") and member.schedules is not None:
+            raise ValueError(_ZERO)
+    holders = _holders(model)
+    shards = [module for module in _modules(model) if sharded.is_sharded(module)]
+    parameters = [parameter for member in members for parameter in member.parameters()]
+    meshes = sharded.meshes_of(parameters)
+    trainer, data = _trainer(model)
+    if distributed is True and not holders:
+        raise ValueError(_NOT_WRAPPED.format(type(model).__name__))
+    if holders:
+        data = sharded.data_groups(shards) or [getattr(holders[0], "process_group", None)]
+        data = [group for group in data if group is not None]
+    elif distributed is None and not meshes and trainer is None:
+        if dist.get_world_size() == 1:
+            return None
+        raise ValueError(_NOBODY.format(dist.get_world_size(), "the model" if model is not None else "model=None"))
+    if distributed is None and meshes and model is None:
+        raise ValueError(_MESH_WITHOUT_MODEL)
+    if distributed is False:
+        if not meshes and trainer is None:
+            return None
+        holders, data = [], []
+    found = Processes(holders, shards, data, sharded.groups_of(meshes), stages, trainer, parameters=parameters)
+    if holders:
+        _refuse_parts(model, members)
+    return found
 
 
-def mean_of_weights(window: Window, device: torch.device, model: Any) -> torch.Tensor:
-    """The mean of a window's weight over the processes; the host does not wait for it."""
-    group = getattr(model, "process_group", None)  # DDP's; the others shard over all processes
-    total = torch.as_tensor(1.0 if window.dropped else window.total, dtype=torch.float32, device=device).clone()
-    dist.all_reduce(total, group=group)
-    return total / dist.get_world_size(group)
+_NOT_WRAPPED = (
+    "OptimScheduler(distributed=True): model must be wrapped in DistributedDataParallel or FSDP, got {}. Pass the "
+    "wrapped model, or leave distributed=None to find out."
+)
+_NOBODY = (
+    "OptimScheduler: this is one of {} processes, and nothing in {} sums gradients over them: no "
+    "DistributedDataParallel, no fully_shard, no parameters on a mesh. Pass the model in its wrapper, model=ddp."
+    "\n    In Lightning: model=self, self.manual_backward(loss) and optim.update(step_num=...)."
+    "\n    Stages of one model: distributed=group, their process group, and optim.update(step_num=...)."
+    "\n    Processes that train apart, or gradients that the loop sums itself: distributed=False."
+)
+_ZERO = (
+    "schedules=: ZeroRedundancyOptimizer has given its parameters to processes by the groups that it had at first, and "
+    "these cannot be split any more. Build it with those groups, each with an 'lr_scale', 'weight_decay', ... of its "
+    "own; a schedule= of all multiplies them."
+)
+_NOT_OF_A_KIND = (
+    "the windows {} are of another kind. Where processes train together, all windows of a run are alike: every "
+    "micro-batch has a weight=, or none; and every one goes through step, or through a backward pass of the loop's."
+)
+_MESH_WITHOUT_MODEL = (
+    "OptimScheduler: the parameters are spread over a mesh of processes, and who sums their gradients is seen in the "
+    "model: model=model. To leave all synchronisation as it is: distributed=False."
+)
+_OF_LIGHTNINGS = (
+    "Lightning sums gradients over processes only in its own backward pass. Write self.manual_backward(loss / size), "
+    "with size = counting.window_size(step_num, accum_grad, steps_per_epoch), and optim.update(step_num=...)"
+)
 
 
-def synchronised(model: nn.Module | None, due: bool) -> AbstractContextManager[Any]:
-    """The context of a forward or a backward pass whose gradients are summed over processes only if ``due``.
-
-    DDP decides in the forward pass, FSDP in the backward pass: both passes stand in such a context.
-    """
-    if model is None or due:
-        return nullcontext()
-    if hasattr(model, "set_requires_gradient_sync"):
-        return _without_gradient_sync(model)
-    context: AbstractContextManager[Any] = model.no_sync()  # type: ignore[operator]  # DDP's and FSDP's method
-    return context
+def _modules(model: nn.Module | None) -> Iterable[nn.Module]:
+    return () if model is None else model.modules()
 
 
-def run_backward(
-    model: nn.Module,
-    due: bool,
-    dropped: bool,
-    loss: torch.Tensor,
-    share: float | torch.Tensor,
-    scaler: LossScaler | None,
-) -> None:
-    """A backward pass whose gradients are summed over processes only if ``due``.
-
-    It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
-    process has dropped the window, the others wait for its gradients: with nan all find the same norm, and all skip.
-    """
-    with synchronised(model, due):
-        losses.run_backward(loss * math.nan if dropped else loss, share, scaler)
-
-
-@contextmanager
-def forward(model: nn.Module, autocast: AbstractContextManager[Any], due: bool) -> Iterator[None]:
-    """The context of a forward pass of a model that synchronises."""
-    with autocast, synchronised(model, due):
-        yield
+def _holders(model: nn.Module | None) -> list[Any]:
+    """The outermost modules that sum gradients over processes and can be told not to."""
+    inside: set[int] = set()
+    holders: list[Any] = []
+    for module in _modules(model):
+        if id(module) in inside:
+            continue
+        if hasattr(module, "no_sync") and hasattr(module, "clip_grad_norm_"):
+            raise ValueError(
+                "FSDP's first version is not supported: its shards do not know that they are shards, so a norm, a clip "
+                "and a loss scale come out differently on each process. Use torch's fully_shard (FSDP2)."
+            )
+        told = isinstance(module, DistributedDataParallel) or sharded.is_sharded(module)
+        if told or (module is model and hasattr(module, "no_sync")):
+            holders.append(module)
+            inside |= {id(each) for each in module.modules()}
+    return holders
 
 
-def refuse_a_contradiction(window: Window | None, turn: Turn) -> None:
-    """Refuse a step that closes its window where the forward pass was told otherwise, and the other way round.
-
-    Raises:
-        ValueError: gradients were, or were not, summed over processes in the wrong micro-batch.
-    """
-    if window is not None and window.said == (turn.step_num, not turn.closes):
-        raise ValueError(
-            f"step_num={turn.step_num}: micro_batch({turn.step_num}) was called with last={not turn.closes}, and "
-            f"step with last={turn.closes}. Where processes synchronise, say it to micro_batch: the "
-            "forward pass decides."
-        )
+def _trainer(model: Any) -> tuple[str | None, list[Any]]:
+    """Why backward passes have to be a trainer's own, and the group over which it spreads the data."""
+    if not any(kind.__module__.startswith(_OF_LIGHTNING) for kind in type(model).__mro__):
+        return None, []
+    wrapped = getattr(getattr(getattr(model, "_trainer", None), "strategy", None), "model", None)
+    if not isinstance(wrapped, DistributedDataParallel):
+        return None, []
+    return _OF_LIGHTNINGS, [wrapped.process_group]
 
 
-@contextmanager
-def _without_gradient_sync(model: Any) -> Iterator[None]:
-    model.set_requires_gradient_sync(False)
-    try:
-        yield
-    finally:
-        model.set_requires_gradient_sync(True)
-
-
-def refuse(model: nn.Module, members: Sequence[Member], scaler: LossScaler | None) -> None:
+def _refuse_parts(model: nn.Module | None, members: Sequence[Member]) -> None:
     """Refuse what cannot be kept equal in all processes, where a model sums its gradients over them.
 
-    Args:
-        model: the model in its wrapper.
-        members: the optimizers.
-        scaler: the loss scaler.
-
     Raises:
-        ValueError: a part of the model is left out, several losses, or FSDP's first version with what it cannot do.
+        ValueError: a part of the model is left out, or several losses are followed.
     """
-    if sums_norms_itself(model) and scaler is not None:
-        raise ValueError(
-            "fp16 needs a loss scale that FSDP's first version cannot share: use_amp='bf16', or fully_shard"
-        )
     names = [member.optim_loss for member in members]
-    if sums_norms_itself(model) and len(members) > 1:
-        raise ValueError(
-            "FSDP's first version knows the norm of the whole model only, not of each optimizer's part: use fully_shard"
-        )
     if len(set(names)) > 1:
         raise ValueError(
             "optimizers on a model that is synchronised over processes must follow the same loss, got optim_loss="
             f"{', '.join(map(repr, names))}. Wrappers allow one backward pass after each forward pass: follow the sum "
             "of the losses."
         )
+    if model is None:
+        return
     ids = {id(parameter) for member in members for parameter in member.parameters()}
     others = [name for name, p in unwrap(model).named_parameters() if p.requires_grad and id(p) not in ids]
     if others:

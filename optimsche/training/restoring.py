@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from optimsche.training.hyperparameters import tensors_of
-from optimsche.training.optimizers import unwrapped
+from optimsche.param_groups.entries import tensors_of
+from optimsche.param_groups.optimizers import unwrapped
 
 
 def keep(optimizer: torch.optim.Optimizer, *, moments: bool = False) -> Callable[[], None]:

@@ -26,6 +26,8 @@ from optimsche.checking import admit
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 from optimsche.training.gradients import Gradients, Joint, Number, measure
+from optimsche.training.norms import unit_norms
+from optimsche.training.sharded import here
 
 if TYPE_CHECKING:
     from optimsche.training.members import Member
@@ -128,7 +130,7 @@ class clip_value(_Bounded):
             if gradient.is_sparse:
                 parameter.grad = gradient = gradient.coalesce()  # a row that is named twice is the sum of both
                 gradient = gradient.values()
-            gradient.clamp_(-bound, bound)
+            here(gradient).clamp_(-bound, bound)
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ class clip_each_group(_Bounded):
     def __call__(self, gradients: Gradients) -> None:
         """Scale those of each group down."""
         each = clip_norm(self._now(self.max_norm, gradients))
-        for group in gradients.by_group():
+        groups = list(gradients.by_group())
+        measure(groups)
+        for group in groups:
             each(group)
 
 
@@ -172,14 +176,14 @@ class clip_adaptive(_Bounded):
     def __call__(self, gradients: Gradients) -> None:
         """Scale them down in place, unit by unit."""
         ratio = self._now(self.ratio, gradients)
-        for parameter in gradients.parameters():
-            gradient: Any = parameter.grad
-            if gradient.is_sparse:
-                raise ValueError("clip_adaptive needs dense gradients; give sparse parameters another clip.")
-            dims = tuple(range(1, parameter.dim())) if parameter.dim() > 1 else None
-            largest = _unit_norm(parameter, dims).clamp(min=self.eps) * ratio
-            found = _unit_norm(gradient, dims)
-            gradient.mul_((largest / found.clamp(min=1e-6)).clamp(max=1.0).to(gradient.dtype))
+        parameters = gradients.parameters()
+        each: list[Any] = [parameter.grad for parameter in parameters]
+        if any(gradient.is_sparse for gradient in each):
+            raise ValueError("clip_adaptive needs dense gradients; give sparse parameters another clip.")
+        norms = unit_norms([*parameters, *each])
+        for gradient, weight, found in zip(each, norms, norms[len(each) :], strict=False):
+            largest = weight.clamp(min=self.eps) * ratio
+            here(gradient).mul_((largest / found.clamp(min=1e-6)).clamp(max=1.0).to(gradient.dtype))
 
 
 @dataclass(frozen=True)
@@ -300,10 +304,16 @@ def _clipped_by_themselves(gradients: Gradients, clips: Mapping[int, Stage | Non
     """Clip the groups that have a clip of their own; the gradients of the others."""
     if not clips:
         return gradients
-    for number, clip in clips.items():
-        group = gradients.groups[number]
-        if clip is not None and any(parameter.grad is not None for parameter in group):
-            clip(gradients.part([group]))
+    parts = [
+        (clip, gradients.part([group]))
+        for clip, group in ((clip, gradients.groups[number]) for number, clip in clips.items())
+        if clip is not None and any(parameter.grad is not None for parameter in group)
+    ]
+    by_norm = [part for clip, part in parts if isinstance(clip, clip_norm)]
+    if by_norm:
+        measure(by_norm)  # at once
+    for clip, part in parts:
+        clip(part)
     rest = [group for number, group in enumerate(gradients.groups) if number not in clips]
     return gradients.part(rest) if any(p.grad is not None for group in rest for p in group) else None
 
@@ -324,9 +334,3 @@ def coefficient(norm: Number, max_norm: float, *, float64: bool = False) -> Numb
         return min(1 / (norm + _EPS) * max_norm, 1.0)
     reciprocal = c_float(1 / c_float(norm + c_float(_EPS).value).value).value
     return min(c_float(reciprocal * c_float(max_norm).value).value, 1.0)
-
-
-def _unit_norm(tensor: torch.Tensor, dims: tuple[int, ...] | None) -> torch.Tensor:
-    wide = torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else tensor.dtype
-    norm: torch.Tensor = torch.linalg.vector_norm(tensor.detach(), dim=dims, keepdim=dims is not None, dtype=wide)
-    return norm

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
+from optimsche.param_groups.names import without_wrappers
+from optimsche.param_groups.optimizers import SWITCHES, hyperparameters, is_torchs_own, stand_in, unwrapped
 from optimsche.training.loss_scaler import KEYS
-from optimsche.training.names import without_wrappers
-from optimsche.training.optimizers import SWITCHES, hyperparameters, is_torchs_own, stand_in, unwrapped
 from optimsche.training.settings import rename_hint
+from optimsche.training.sharded import refuse_another_spread
 
 # Arguments that torch fills in where an older file lacks them.
 _FLAGS = {*SWITCHES, "decoupled_weight_decay", "maximize"}
@@ -66,6 +67,8 @@ def check(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
         )
     for group, own in zip(groups, optimizer.param_groups, strict=True):
         _refuse_other_names(group, own)
+        for number, parameter in zip(group["params"], own["params"], strict=True):
+            refuse_another_spread(number, entries.get(number, {}), parameter)
     if not is_torchs_own(type(optimizer)):
         return
     for group, own in zip(groups, optimizer.param_groups, strict=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from optimsche import counting
-from optimsche.training import follow, processes, stages
+from optimsche.training import follow, stages
 from optimsche.training.follow import Value
 from optimsche.training.gradients import Gradients, Number
 from optimsche.training.members import Member
@@ -108,6 +108,11 @@ def make(optim: OptimScheduler, turn: Turn, plan: Plan, window: Window, done: di
         follow.write(plan.values[name])
     if window.dropped and optim.synchronising is None:
         return
+    across = None
+    if optim.synchronising is not None:
+        across = optim.synchronising.across(window)
+        if window.dropped:
+            optim.synchronising.poison(members.values())
     scale: Number | None = None
     for name, member in members.items():
         if member.has_gradients():
@@ -118,7 +123,7 @@ def make(optim: OptimScheduler, turn: Turn, plan: Plan, window: Window, done: di
                 update=member.update_of(number),
                 epoch=plan.epoch,
                 norm_type=optim.grad_norm_type,
-                model=optim.synchronising,
+                across=across,
             )
     if window.weighted and (not gradients or _weighs_nothing(optim, window)):
         optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
@@ -162,7 +167,7 @@ def _scale(optim: OptimScheduler, turn: Turn, window: Window) -> Number:
     elif optim.synchronising is None:
         divisor = window.total
     elif window.weighted:
-        divisor = processes.mean_of_weights(window, _device(optim), optim.synchronising)
+        divisor = optim.synchronising.mean_of_weights(window)
     else:  # each process knows only its own gaps, and a divisor of its own would pull them apart
         divisor = window.full()
     return divisor if scaler is None else scaler.factor(_device(optim)) * divisor

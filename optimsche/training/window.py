@@ -53,12 +53,14 @@ class Window:
         in_parts: bool = False,
     ) -> None:
         self.place, self.part, self.epoch = place, part, epoch
+        self.size = place.size  # when it is full
         self.count = 0
         self.total: Weight = 0.0
         self.weighted: bool | None = None
         self.by_caller: bool | None = None  # whether the backward passes are the caller's own; None: none came yet
         self.dropped = False
         self.cut = False  # whether it ends before it is full
+        self.summed: bool | None = None  # whether processes have summed the gradients in its last pass; None: not known
         self.said: tuple[int, bool] | None = None  # of which micro-batch micro_batch said whether it closes the window
         self.retry: int | None = None  # the micro-batch that failed and had nothing before it
         self._share = 1.0 / place.size if in_parts else 1.0
@@ -107,11 +109,17 @@ class Window:
                 f"micro-batch {first} to {seen}, and it would be {place} by these. Set them between windows; "
                 "close this one with optim.update(step_num=..., last=True), or drop it with optim.discard()"
             )
-        self.place = place
+        self.place, self.size = place, place.size
+
+    def closing(self, seen: int) -> Turn | None:
+        """The micro-batch that closes it, if its forward pass was begun and nothing came after that."""
+        if self.said is None or not self.said[1] or self.said[0] <= seen:
+            return None
+        return Turn(self.said[0], self.place._replace(last=self.said[0]), True, self.said[0] != self.place.last)
 
     def full(self) -> float:
-        """The total of all its micro-batches without weights, whether they came or not."""
-        return self.place.size * self._share
+        """The total of all its micro-batches without weights, whether they came or not, and wherever it was cut."""
+        return self.size * self._share
 
     @property
     def weight(self) -> Weight:

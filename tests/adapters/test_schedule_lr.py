@@ -368,9 +368,13 @@ REFUSED = [
     (
         lambda o: ScheduleLR(o, PLAN, betas_0=constant(value=1.0)),
         ValueError,
-        r"betas\[0\] would be 1.0; it is >= 0 and be",
+        r"betas\[0\] would be 1, which AdamW refuses: Invalid beta",
     ),
-    (lambda o: ScheduleLR(o, of_both_signs().shift(-2)), ValueError, "lr would be -1.0; it is finite and >= 0"),
+    (
+        lambda o: ScheduleLR(o, of_both_signs().shift(-2)),
+        ValueError,
+        "group 0 would be -1.0; a rate is finite",
+    ),
     (lambda o: ScheduleLR(o, PLAN).step(3), TypeError, r"no epoch or metric: call scheduler.step\(\)"),
     (
         lambda o: ScheduleLR(o, PLAN).load_state_dict({"step": 3}),

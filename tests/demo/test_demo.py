@@ -1,19 +1,14 @@
 """The main job: it learns, it can be killed and resumed, and it says what is wrong."""
 
 import csv
-import inspect
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
 
-import optimsche
-from optimsche import Schedule, cli, parse
+from optimsche import NonFiniteError, cli, parse
 from optimsche.demo import files, train
-from optimsche.training import NonFiniteError
 from tests.demo import kill_and_resume
 
 SHORT = train.Settings(epochs=2)
@@ -147,7 +142,7 @@ def test_a_broken_checkpoint_is_answered_in_a_sentence(content, tmp_path):
         torch.save(torch.zeros(1000) if content == "cut" else content, path)
     if content == "cut":
         path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"checkpoint.pt is not a whole checkpoint of the demo; begin anew without"):
+    with pytest.raises(ValueError, match=r"checkpoint.pt is not a whole checkpoint of the demo; begin anew with"):
         train.train(SHORT, tmp_path, resume=True)
 
 
@@ -197,26 +192,9 @@ def test_a_plan_that_ends_before_the_run_is_mentioned(steps, notes, tmp_path, ca
 
 
 class TestCommandLine:
-    def test_show_prints_the_expression_and_its_rates(self, capsys, tmp_path):
-        picture = tmp_path / "curve.svg"
-        assert cli.main(["show", "cosine(start=3e-4, steps=9_000).warmup(1_000)", "--plot", str(picture)]) == 0
-        out = capsys.readouterr().out
-        assert out.startswith("warmup(cosine(start=0.0003, end=0.0, steps=9000), steps=1000, start=0.0)\n")
-        assert re.search(r"1000 +0.0003 +boundary", out)
-        assert "<svg" in picture.read_text()
-
-    def test_list_names_everything(self, capsys):
-        assert cli.main(["list"]) == 0
-        out = capsys.readouterr().out
-        assert all(re.search(rf"^  {name} ", out, re.M) for name in ("cosine", "warmup", "wsd", "piecewise_linear"))
-
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["show", "cosin(steps=9)"], "did you mean 'cosine'?"),
-            (["show", "linear(steps=9).by_epoch()"], "counts epochs"),
-            (["show", "linear(steps=9, start='fast')"], "start"),
-            (["show", "linear(steps=9, begin=1)"], "begin"),
             (["demo", "--schedule", "linear(steps=0.5)"], "update"),
             (["demo", "--schedule", "linear(steps='many')"], "steps"),
             (["demo", "--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
@@ -235,46 +213,16 @@ class TestCommandLine:
         assert cli.main(["demo", "--out", str(tmp_path)]) == 3
         assert capsys.readouterr().err == "optimsche demo: the run has diverged\n"
 
-    def test_an_error_of_the_program_keeps_its_traceback(self, monkeypatch):
-        def table(*_, **__):
-            raise TypeError("a mistake in the program")
-
-        monkeypatch.setattr(Schedule, "table", table)
-        with pytest.raises(TypeError, match="a mistake in the program"):
-            cli.main(["show", "linear(steps=9)"])
-
-    def test_help_lists_the_statuses(self, capsys):
+    def test_a_checkpoint_that_is_there_is_kept(self, capsys, tmp_path, monkeypatch):
+        ran = []
+        outcome = train.Outcome(correct=1, images=1, updates=1, skipped=0)
+        monkeypatch.setattr(train, "train", lambda settings, out, resume: ran.append(resume) or outcome)
+        checkpoint = tmp_path / "checkpoint.pt"
+        checkpoint.write_bytes(b"of a night's work")
+        assert cli.main(["demo", "--out", str(tmp_path)]) == 0
+        assert capsys.readouterr().err == f"going on from {checkpoint}; --restart begins anew\n"
+        assert cli.main(["demo", "--out", str(tmp_path), "--resume"]) == 0
+        assert cli.main(["demo", "--out", str(tmp_path), "--restart"]) == 0
+        assert ran == [True, True, False]
         with pytest.raises(SystemExit):
-            cli.main(["demo", "--help"])
-        assert "3 for a run that has diverged" in " ".join(capsys.readouterr().out.split())
-
-    def test_wrong_options(self, capsys):
-        for arguments in (["demo", "--epochs", "0"], ["nothing"], []):
-            with pytest.raises(SystemExit) as stop:
-                cli.main(arguments)
-            assert stop.value.code == 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "answer"),
-    [
-        (["show", "cosine(steps=3)", "--plot", "."], "--plot .: name a file, such as curve.png"),
-        (["demo", "--seed", "99999999999999999999"], "--seed: must be a whole number from 0 to 4294967295"),
-    ],
-)
-def test_a_wrong_argument_is_answered(arguments, answer):
-    ran = subprocess.run([sys.executable, "-m", "optimsche", *arguments], capture_output=True, text=True)
-    assert ran.returncode == 2
-    assert answer in ran.stderr
-
-
-def test_a_reader_that_has_enough_is_no_error():
-    command = f"{sys.executable} -m optimsche list | head -1; exit ${{PIPESTATUS[0]}}"
-    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "Shapes\n", "")
-
-
-def test_list_prints_the_documentation_as_it_stands():
-    ran = subprocess.run([sys.executable, "-m", "optimsche", "list", "cosine"], capture_output=True, text=True)
-    assert ran.stdout == f"cosine(start, end, steps)\n\n{inspect.getdoc(optimsche.cosine)}\n"
-    assert "\n    end + (start - end) * (1 + cos(pi * min(t / steps, 1))) / 2\n" in ran.stdout
+            cli.main(["demo", "--out", str(tmp_path), "--restart", "--resume"])

@@ -1,9 +1,6 @@
 """One of two processes of a DDP run; writes what it saw to a file."""
 
-import json
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,8 +10,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from optimsche import Member, OptimScheduler, build_optim_sches, cosine
-from optimsche.training import LossScaler
+from optimsche import LossScaler, Member, OptimScheduler, build_optim_sches, cosine
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches
 
 PLAN = cosine(start=0.1, steps=6).warmup(2)
@@ -134,7 +130,7 @@ def several(model: nn.Module, use_amp: Any = False, distributed: bool | None = N
 
 def train_several(rank: int, use_amp: Any = False, *, drop: bool = False, shards: bool = False) -> dict[str, Any]:
     """Four windows of two optimizers on one model; in the second, one process may drop its part."""
-    model = sharded(2) if shards else DistributedDataParallel(small_model())
+    model = sharded() if shards else DistributedDataParallel(small_model())
     calls = [] if shards else counted(model)
     optim = several(model, use_amp)
     reduced, norms, skipped = [], [], []
@@ -178,18 +174,16 @@ def refusals() -> dict[str, str]:
     return messages
 
 
-def sharded(version: int) -> nn.Module:
-    """The model with its parameters in shards, by FSDP's first or second version."""
+def sharded() -> nn.Module:
+    """The model with its parameters in shards."""
     model = small_model()
-    if version == 1:
-        return FullyShardedDataParallel(model, device_id=torch.device("cpu"), use_orig_params=True)
     fully_shard(model, mesh=init_device_mesh("cpu", (WORLD,)))
     return model
 
 
-def train_sharded(rank: int, version: int, use_amp: Any) -> dict[str, Any]:
+def train_sharded(rank: int, use_amp: Any) -> dict[str, Any]:
     """The same training with the parameters in shards."""
-    model = sharded(version)
+    model = sharded()
     optim = OptimScheduler(torch.optim.AdamW(model.parameters(), lr=0.1), PLAN, model=model, use_amp=use_amp, **OPTIONS)
     if optim.scaler is not None:
         optim.scaler = LossScaler(init_scale=1024.0)
@@ -198,9 +192,6 @@ def train_sharded(rank: int, version: int, use_amp: Any) -> dict[str, Any]:
         with optim.micro_batch(step_num):
             loss = loss_of(model, batch)
         norms.append(optim.step(loss, step_num=step_num).grad_norm)
-    if isinstance(model, FullyShardedDataParallel):
-        with FullyShardedDataParallel.summon_full_params(model):
-            return {"norms": norms, "weights": flat(model)}
     whole = [parameter.full_tensor() for parameter in model.parameters()]
     return {"norms": norms, "weights": [float(x) for tensor in whole for x in tensor.detach().flatten()]}
 
@@ -209,35 +200,24 @@ def flat(model: nn.Module) -> list[float]:
     return [float(x) for parameter in model.parameters() for x in parameter.detach().flatten()]
 
 
-def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=WORLD)
-    found = {
-        "plain": train(rank, False),
-        "fp16": train(rank, "fp16"),
-        "fsdp": train_sharded(rank, 1, False),
-        "fully_shard": train_sharded(rank, 2, False),
-        "fully_shard fp16": train_sharded(rank, 2, "fp16"),
-        "nan": one_nan_skips_everywhere(rank),
-        "discard": one_drops_a_window(rank, "discard"),
-        "discard fp16": one_drops_a_window(rank, "discard", "fp16"),
-        "discard before": one_drops_a_window(rank, "discard before"),
-        "fail": one_drops_a_window(rank, "fail"),
-        "discard fsdp": one_drops_a_window(rank, "discard", model=sharded(1)),
-        "discard fully_shard": one_drops_a_window(rank, "discard", model=sharded(2)),
-        "weighted number": train_weighted(rank, "number"),
-        "weighted tensor": train_weighted(rank, "tensor"),
-        "weighted dropped": train_weighted(rank, "dropped"),
-        "weighted fully_shard": train_weighted(rank, "number", sharded(2)),
-        "several": train_several(rank),
-        "several fp16": train_several(rank, "fp16"),
-        "several dropped": train_several(rank, drop=True),
-        "several fully_shard": train_several(rank, shards=True),
-        "refusals": refusals(),
-    }
-    (folder / f"{rank}.json").write_text(json.dumps(found))
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+CASES: dict[str, Callable[[int], Any]] = {
+    "plain": lambda rank: train(rank, False),
+    "fp16": lambda rank: train(rank, "fp16"),
+    "fully_shard": lambda rank: train_sharded(rank, False),
+    "fully_shard fp16": lambda rank: train_sharded(rank, "fp16"),
+    "nan": one_nan_skips_everywhere,
+    "discard": lambda rank: one_drops_a_window(rank, "discard"),
+    "discard fp16": lambda rank: one_drops_a_window(rank, "discard", "fp16"),
+    "discard before": lambda rank: one_drops_a_window(rank, "discard before"),
+    "fail": lambda rank: one_drops_a_window(rank, "fail"),
+    "discard fully_shard": lambda rank: one_drops_a_window(rank, "discard", model=sharded()),
+    "weighted number": lambda rank: train_weighted(rank, "number"),
+    "weighted tensor": lambda rank: train_weighted(rank, "tensor"),
+    "weighted dropped": lambda rank: train_weighted(rank, "dropped"),
+    "weighted fully_shard": lambda rank: train_weighted(rank, "number", sharded()),
+    "several": train_several,
+    "several fp16": lambda rank: train_several(rank, "fp16"),
+    "several dropped": lambda rank: train_several(rank, drop=True),
+    "several fully_shard": lambda rank: train_several(rank, shards=True),
+    "refusals": lambda rank: refusals(),
+}

@@ -8,11 +8,11 @@ judge() { python -m pytest -x -q --tb=no -p no:cacheprovider "$@"; }
 changed=$(ls -t optimsche/*.py optimsche/*/*.py | head -1)
 rm -rf "$(dirname "$changed")/__pycache__" # Python may take code of the same second and size for unchanged
 case $changed in
-    *training/*)
+    *training/* | *param_groups/*)
         judge tests/training/test_{windows,cut_short,weights,clipping,stages,groups,together}.py
         judge tests/training --deselect tests/training/test_kill.py --deselect tests/training/test_examples.py \
             --ignore tests/training/test_faults.py --ignore tests/training/test_device_path.py
-        judge tests/training/test_device_path.py
+        judge tests/training/test_device_path.py tests/adapters/test_schedule_lr.py
         exit
         ;;
     *ops.py | *libraries.py) judge tests/unit/test_ops.py ;;

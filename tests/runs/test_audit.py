@@ -166,7 +166,7 @@ def test_it_draws_itself():
     assert above.get_legend_handles_labels()[1] == ["plan", "log", "update 510, the first wrong one"]
     assert below.get_ylabel() == "log - plan"
     page = wrong._repr_html_()
-    assert "<svg" in page
+    assert "data:image/svg+xml;base64," in page
     assert "after update 500" in page
     assert len(audit(PLAN, *log_of(lambda n: n)).plot(ax=Figure().subplots()).get_lines()) == 2
 

@@ -20,8 +20,8 @@ from unittest import mock
 
 import torch
 
-from optimsche import OptimScheduler, cosine
-from optimsche.training import LossScaler, gradients
+from optimsche import LossScaler, OptimScheduler, cosine
+from optimsche.training import gradients
 from tests.training.helpers import loss_of, same, small_model, some_batches
 
 PLAN = cosine(start=0.05, steps=9).warmup(2)

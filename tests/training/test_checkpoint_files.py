@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, cosine
-from optimsche.training import clip_value
+from optimsche import OptimScheduler, clip_value, cosine
 from tests.training.helpers import same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.05, steps=9).warmup(3)

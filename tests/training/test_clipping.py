@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, constant
-from optimsche.training import clip_adaptive, clip_each_group, clip_norm, clip_value
+from optimsche import OptimScheduler, clip_adaptive, clip_each_group, clip_norm, clip_value, constant
 from optimsche.training.stages import coefficient
 from tests.training.helpers import loss_of, small_model, some_batches, twin, weights
 

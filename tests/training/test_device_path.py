@@ -10,16 +10,17 @@ import math
 import pytest
 import torch
 
-from optimsche import OptimScheduler, constant, cosine
-from optimsche.training import (
+from optimsche import (
     LossScaler,
     NonFiniteError,
-    async_copy,
+    OptimScheduler,
     clip_adaptive,
     clip_each_group,
     clip_value,
-    gradients,
+    constant,
+    cosine,
 )
+from optimsche.training import async_copy, gradients
 from tests.training.helpers import (
     break_gradients,
     loss_of,

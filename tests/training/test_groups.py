@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from optimsche import OptimScheduler, constant, linear
-from optimsche.training import clip_norm
+from optimsche import OptimScheduler, clip_norm, constant, linear
 from tests.training.helpers import loss_of, same, small_model, some_batches, train, weights
 
 

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from optimsche import OptimScheduler, constant, cosine, noam
-from optimsche.training import LossScaler
+from optimsche import LossScaler, OptimScheduler, constant, cosine, noam
 from tests.training.helpers import loss_of, same, small_model, some_batches, train, train_by_hand, twin, weights
 
 SGD = (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01})

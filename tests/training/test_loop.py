@@ -176,11 +176,8 @@ def test_repr_and_its_hook():
         def extra_repr_fn(self):
             return f"warmup_steps={3}"
 
-    optim = Own.from_conf("SGD", {}, EncoderDecoder(), constant(value=0.1), updated_modules="decoder")
-    assert repr(optim) == (
-        "Own(optimizer=SGD, schedule=constant(value=0.1, steps=None), updated_modules='decoder', grad_clip=1.0, "
-        "warmup_steps=3)"
-    )
+    optim = Own(torch.optim.SGD(small_model().parameters()), constant(value=0.1), grad_clip=1.0)
+    assert repr(optim) == "Own(optimizer=SGD, schedule=constant(value=0.1, steps=None), grad_clip=1.0, warmup_steps=3)"
     plain = OptimScheduler(torch.optim.SGD(small_model().parameters(), lr=0.1), constant(value=0.1))
     assert repr(plain) == "OptimScheduler(optimizer=SGD, schedule=constant(value=0.1, steps=None))"
     asked = OptimScheduler(plain.optimizer, constant(value=0.1), accum_grad=4, use_amp="bf16")

@@ -6,8 +6,7 @@ import math
 import pytest
 import torch
 
-from optimsche import OptimScheduler, constant
-from optimsche.training import LossScaler
+from optimsche import LossScaler, OptimScheduler, constant
 from tests.training.helpers import loss_of, same, small_model, some_batches, train
 
 

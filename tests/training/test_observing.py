@@ -5,8 +5,7 @@ import json
 import pytest
 import torch
 
-from optimsche import NonFiniteError, OptimScheduler, linear
-from optimsche.training import LossScaler
+from optimsche import LossScaler, NonFiniteError, OptimScheduler, linear
 from optimsche.training.async_copy import Arriving
 from tests.training.helpers import break_gradients, loss_of, small_model, some_batches
 

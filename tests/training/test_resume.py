@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import OptimScheduler, constant, cosine, exponential, linear
+from optimsche import LossScaler, OptimScheduler, constant, cosine, exponential, linear
 from optimsche.counting import resume_step
-from optimsche.training import LossScaler
+from optimsche.speechain import from_conf
 from tests.training.helpers import break_gradients, loss_of, same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.05, steps=5).warmup(2)
@@ -182,7 +182,7 @@ def test_moments_of_other_shapes_are_refused(kind):
 @pytest.mark.parametrize("kind", [*KINDS, "Adafactor"])
 def test_every_optimizer_loads_its_own_state(kind):
     model = small_model()
-    optim = OptimScheduler.from_conf(kind, MOMENTUM.get(kind, {}), model, PLAN)
+    optim = from_conf(kind, MOMENTUM.get(kind, {}), model, PLAN)
     train(optim, model, some_batches(2))
     optim.load_state_dict(through_a_file(optim.state_dict()))
     train(optim, model, some_batches(3), start=3)
@@ -203,9 +203,9 @@ def test_every_optimizer_loads_its_own_state(kind):
 )
 def test_the_state_of_another_kind_of_optimizer_is_refused(saved, loaded, message):
     model = small_model()
-    optim = OptimScheduler.from_conf(saved, {}, model, PLAN)
+    optim = from_conf(saved, {}, model, PLAN)
     train(optim, model, some_batches(1))
-    other = OptimScheduler.from_conf(loaded, {}, model, PLAN)
+    other = from_conf(loaded, {}, model, PLAN)
     before = through_a_file(other.state_dict())
     with pytest.raises(ValueError, match=message):
         other.load_state_dict(optim.state_dict())

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from optimsche import (
+    LossScaler,
     Member,
     NonFiniteError,
     OptimScheduler,
@@ -21,7 +22,7 @@ from optimsche import (
     lr_fn,
     noam,
 )
-from optimsche.training import LossScaler
+from optimsche.speechain import from_conf
 from tests.training.helpers import (
     EncoderDecoder,
     break_gradients,
@@ -43,7 +44,7 @@ def sgd(model, **arguments):
 def test_other_modules_gradients_stay_out_of_norm_and_clip(use_amp):
     """Rows 1 and 2, other modules' gradients in the norm: the encoder's neither add up nor dominate the decoder's."""
     model = EncoderDecoder()
-    optim = OptimScheduler.from_conf(
+    optim = from_conf(
         "SGD",
         {"lr": 0.1},
         model,
@@ -72,7 +73,7 @@ def test_other_modules_gradients_stay_out_of_norm_and_clip(use_amp):
 def test_gradients_that_someone_else_left_do_not_count():
     """Rows 1, 2 and 3, with gradients that are there for another reason, here nan: they are not even read."""
     model = EncoderDecoder()
-    optim = OptimScheduler.from_conf(
+    optim = from_conf(
         "SGD", {}, model, constant(value=0.1), updated_modules="decoder", optim_loss="decoder_loss", use_amp="fp16"
     )
     optim.scaler = LossScaler(init_scale=1.0)
@@ -441,7 +442,7 @@ def test_updated_modules_is_a_name_or_several():
     model = EncoderDecoder()
 
     def build(updated_modules):
-        return OptimScheduler.from_conf("SGD", {}, model, constant(value=0.1), updated_modules=updated_modules)
+        return from_conf("SGD", {}, model, constant(value=0.1), updated_modules=updated_modules)
 
     def own(optim):
         return optim.optimizer.param_groups[0]["params"]
@@ -470,7 +471,7 @@ def test_a_tied_parameter_is_found_by_both_its_names():
 
     model = Tied()
     for name in ("embedding", "embedding.weight", "head", "head.weight", "again", "again.weight", "*"):
-        optim = OptimScheduler.from_conf("SGD", {}, model, constant(value=0.1), updated_modules=name)
+        optim = from_conf("SGD", {}, model, constant(value=0.1), updated_modules=name)
         assert same(optim.optimizer.param_groups[0]["params"], [model.embedding.weight])
 
 
@@ -501,7 +502,7 @@ def test_any_optimizer_and_bf16():
         pass
 
     model = small_model()
-    optim = OptimScheduler.from_conf(Own, {"lr": 1}, model, constant(value=0.1), use_amp=True)
+    optim = from_conf(Own, {"lr": 1}, model, constant(value=0.1), use_amp=True)
     assert type(optim.optimizer) is Own
     assert optim.scaler is None
     with optim.micro_batch(1):

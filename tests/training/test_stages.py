@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import Member, NonFiniteError, OptimScheduler, constant, linear
-from optimsche.training import LossScaler, clip_adaptive, skip_above
+from optimsche import LossScaler, Member, NonFiniteError, OptimScheduler, clip_adaptive, constant, linear, skip_above
 from optimsche.training.stages import coefficient
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
 

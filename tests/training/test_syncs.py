@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from benchmarks.fake_cuda import counting_reads, give_gradients, on_cuda
-from optimsche import OptimScheduler, cosine
-from optimsche.training import clip_adaptive, clip_each_group, clip_value
+from optimsche import OptimScheduler, clip_adaptive, clip_each_group, clip_value, cosine
 
 PLAN = cosine(start=0.1, steps=100).warmup(10)
 FUSED = [

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import Member, OptimScheduler, constant, linear
-from optimsche.training import LossScaler, optim_scheduler
+from optimsche import LossScaler, Member, OptimScheduler, constant, linear
+from optimsche.training import optim_scheduler
 from tests.training.helpers import EncoderDecoder, same, some_batches, weights
 
 PLAN = linear(start=0.5, steps=20)

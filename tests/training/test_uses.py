@@ -9,9 +9,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.checkpoint import checkpoint
 
-from optimsche import Member, OptimScheduler, constant, linear
+from optimsche import LossScaler, Member, OptimScheduler, constant, layer_decay, linear, skip_above, without_decay
 from optimsche.counting import next_window, window_of
-from optimsche.training import LossScaler, layer_decay, skip_above, without_decay
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches, train, train_by_hand
 from tests.training.test_mistakes_of_a_step import Lookahead, Tied
 

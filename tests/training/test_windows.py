@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import Member, OptimScheduler, constant
-from optimsche.training import LossScaler
+from optimsche import LossScaler, Member, OptimScheduler, constant
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
 
 PLAN = constant(value=0.1)

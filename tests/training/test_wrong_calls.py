@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from optimsche import Member, OptimScheduler, constant, cosine, exponential, geometric, linear
+from optimsche.speechain import from_conf
 from tests.training.helpers import EncoderDecoder, loss_of, small_model, some_batches, train
 
 PLAN = constant(value=0.1)
@@ -54,17 +55,17 @@ CONSTRUCTION = [
         ValueError,
         "SGD has no parameters: there is nothing to update",
     ),
-    (lambda: OptimScheduler("Adam", PLAN), TypeError, "torch.optim.Optimizer, got str.*OptimScheduler.from_conf"),
+    (lambda: OptimScheduler("Adam", PLAN), TypeError, "torch.optim.Optimizer, got str.*speechain.from_conf"),
     (lambda: OptimScheduler(small_model(), PLAN), TypeError, "must be a torch.optim.Optimizer, got Sequential"),
     (lambda: OptimScheduler(sgd(), PLAN, model="m"), TypeError, "model must be a torch.nn.Module, got str"),
     (
         lambda: OptimScheduler(sgd(), 0.1),
         TypeError,
-        r"schedule must be a Schedule \(constant\(value=...\) for a number",
+        r"schedule must be a schedule, got 0.1(.|\n)*constant\(value=0.1\)",
     ),
-    (lambda: OptimScheduler(sgd(), lambda n: 0.1), TypeError, "schedule must be a Schedule .@lr_fn for a function"),
-    (lambda: OptimScheduler(sgd(), "cosine(steps=9)"), TypeError, r"schedule must be .*parse\(text\) for text"),
-    (lambda: OptimScheduler(sgd(), cosine), TypeError, r"call it with its parameters: cosine\(\.\.\.\)"),
+    (lambda: OptimScheduler(sgd(), lambda n: 0.1), TypeError, r"schedule must be a schedule(.|\n)*under @lr_fn"),
+    (lambda: OptimScheduler(sgd(), "cosine(steps=9)"), TypeError, r"schedule must be .*(.|\n)*read by parse"),
+    (lambda: OptimScheduler(sgd(), cosine), TypeError, r"Call it with its parameters: cosine\(\.\.\.\)"),
     (lambda: OptimScheduler(sgd(), PLAN, accum_grad=0), ValueError, r"OptimScheduler\(accum_grad=0\): .* >= 1"),
     (lambda: OptimScheduler(sgd(), PLAN, steps_per_epoch=0), ValueError, "steps_per_epoch must be"),
     (lambda: OptimScheduler(sgd(), PLAN, step_per_update=-1), ValueError, "step_per_update must be"),
@@ -74,7 +75,11 @@ CONSTRUCTION = [
     (lambda: OptimScheduler(sgd(), PLAN, rates="relativ"), ValueError, "rates must be one of 'absolute', 'relative'"),
     (lambda: OptimScheduler(sgd(), PLAN, use_amp="fp61"), ValueError, "use_amp must be False, True, 'bf16' or 'fp16'"),
     (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.float16), ValueError, "use_amp must be False, True, 'bf16'"),
-    (lambda: OptimScheduler(sgd(), PLAN, distributed="ddp"), TypeError, "distributed must be None, True or False"),
+    (
+        lambda: OptimScheduler(sgd(), PLAN, distributed="ddp"),
+        TypeError,
+        "distributed must be None, True, False, or the process group",
+    ),
     (
         lambda: OptimScheduler(sgd(model := small_model()), PLAN, model=model, distributed=True),
         ValueError,
@@ -88,30 +93,30 @@ CONSTRUCTION = [
     (
         lambda: OptimScheduler(sgd(), cosine(start=3e-4, steps=9).warmup(0.03)),
         ValueError,
-        r"the piece from 0 to 0.03 is shorter than one update. Lengths are(.|\n)*schedule.over\(total_steps\)",
+        r"the piece from 0 to 0.03 of .* is shorter than one update.\n.*plan.over\(total_steps\)",
     ),
-    (lambda: OptimScheduler(sgd(), linear(steps=0.5)), ValueError, "the piece from 0 to 0.5 is shorter"),
+    (lambda: OptimScheduler(sgd(), linear(steps=0.5)), ValueError, "the piece from 0 to 0.5 of .* is shorter"),
     (
         lambda: OptimScheduler(sgd(), exponential(factor=0.9).by_epoch()),
         ValueError,
         r"counts epochs(.|\n)*steps_per_epoch=len\(loader\)",
     ),
-    (lambda: OptimScheduler.from_conf("adam", {}, small_model(), PLAN), ValueError, "did you mean 'Adam'"),
-    (lambda: OptimScheduler.from_conf("Optimizer", {}, small_model(), PLAN), ValueError, "no optimizer of this name"),
-    (lambda: OptimScheduler.from_conf("lr_scheduler", {}, small_model(), PLAN), ValueError, "no optimizer of this"),
-    (lambda: OptimScheduler.from_conf(nn.Linear, {}, small_model(), PLAN), TypeError, "an Optimizer class"),
+    (lambda: from_conf("adam", {}, small_model(), PLAN), ValueError, "did you mean 'Adam'"),
+    (lambda: from_conf("Optimizer", {}, small_model(), PLAN), ValueError, "no optimizer of this name"),
+    (lambda: from_conf("lr_scheduler", {}, small_model(), PLAN), ValueError, "no optimizer of this"),
+    (lambda: from_conf(nn.Linear, {}, small_model(), PLAN), TypeError, "an Optimizer class"),
     (
-        lambda: OptimScheduler.from_conf("SGD", {"params": []}, small_model(), PLAN),
+        lambda: from_conf("SGD", {"params": []}, small_model(), PLAN),
         ValueError,
         "'params' comes from the model; choose parts of it with updated_modules=",
     ),
     (
-        lambda: OptimScheduler.from_conf("SGD", {}, None, PLAN),
+        lambda: from_conf("SGD", {}, None, PLAN),
         TypeError,
         r"model must be a torch.nn.Module, got NoneType",
     ),
     *[
-        (lambda name=name, conf=conf: OptimScheduler.from_conf(name, conf, small_model(), PLAN), error, message)
+        (lambda name=name, conf=conf: from_conf(name, conf, small_model(), PLAN), error, message)
         for name, conf, error, message in [
             (
                 "AdamW",
@@ -128,8 +133,8 @@ CONSTRUCTION = [
             ("SGD", {"lr": -1}, ValueError, "optim_conf: SGD refuses {'lr': -1}: Invalid learning rate"),
         ]
     ],
-    (lambda: OptimScheduler.from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
-    (lambda: OptimScheduler.from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a Schedule"),
+    (lambda: from_conf("SGD", [0.1], small_model(), PLAN), TypeError, "optim_conf must be a mapping"),
+    (lambda: from_conf("SGD", {}, small_model(), 0.1), TypeError, "schedule must be a schedule"),
 ]
 
 
@@ -140,7 +145,11 @@ MORE_CONSTRUCTION: list[Any] = [
     (lambda: OptimScheduler(sgd(), PLAN, accumulate_grad_batches=4), TypeError, "here that is 'accum_grad'"),
     (lambda: OptimScheduler(sgd(), PLAN).step(None, step_num=1, epoch=1), TypeError, "here that is 'epoch_num'"),
     (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.bfloat16), ValueError, "Write use_amp='bf16'"),
-    (lambda: OptimScheduler(sgd(), {"cosine": {"steps": 3}}), TypeError, r"from_dict\(...\) for a dictionary"),
+    (
+        lambda: OptimScheduler(sgd(), {"cosine": {"steps": 3}}),
+        TypeError,
+        "dictionaries are read by parse and from",
+    ),
     (lambda: OptimScheduler(sgd(), {"*": PLAN}), TypeError, "names of parameters are given as schedules="),
     (
         lambda: OptimScheduler(sgd(), PLAN, model=small_model()),
@@ -317,7 +326,7 @@ def test_own_backward_pass_without_the_loss_scale():
 
 def test_halves_of_an_epoch():
     model = small_model()
-    optim = OptimScheduler.from_conf("SGD", {}, model, linear(start=1.0, steps=10).by_epoch())
+    optim = from_conf("SGD", {}, model, linear(start=1.0, steps=10).by_epoch())
     assert optim.step(loss_of(model, some_batches(1)[0]), step_num=1, epoch_num=1.5).lr == 0.95
 
 
@@ -342,7 +351,7 @@ def test_optimizers_on_one_loss_that_are_stepped_one_by_one():
 def test_epochs_that_only_the_caller_knows():
     model = small_model()
     plan = exponential(start=0.5, factor=0.5).by_epoch()
-    optim = OptimScheduler.from_conf("SGD", {}, model, plan)
+    optim = from_conf("SGD", {}, model, plan)
     assert optim.get_lr() == 0.5
     batch = some_batches(1)[0]
     with pytest.raises(ValueError, match="counts epochs: pass epoch_num="):

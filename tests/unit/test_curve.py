@@ -2,7 +2,6 @@
 
 import math
 import re
-import sys
 import time
 
 import matplotlib
@@ -199,15 +198,6 @@ def test_labels_and_legends(ax, pyplot):
 
     texts = [text.get_text() for text in plot([RUN, RUN]).get_legend().get_texts()]
     assert texts == [repr(RUN)] * 2
-
-
-@pytest.mark.parametrize("digits", range(1, 8))
-def test_a_long_expression_is_wrapped_but_not_inside_a_number(digits, ax):
-    plan = piecewise_constant(values=(10**digits, *[1e-5] * 30), at=tuple(range(1, 31)))
-    lines = plot([plan], ax=ax).get_legend().get_texts()[0].get_text().splitlines()
-    assert len(lines) == 4
-    assert max(map(len, lines)) <= 80
-    assert not any(line.endswith("-") for line in lines)
 
 
 def test_the_picture_is_drawn_without_a_warning(pyplot, tmp_path):
@@ -445,6 +435,25 @@ def test_a_schedule_by_epoch_ends_with_the_first_update_of_an_epoch():
     assert linear(steps=4).by_epoch().table(steps_per_epoch=10)[-1] == Row(41, 5, 0.0, "end")
 
 
+def test_a_table_has_the_highest_rate():
+    jumping = constant(value=0.1).then(cosine(start=1.0, steps=3), at=10)
+    assert Row(11, None, 0.75, "peak") in jumping.table()
+    assert "peak" not in {row.mark for row in RUN.table()}  # it is the boundary
+    noisy = constant(value=0.1, steps=1_000).jitter(0.5, seed=3)
+    (peak,) = [row for row in noisy.table() if row.mark == "peak"]
+    assert peak.rate == noisy(np.arange(1, 1_001)).max()
+
+
+@pytest.mark.parametrize("length", [10**5, 10**9])
+def test_the_highest_update_of_a_long_run_is_found_to_the_update(length):
+    top = 0.37 * length + 1  # in the middle of two of the places that are looked at
+    plan = linear(start=0.0, end=1.0, steps=top).then(linear(start=1.0, end=0.0, steps=length - top), at=top).shift(7)
+    (peak,) = [row.update for row in plan.table(rows=1) if row.rate == max(row.rate for row in plan.table(rows=1))]
+    assert peak == top + 7
+    hidden = plan.maximum(0.0).warp(linear(start=0.0, end=float(length), steps=length))  # no boundary where it is
+    assert [row.update for row in hidden.table() if row.mark == "peak"] == [top + 7]
+
+
 def test_a_plan_in_fractions_has_a_table_of_fractions():
     rates = (constant(steps=0.75) >> linear(steps=0.25)).table(rows=6)
     assert [row.update for row in rates] == [0, 0.5, 0.75, 1]
@@ -459,53 +468,6 @@ def test_rows_is_a_limit_but_for_boundaries(rows):
 
 def test_thousands_of_boundaries_do_not_make_thousands_of_rows():
     assert len(cosine(steps=100).repeat(10_000).table()) < 500
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Notebooks
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_a_schedule_in_a_notebook_is_its_expression_and_a_picture(pyplot):
-    before = dict(matplotlib.rcParams)
-    page = RUN._repr_html_()
-    assert repr(RUN) in page
-    assert page.count("<svg") == page.count("</svg>") == 1
-    assert "<?xml" not in page
-    assert "learning rate" in page
-    assert len(page) < 40_000
-    assert page == RUN._repr_html_()
-    assert pyplot.get_fignums() == []
-    assert dict(matplotlib.rcParams) == before
-
-
-@lr_fn
-def tagged(real_step, epoch, *, tag: str):
-    """A schedule whose expression has characters that HTML would read."""
-    return 0.1
-
-
-def test_an_expression_is_escaped():
-    page = tagged(tag="<b>&")._repr_html_()
-    assert "tagged(tag=&#x27;&lt;b&gt;&amp;&#x27;)" in page
-    assert "<b>" not in page
-
-
-@lr_fn
-def broken(real_step, epoch):
-    """A schedule that has no values."""
-    raise RuntimeError("no <value>")
-
-
-def test_what_cannot_be_drawn_shows_its_expression_and_the_reason():
-    page = broken()._repr_html_()
-    assert page == f"<div><code>{broken()!r}</code></div><div>not drawn: RuntimeError: no &lt;value&gt;</div>"
-
-
-def test_a_schedule_by_epoch_says_in_a_notebook_how_to_draw_it():
-    plan = linear(steps=10).by_epoch()
-    assert plan._repr_html_().startswith(f"<div><code>{plan!r}</code></div>")
-    assert ".plot(steps_per_epoch=len(loader))" in plan._repr_html_()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -539,16 +501,3 @@ MISTAKES = [
 def test_mistakes(call, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
         call()
-
-
-@pytest.fixture
-def no_matplotlib(monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.setitem(sys.modules, name, None)
-
-
-def test_without_matplotlib(no_matplotlib):
-    with pytest.raises(ModuleNotFoundError, match=re.escape("plot needs Matplotlib: pip install matplotlib")):
-        RUN.plot()
-    assert RUN._repr_html_() is None
-    assert RUN.table()[-1].rate == 0.0

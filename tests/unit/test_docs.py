@@ -127,7 +127,7 @@ def test_the_versions_of_the_recordings_are_those_in_the_files():
 def test_every_picture_is_on_a_page():
     pictures = re.compile(r"!\[.*?\]\((?!https:)(.*?)\)")
     shown = {Path(target).name for page in WRITTEN for target in pictures.findall(page.read_text())}
-    assert shown == {path.name for path in (ROOT / "docs" / "pictures").rglob("*.png")}
+    assert shown == {path.name for path in (ROOT / "docs" / "pictures").rglob("*.*")}
 
 
 def test_every_bug_of_speechain_has_a_test_that_names_it():

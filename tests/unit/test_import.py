@@ -77,9 +77,9 @@ def test_parts_are_there_without_an_import_of_their_own(part):
     assert run(code) == (f"optimsche.{part} True", "")
 
 
-def test_the_training_part_says_what_to_install():
-    code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.training"
-    assert "optimsche.training needs PyTorch: pip install torch" in run(code)[1]
+def test_a_part_that_needs_torch_says_what_to_install():
+    code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.lr_finder"
+    assert "optimsche.lr_finder needs PyTorch: pip install torch" in run(code)[1]
 
 
 @pytest.mark.parametrize(

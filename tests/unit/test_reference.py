@@ -28,6 +28,7 @@ def public(of):
     return {name for name in dir(of) if not name.startswith("_")}
 
 
+ADAPTERS = {name for name, file in optimsche._FILE_OF.items() if file.startswith("adapters.")}
 NAMES = {
     "Schedules": {"Schedule", "lr_fn"},
     "What a schedule has": public(optimsche.Schedule) - {*combinators.__all__, "sequence"},
@@ -41,8 +42,8 @@ NAMES = {
     "Ranges": set(ranges.__all__) - {"Meaning", "ReadAs"},
     "Formulas": set(ops.__all__),
     "Counting": set(counting.__all__),
-    "Training": set(optimsche._TRAINING),
-    "Other people's trainers": set(optimsche._ADAPTERS),
+    "Training": {name for name, file in optimsche._FILE_OF.items() if file in optimsche._NEEDING_TORCH} - ADAPTERS,
+    "Other people's trainers": ADAPTERS,
     "What an OptimScheduler has": public(optimsche.OptimScheduler),
     "What a StepResult has": public(optimsche.StepResult),
     "Testing": set(testing.__all__),

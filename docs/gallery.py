@@ -1,0 +1,210 @@
+"""Draw every shape, combinator, plan and peer, and write docs/gallery.md: ``python docs/gallery.py``.
+
+The example of each is the first in its docstring; that of another system's schedule is the first case that was recorded
+of it (tests/parity/curves). The line beside it is the first of its docstring.
+"""
+
+import ast
+import doctest
+import functools
+import inspect
+import json
+import re
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent))
+
+import optimsche  # noqa: E402
+from optimsche import combinators, lr_fns, peers, plans  # noqa: E402
+from optimsche.curve import figure_of, ranges, style  # noqa: E402
+from optimsche.curve.canvas import svg_of  # noqa: E402
+from optimsche.schedule import Schedule  # noqa: E402
+from tests.parity import replay  # noqa: E402
+
+PICTURES = DOCS / "pictures" / "gallery"
+SECTIONS = {
+    "Shapes": lr_fns.__all__,
+    "Combinators": sorted([*combinators.__all__, "sequence"]),
+    "Plans": plans.__all__,
+}
+SAID = {
+    "Shapes": "A shape goes from one rate to another, or on without an end.",
+    "Combinators": "A combinator makes a schedule of others, which are drawn in grey.",
+    "Plans": "A plan is a whole run, in the totals that people think in.",
+}
+# Of these no case was recorded under their own name, or one with a function in it.
+WARMED = "num_warmup_steps=10, num_training_steps=100"
+METRICS = "metrics=(1.0, 0.8, 0.8, 0.8, 0.8, 0.6, 0.6, 0.6, 0.6), patience=1"
+WRITTEN = {
+    "lightning.LinearLR": "LinearLR(end_lr=1.0, num_iter=100, base_lr=1e-3)",
+    "lightning.ExponentialLR": "ExponentialLR(end_lr=1.0, num_iter=100, base_lr=1e-3)",
+    "olmo_core.SequentialScheduler": "SequentialScheduler([partial(ConstantWithWarmup, warmup=10), "
+    "partial(LinearWithWarmup, warmup=0, alpha_f=0.0)], [40], base_lr=0.1, max_steps=100)",
+    "transformers.get_constant_schedule": "get_constant_schedule(base_lr=5e-5)",
+    "transformers.get_inverse_sqrt_schedule": "get_inverse_sqrt_schedule(num_warmup_steps=10, base_lr=5e-5)",
+    "transformers.get_wsd_schedule": f"get_wsd_schedule({WARMED}, num_decay_steps=20, base_lr=5e-5)",
+    "transformers.get_reduce_on_plateau_schedule": f"get_reduce_on_plateau_schedule({METRICS}, base_lr=5e-5)",
+    "transformers.get_greedy_schedule": f"get_greedy_schedule({METRICS}, min_lr=1e-6, base_lr=5e-5)",
+    "transformers.get_cosine_with_hard_restarts_schedule_with_warmup": "get_cosine_with_hard_restarts_schedule_with_"
+    f"warmup({WARMED}, num_cycles=3, base_lr=5e-5)",
+    "transformers.get_cosine_with_min_lr_schedule_with_warmup": "get_cosine_with_min_lr_schedule_with_warmup("
+    f"{WARMED}, min_lr=5e-6, base_lr=5e-5)",
+    "transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate": "get_cosine_with_min_lr_schedule_with_warmup_"
+    f"lr_rate({WARMED}, min_lr=5e-6, warmup_lr_rate=0.1, base_lr=5e-5)",
+    **{
+        f"transformers.get_{name}_schedule_with_warmup": f"get_{name}_schedule_with_warmup({arguments}, base_lr=5e-5)"
+        for name, arguments in {
+            "constant": "num_warmup_steps=10",
+            "linear": WARMED,
+            "cosine": WARMED,
+            "polynomial_decay": f"{WARMED}, power=2.0",
+        }.items()
+    },
+}
+# Of longer code only the beginning is shown.
+LONGEST = 240
+
+
+class Item:
+    """What the page says of one: its name, its line, its code, and the schedule that the code builds."""
+
+    def __init__(self, name, function, code, schedule):
+        self.name, self.code, self.schedule = name, code, schedule
+        # Other systems' docstrings are in their own markup.
+        self.line = inspect.getdoc(function).partition("\n\n")[0].replace("\n", " ").replace("``", "`")
+
+
+def own(name):
+    """The first schedule in the doctests of a function that it has built."""
+    function = getattr(optimsche, name)
+    known = {public: getattr(optimsche, public) for public in dir(optimsche)}
+    for example in doctest.DocTestParser().get_examples(inspect.getdoc(function)):
+        for node in ast.walk(ast.parse(example.source)):
+            made = _value(node, known) if isinstance(node, ast.Call | ast.BinOp) else None
+            if isinstance(made, Schedule) and (name in _called(node) or made.lr_fn.name == name):
+                code = ast.get_source_segment(example.source, node)
+                has_variables = _names(node) - set(dir(optimsche))
+                return Item(name, function, repr(made) if has_variables else code, made)
+        exec(example.source, known)
+    raise ValueError(f"no doctest of {name} builds a schedule")
+
+
+def _value(node, known):
+    try:
+        return eval(compile(ast.Expression(node), "doctest", "eval"), known)
+    except Exception:  # a part of an expression that means nothing alone
+        return None
+
+
+def _called(node):
+    return {
+        getattr(call.func, "id", getattr(call.func, "attr", ""))
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call)
+    }
+
+
+def _names(node):
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
+def others(system):
+    """The schedules of a system, each as the first of its recorded cases calls it."""
+    module = getattr(peers, system)
+    functions = {name: getattr(module, name) for name in module.__all__}
+    found = {}
+    try:
+        for name, function in functions.items():
+            setattr(module, name, _noting(name, function, found))
+        for case in json.loads((DOCS.parent / f"tests/parity/curves/{system}.json").read_text())["cases"]:
+            replay.build(system, case)
+    finally:
+        for name, function in functions.items():
+            setattr(module, name, function)
+    for name, function in functions.items():
+        if name not in found:
+            code = WRITTEN[f"{system}.{name}"]
+            found[name] = (code, eval(code, {**functions, "partial": functools.partial}))
+        code, schedule = found[name]
+        yield Item(f"{system}.{name}", function, f"{system}.{code}", schedule)
+
+
+def _noting(name, function, found):
+    """A function that keeps the first call that can be written down, and what came of it."""
+
+    @functools.wraps(function)
+    def calling(*args, **kwargs):
+        made = function(*args, **kwargs)
+        code = f"{name}({', '.join([*map(repr, args), *(f'{key}={value!r}' for key, value in kwargs.items())])})"
+        if name not in found and "<" not in code:
+            found[name] = (code, made)
+        return made
+
+    return calling
+
+
+def picture(item):
+    """A small picture; of a combinator with what it is made of, in grey."""
+    options = {"steps_per_epoch": 10} if item.schedule.counts_epochs else {}
+    figure = figure_of(item.schedule, with_expression=False, size=(4.4, 2.4), **options)
+    (axes,) = figure.axes
+    axes.set_ylabel("")
+    if item.schedule.lr_fn.name in combinators.__all__ and "." not in item.name:
+        last = axes.get_lines()[0].get_xdata()[-1]
+        for part in item.schedule.inner:
+            if not part.counts_epochs:
+                axes.plot(*ranges.sample(part, last, None), color=style.GREY, linewidth=1, alpha=0.7, zorder=1)
+    return _small(svg_of(figure))
+
+
+def _small(svg):
+    """Without what nobody sees: comments, metadata, and decimals below a hundredth of a point."""
+    svg = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    svg = re.sub(
+        r'\b(?:d|x|y|width|height|transform)="[^"]*"', lambda places: re.sub(r"(\.\d\d)\d+", r"\1", places[0]), svg
+    )
+    return re.sub(r"\n\s*", "\n", svg)
+
+
+def row(item):
+    """Its row on the page."""
+    code = item.code if len(item.code) <= LONGEST else f"{item.code[:LONGEST]} …"
+    code = "<br>".join(f"`{line}`" for line in textwrap.wrap(code, 60)).replace("|", r"\|")
+    return f"| ![{item.name}](pictures/gallery/{item.name}.svg) | **{item.name}**<br>{item.line}<br>{code} |"
+
+
+def table(items):
+    """A table of items, whose pictures are drawn."""
+    rows = []
+    for item in items:
+        (PICTURES / f"{item.name}.svg").write_text(picture(item))
+        rows.append(row(item))
+    return "\n".join(["| | |", "|---|---|", *rows])
+
+
+def main():
+    """Write the page and the pictures."""
+    warnings.simplefilter("ignore", UserWarning)  # an example may jump
+    PICTURES.mkdir(exist_ok=True)
+    for path in PICTURES.glob("*.svg"):
+        path.unlink()
+    parts = [
+        "# Gallery",
+        "Every shape, combinator, plan and schedule of another system, with an example. A dot marks the highest rate "
+        "and a ring the end; what comes after the end is shaded. `python docs/gallery.py` draws this page.",
+    ]
+    for title, names in SECTIONS.items():
+        parts += [f"## {title}", SAID[title], table(map(own, names))]
+    parts += ["## Other systems", "`from optimsche import peers`; each is in `peers`: `peers.torch.StepLR(...)`."]
+    for system in peers.__all__:
+        line = inspect.getdoc(getattr(peers, system)).partition("\n")[0].replace("``", "`")
+        parts += [f"### {system}", line, table(others(system))]
+    (DOCS / "gallery.md").write_text("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""A plan as one function in another language, or in Python without this library."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import random
+import textwrap
+from typing import Any, Literal, TypeAlias, get_args
+
+from optimsche.call_errors import did_you_mean, shown
+from optimsche.evaluation.trace import Answers, Following, Symbol, Untraceable
+from optimsche.peers._on_symbols import taking_symbols
+from optimsche.schedule import Schedule
+from optimsche.source.javascript import HELPERS, JavaScriptWriter
+from optimsche.source.python import PythonWriter
+from optimsche.source.simpler import LARGEST, ROUNDING, Simpler
+from optimsche.source.terms import Known, Terms
+
+Language: TypeAlias = Literal["python", "js"]
+LANGUAGES: tuple[str, ...] = get_args(Language)
+
+_MOST_PATHS = 4_096
+_WIDTH = 100
+_CLOCKS = {"t": Known(0.0, LARGEST, True), "e": Known(1.0, LARGEST, True)}
+_ROUNDING_IS = "a clock that is so near to a boundary, as a part of it, is on it"
+
+
+def code(plan: Schedule, language: Language = "python", *, name: str | None = None) -> str:
+    """The text of a function that computes a plan: see `Schedule.code`."""
+    if not isinstance(plan, Schedule):
+        raise TypeError(f"code takes a schedule, got {shown(plan)} ({type(plan).__name__})")
+    if language not in LANGUAGES:
+        hint = {"javascript": "; did you mean 'js'?", "py": "; did you mean 'python'?"}.get(str(language).lower())
+        raise ValueError(
+            f"code: language must be 'python' or 'js', got {shown(language)}{hint or did_you_mean(language, LANGUAGES)}"
+        )
+    name = ("learning_rate" if language == "python" else "learningRate") if name is None else name
+    if not isinstance(name, str) or not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
+        raise ValueError(f"code: name must be a name that a function can have, got {shown(name)}")
+    terms = Terms()
+    simpler = Simpler(terms, _CLOCKS)
+    term = simplified(plan, terms, simpler)
+    if not _is_built_in(plan):
+        _check(plan, _python(plan, "function", term, terms, simpler))
+    write = _python if language == "python" else _javascript
+    return write(plan, name, term, terms, simpler)
+
+
+def simplified(plan: Schedule, terms: Terms, simpler: Simpler) -> Any:
+    """All that a plan can compute, in its simplest form."""
+    after: dict[tuple[tuple[int, bool], ...], Simpler] = {(): simpler}  # by the answers given, in their order
+
+    def decide(condition: Symbol, answers: Answers) -> bool | None:
+        given: tuple[tuple[int, bool], ...] = ()
+        for asked, answer in answers:
+            before, given = after[given], (*given, (id(asked), answer))
+            if given not in after:
+                after[given] = before.where(before(terms.read(asked)), holds=answer)
+        found = after[given](terms.read(condition))
+        return found if isinstance(found, bool) else None
+
+    following = Following(taking_symbols, decide, _MOST_PATHS)
+    try:
+        return simpler(terms.read(plan._node.traced_through(following, rounding=ROUNDING)))
+    except (Untraceable, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ValueError(f"this plan cannot be written as one formula: {reason}") from error
+
+
+def _is_built_in(plan: Schedule) -> bool:
+    return plan.lr_fn.is_built_in and all(map(_is_built_in, plan.inner))
+
+
+def _check(plan: Schedule, text: str) -> None:
+    """Refuse a plan with somebody's own function in it that does on symbols something else than on numbers."""
+    names: dict[str, Any] = {}
+    exec(compile(text, "<plan>", "exec"), names)
+    rng = random.Random(0)
+    edges = [math.floor(boundary) + more for boundary in plan.boundaries(most=50) for more in (0, 1)]
+    for step in [*range(60), *edges, *(round(10 ** (8 * rng.random())) for _ in range(200))]:
+        clocks = (step, rng.randint(1, 100)) if plan.counts_epochs else (step,)
+        meant, written = plan(*clocks), names["function"](*clocks)
+        if meant != written:
+            raise ValueError(
+                "this plan cannot be written as one formula: a function of your own in it was followed, and what was "
+                f"found gives {written!r} for real_step={step}, where the plan gives {meant!r}"
+            )
+
+
+def _python(plan: Schedule, name: str, term: Any, terms: Terms, simpler: Simpler) -> str:
+    clocks = {"t": "real_step", "e": "epoch"} if plan.counts_epochs else {"t": "real_step"}
+    writer = PythonWriter(terms, simpler.knowledge, clocks)
+    body = writer.lines(term)
+    if writer.uses_rounding:
+        body.insert(0, f"rounding = 2**-32  # {_ROUNDING_IS}")
+    text = "\n".join(
+        [
+            *_comment(plan, "# ", "real_step"),
+            f"def {name}({', '.join(clocks.values())}):",
+            *("    " + line for line in body),
+        ]
+    )
+    return f"import math\n\n\n{text}" if "math." in text.partition("\ndef ")[2] else text
+
+
+def _javascript(plan: Schedule, name: str, term: Any, terms: Terms, simpler: Simpler) -> str:
+    clocks = {"t": "realStep", "e": "epoch"} if plan.counts_epochs else {"t": "realStep"}
+    writer = JavaScriptWriter(terms, simpler.knowledge, clocks)
+    body = writer.lines(term)
+    helpers = [line for helper, lines in HELPERS.items() if helper in writer.helpers for line in lines]
+    if writer.uses_rounding:
+        helpers.append(f"const rounding = 2 ** -32; // {_ROUNDING_IS}")
+    lines = [f"function {name}({', '.join(clocks.values())}) {{", *("  " + line for line in [*helpers, *body]), "}"]
+    return "\n".join([*_comment(plan, "// ", "realStep"), *lines])
+
+
+def _comment(plan: Schedule, sign: str, step: str) -> list[str]:
+    lines = textwrap.wrap(repr(plan), _WIDTH - len(sign), break_long_words=False)
+    counted = "; epoch: of the pass over the data, from 1" if plan.counts_epochs else ""
+    return [sign + line for line in [*lines, f"{step}: number of the update, from 1{counted}"]]

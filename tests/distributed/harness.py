@@ -1,0 +1,72 @@
+"""Many cases in one launch of a few processes, since starting them takes longer than most cases.
+
+A module of cases has ``CASES``, functions by name; each takes the rank and gives what JSON can hold. Every process runs
+all of them in order, each with a process group of its own, so that what one case leaves behind cannot reach the next.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+ROOT = Path(__file__).parents[2]
+WAIT = timedelta(seconds=30)  # for the others, in one collective; a case that hangs ends with an error
+
+
+def run(world: int, folder: Path, modules: Sequence[str], *, only: str = "", timeout: float = 170) -> dict[str, Any]:
+    """Run the cases of some modules in ``world`` processes; what each rank saw, by the name of the case.
+
+    A case that raises has seen ``{"error": ...}``.
+    """
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    command = [sys.executable, "-m", "tests.distributed.harness", str(store.port), str(world), str(folder), only]
+    workers = [
+        subprocess.Popen([*command, str(rank), *modules], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for rank in range(world)
+    ]
+    try:
+        errors = [worker.communicate(timeout=timeout)[1] for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    seen = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(world)]
+    after = f"after {[list(each)[-1] for each in seen]}"
+    assert [worker.returncode for worker in workers] == [0] * world, "\n".join([after, *errors])
+    return {name: [each[name] for each in seen] for name in seen[0]}
+
+
+def main(port: str, world: str, folder: str, only: str, rank: str, *modules: str) -> None:
+    torch.set_num_threads(1)
+    store = dist.TCPStore("127.0.0.1", int(port), is_master=False)
+    seen: dict[str, Any] = {}
+    cases = {name: case for module in modules for name, case in importlib.import_module(module).CASES.items()}
+    for name, case in cases.items():
+        if only not in name:
+            continue
+        prefix = dist.PrefixStore(name, store)
+        dist.init_process_group("gloo", store=prefix, rank=int(rank), world_size=int(world), timeout=WAIT)
+        try:
+            seen[name] = case(int(rank))
+        except Exception as error:
+            seen[name] = {"error": f"{type(error).__name__}: {error}", "at": traceback.format_exc()}
+        Path(folder, f"{rank}.json").write_text(json.dumps(seen))
+        dist.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of the frameworks that outlive the interpreter abort it once in many runs.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
