@@ -590,11 +590,15 @@ class OptimScheduler:
         :func:`counting.resume_step <optimsche.counting.resume_step>`. No clock and no schedule are in it, either. Its
         tensors are the optimizer's own and go on changing, as in torch: save the state at once, or copy it. With
         several optimizers ``"optimizer"`` has their states by name.
+
+        ``torch.distributed.checkpoint`` gets it by the names of the parameters, and complete before the first update:
+        ``dcp.save({"optim": optim}, ...)`` and ``dcp.load``, also on another number of processes.
         """
-        states = {name: checkpoints.saved(member.optimizer) for name, member in self.members.items()}
+        states = {name: checkpoints.saved(member.optimizer, self.model) for name, member in self.members.items()}
+        scaler = None if self.scaler is None else self.scaler.state_dict()
         return {
             "optimizer": states["main"] if self._plain else states,
-            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "scaler": tuple((scaler or {}).items()) if checkpoints.by_name.asked() else scaler,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
