@@ -18,7 +18,7 @@ from optimsche import counting, data
 from optimsche.call_errors import explained_methods
 from optimsche.counting import AccumGrad
 from optimsche.schedule import Schedule
-from optimsche.training import checkpoints, compatibility, follow, names, outcomes, processes, updates
+from optimsche.training import by_name, checkpoints, compatibility, follow, names, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
 from optimsche.training.members import OF_MEMBER, Member, members_of
@@ -222,7 +222,8 @@ class OptimScheduler:
             The context.
 
         Raises:
-            ValueError, TypeError: ``step_num`` is not a whole number from 1 on.
+            ValueError, TypeError: ``step_num`` is not a whole number from 1 on; where processes synchronise, also one
+                that came before.
         """
         window = self._order.window
         if (
@@ -235,6 +236,8 @@ class OptimScheduler:
         ):
             return self.precision.autocast()  # as nearly always
         turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
+        if self.synchronising is not None:  # a forward pass alone would have the next backward pass sum gradients
+            self._order.check(turn, updating=window is not None and window.by_caller is True)
         window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
         if window is not None and (last or self.synchronising is not None or window.said is not None):
             window.said = turn.step_num, turn.closes
@@ -598,7 +601,7 @@ class OptimScheduler:
         scaler = None if self.scaler is None else self.scaler.state_dict()
         return {
             "optimizer": states["main"] if self._plain else states,
-            "scaler": tuple((scaler or {}).items()) if checkpoints.by_name.asked() else scaler,
+            "scaler": tuple((scaler or {}).items()) if by_name.asked() else scaler,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

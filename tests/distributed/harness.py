@@ -25,17 +25,18 @@ ROOT = Path(__file__).parents[2]
 WAIT = timedelta(seconds=20)  # for the others, in one collective; a case that hangs ends with an error
 
 
-def run(world: int, folder: Path, modules: Sequence[str], *, only: str = "", timeout: float = 170) -> dict[str, Any]:
+def run(world: int, folder: Path, modules: Sequence[str], *, only: str = "", timeout: float = 300) -> dict[str, Any]:
     """Run the cases of some modules in ``world`` processes; what each rank saw, by the name of the case.
 
-    A case that raises has seen ``{"error": ...}``.
+    A case that raises has seen ``{"error": ...}``. What one launch leaves to another is in ``OPTIMSCHE_SHARED``.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     command = [sys.executable, "-m", "tests.distributed.harness", str(store.port), str(world), str(folder), only]
-    workers = [
-        subprocess.Popen([*command, str(rank), *modules], cwd=ROOT, stderr=Path(folder, f"{rank}.err").open("w"))
-        for rank in range(world)
-    ]
+    workers = []
+    for rank in range(world):
+        with Path(folder, f"{rank}.err").open("w") as errors_of_rank:
+            workers.append(subprocess.Popen([*command, str(rank), *modules], cwd=ROOT, stderr=errors_of_rank))
     deadline = time.monotonic() + timeout
     while any(worker.poll() is None for worker in workers) and time.monotonic() < deadline:
         if any(worker.poll() for worker in workers):

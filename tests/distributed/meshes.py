@@ -11,7 +11,6 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor, Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -213,9 +212,7 @@ def stages(rank: int, how: str) -> Any:
     """The two layers of a model in two processes, which hand over what is between them."""
     whole = small_model()
     part = whole[:2] if rank == 0 else whole[2:]
-    optim = OptimScheduler(
-        sgd(part), PLAN, model=part, accum_grad=2, grad_clip=0.05, distributed=dist.group.WORLD
-    )
+    optim = OptimScheduler(sgd(part), PLAN, model=part, accum_grad=2, grad_clip=0.05, distributed=dist.group.WORLD)
     norms, skipped = [], []
     for n, (x, y) in enumerate(union(6), 1):
         if how == "dropped" and rank == 0 and n == 3:
@@ -277,6 +274,8 @@ def plain_into_shards(rank: int) -> Any:
 
 
 def zero_redundancy(rank: int) -> Any:
+    from torch.distributed.optim import ZeroRedundancyOptimizer  # which warns of its own imports
+
     def build(model: nn.Module) -> OptimScheduler:
         zero = ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.1)
         return OptimScheduler(zero, PLAN, model=model, accum_grad=2)

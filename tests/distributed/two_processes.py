@@ -12,18 +12,12 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.parallel import DistributedDataParallel
 
 from optimsche import (
-    Member,
     OptimScheduler,
-    clip_adaptive,
     clip_each_group,
-    clip_value,
-    constant,
     cosine,
-    range_test,
 )
 from tests.training.helpers import loss_of, small_model, some_batches
 
