@@ -126,6 +126,8 @@ def _demo(options: argparse.Namespace) -> int:
     except NonFiniteError as error:
         print(f"optimsche demo: {error}", file=sys.stderr)
         return 3
+    if not outcome.told:
+        return 0
     skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
     print(f"{outcome.updates} updates{skipped}; {options.out}/curve.png shows the rates planned and applied")
     print(f"test accuracy {outcome.accuracy:.1%} ({outcome.correct} of {outcome.images} images)")

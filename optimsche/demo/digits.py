@@ -40,7 +40,30 @@ class ShuffledByEpoch(torch.utils.data.Sampler[int]):
         return self.length
 
 
-def network(seed: int) -> nn.Module:
+class Dropout(nn.Module):
+    """Dropout that leaves out the same numbers of a sample, whichever process has it.
+
+    Args:
+        p: share of the numbers that are left out.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.batch: tuple[int, slice] | None = None  # samples in the whole batch, and those that are here; None: all
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Leave some out, and scale the others up."""
+        if self.batch is None or not self.training:
+            return nn.functional.dropout(x, self.p, self.training)
+        whole, own = self.batch
+        factors = nn.functional.dropout(
+            torch.ones(whole, *x.shape[1:]), self.p
+        )  # drawn on the host, as one process does
+        return x * factors[own].to(x.device)
+
+
+def network(seed: int) -> nn.Sequential:
     """About 60,000 parameters; the same weights for the same seed."""
     torch.manual_seed(seed)
     return nn.Sequential(
@@ -50,8 +73,13 @@ def network(seed: int) -> nn.Module:
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Dropout(0.25),
+        Dropout(0.25),
         nn.Linear(512, 96),
         nn.ReLU(),
         nn.Linear(96, 10),
     )
+
+
+def dropout_of(model: nn.Sequential) -> Dropout:
+    """The one dropout in it."""
+    return next(layer for layer in model if isinstance(layer, Dropout))

