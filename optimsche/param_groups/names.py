@@ -12,9 +12,15 @@ from torch import nn
 
 Pattern: TypeAlias = str | Callable[[str, torch.Tensor], bool]
 
-# What torch.compile, FSDP and activation checkpointing put before a name. DDP's and DataParallel's "module" is not
-# among them: a part of a model may be called so.
-WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+# What torch.compile, FSDP, activation checkpointing and Lightning's Fabric put before a name. DDP's and DataParallel's
+# "module" is not among them: a part of a model may be called so.
+WRAPPERS = {
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+    "_forward_module",
+    "_original_module",
+}
 
 
 def unwrap(model: nn.Module) -> nn.Module:

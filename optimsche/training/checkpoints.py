@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import torch
+from torch import nn
 
 from optimsche.param_groups.entries import keep_tensors
 from optimsche.param_groups.optimizers import unwrapped
-from optimsche.training import resume_guard, state_checks
+from optimsche.training import by_name, resume_guard, state_checks
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
 from optimsche.training.restoring import fill, nested, restored_on_failure
@@ -26,8 +27,10 @@ _OF_THE_PLAN = ("initial_lr", "lr_scale", "grad_clip", "param_names", "follows",
 _NOT_SAVED = ("lr_scale", "grad_clip", "follows")
 
 
-def saved(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def saved(optimizer: torch.optim.Optimizer, model: nn.Module | None = None) -> dict[str, Any]:
     """The state of an optimizer as torch gives it, without what belongs to the program.
+
+    ``torch.distributed.checkpoint`` gets it by the names of the parameters in a model.
 
     >>> group = {"params": [torch.nn.Parameter(torch.zeros(1))], "lr_scale": 0.1}
     >>> "lr_scale" in saved(torch.optim.SGD([group]))["param_groups"][0]
@@ -35,7 +38,8 @@ def saved(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """
     state = unwrapped(optimizer).state_dict()
     groups = [{name: group[name] for name in group if name not in _NOT_SAVED} for group in state["param_groups"]]
-    return {**state, "param_groups": groups}
+    state = {**state, "param_groups": groups}
+    return by_name.named(unwrapped(optimizer), state, model) if by_name.asked() else state
 
 
 def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *, plain: bool) -> None:
@@ -50,10 +54,13 @@ def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *
     Raises:
         ValueError, TypeError: a state that does not fit.
     """
+    if isinstance(state, Mapping) and isinstance(state.get("scaler"), tuple):
+        state = {**state, "scaler": dict(state["scaler"])}
     states = state_checks.states_of(state, list(members), plain=plain)
     for name, member in members.items():
         member.values(1, 1)  # so that groups which were added are split before they are compared
         try:
+            states[name] = by_name.numbered(unwrapped(member.optimizer), states[name], member.model)
             state_checks.check(member.optimizer, states[name])
             member.check_kernel(states[name]["param_groups"])
         except ValueError as error:

@@ -152,6 +152,11 @@ def run_backward(
     except RuntimeError as error:
         if "use_reentrant=True" in str(error):
             raise ValueError(_REENTRANT) from error
+        if "fabric.backward" in str(error):
+            raise RuntimeError(
+                f"{error}\n    Write fabric.backward(loss / size), with size = counting.window_size(step_num, "
+                "accum_grad, steps_per_epoch), and optim.update(step_num=...)"
+            ) from error
         if any(sign in str(error) for sign in _TWICE):
             raise RuntimeError(
                 f"{error}\n    Was loss.backward() called before? Then no loss is needed: optim.update(step_num=...)"

@@ -20,7 +20,7 @@ from optimsche.counting import AccumGrad
 from optimsche.param_groups import names
 from optimsche.param_groups.rules import Rules
 from optimsche.schedule import Schedule
-from optimsche.training import checkpoints, compatibility, follow, outcomes, processes, updates
+from optimsche.training import by_name, checkpoints, compatibility, follow, outcomes, processes, updates
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
 from optimsche.training.members import Member, members_of
@@ -222,7 +222,8 @@ class OptimScheduler:
             The context.
 
         Raises:
-            ValueError, TypeError: ``step_num`` is not a whole number from 1 on.
+            ValueError, TypeError: ``step_num`` is not a whole number from 1 on; where processes synchronise, also one
+                that came before.
         """
         window = self._order.window
         if (
@@ -235,6 +236,8 @@ class OptimScheduler:
         ):
             return self.precision.autocast()  # as nearly always
         turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
+        if self.synchronising is not None:  # a forward pass alone would have the next backward pass sum gradients
+            self._order.check(turn, updating=window is not None and window.by_caller is True)
         window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
         if window is not None and (last or self.synchronising is not None or window.said is not None):
             window.said = turn.step_num, turn.closes
@@ -590,11 +593,15 @@ class OptimScheduler:
         :func:`counting.resume_step <optimsche.counting.resume_step>`. No clock and no schedule are in it, either. Its
         tensors are the optimizer's own and go on changing, as in torch: save the state at once, or copy it. With
         several optimizers ``"optimizer"`` has their states by name.
+
+        ``torch.distributed.checkpoint`` gets it by the names of the parameters, and complete before the first update:
+        ``dcp.save({"optim": optim}, ...)`` and ``dcp.load``, also on another number of processes.
         """
-        states = {name: checkpoints.saved(member.optimizer) for name, member in self.members.items()}
+        states = {name: checkpoints.saved(member.optimizer, self.model) for name, member in self.members.items()}
+        scaler = None if self.scaler is None else self.scaler.state_dict()
         return {
             "optimizer": states["main"] if self._plain else states,
-            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "scaler": tuple((scaler or {}).items()) if by_name.asked() else scaler,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

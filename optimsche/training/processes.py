@@ -145,8 +145,10 @@ class Processes:
             What the gradients were multiplied by, and what the last pass is to be.
         """
         factor = window.size / turn.window.size
-        plain = [p.grad for holder in self.holders for p in holder.parameters() if not sharded.on_mesh(p)]
-        multiply([gradient for gradient in plain if gradient is not None], factor)
+        for holder in self.holders:
+            for parameter in holder.parameters():
+                if parameter.grad is not None and not sharded.on_mesh(parameter):
+                    multiply([parameter.grad], factor)
         sharded.multiply(self.shards, factor)
         return factor
 
@@ -421,9 +423,9 @@ _NOBODY = (
     "\n    Processes that train apart, or gradients that the loop sums itself: distributed=False."
 )
 _ZERO = (
-    "schedules=: ZeroRedundancyOptimizer has given its parameters to processes by the groups that it had at first, and "
-    "these cannot be split any more. Build it with those groups, each with an 'lr_scale', 'weight_decay', ... of its "
-    "own; a schedule= of all multiplies them."
+    "schedules=: ZeroRedundancyOptimizer has given its parameters to processes by the groups that it was built with, "
+    "and these cannot be split any more. Build it with those groups, each with an 'lr_scale', 'weight_decay', ... of "
+    "its own; a schedule= of all multiplies them."
 )
 _NOT_OF_A_KIND = (
     "the windows {} are of another kind. Where processes train together, all windows of a run are alike: every "

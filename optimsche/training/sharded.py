@@ -30,7 +30,9 @@ def copies(tensor: Any, size: int) -> int:
     if not on_mesh(tensor):
         return size
     for dim, placement in enumerate(tensor.placements):
-        if placement.is_shard():
+        if placement.is_partial():
+            raise ValueError(f"a gradient is a sum that is still to be made over {tensor.device_mesh}: redistribute it")
+        if not placement.is_replicate():
             size //= tensor.device_mesh.size(dim)
     return size
 
@@ -58,7 +60,7 @@ def units_are_cut_along(tensor: Any) -> Iterator[Any]:
     """The groups over which the rows of a matrix, or a whole vector, are spread."""
     if on_mesh(tensor):
         for dim, placement in enumerate(tensor.placements):
-            if placement.is_shard() and (tensor.dim() < 2 or placement.dim > 0):
+            if not placement.is_replicate() and (tensor.dim() < 2 or placement.dim > 0):
                 yield tensor.device_mesh.get_group(dim)
 
 

@@ -1,13 +1,17 @@
 """Kill the demo at moments uniform over its run time, resume it, and compare the weights bit for bit.
 
     python -m tests.demo.kill_and_resume --times 10
+    python -m tests.demo.kill_and_resume --times 10 --processes 4
 
 Each round starts a run in a fresh folder, sends it SIGKILL at a random moment, resumes it to the end, and compares its
-last checkpoint and its table with those of a run that was left alone. The moments are printed.
+last checkpoint and its table with those of a run that was left alone. The moments are printed. Of several processes one
+is killed, and torchrun starts them all again.
 """
 
 import argparse
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +44,36 @@ def run_and_kill(out, after, *options):
         return True
 
 
+def torchrun(out, processes, *options):
+    """The demo in several processes, which torchrun starts again when one is lost."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--standalone"]
+    command += ["--max-restarts", "3", "--monitor-interval", "0.1", "-m", "optimsche", "demo", "--out", str(out)]
+    return subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def kill_one(launcher, rank):
+    """Send SIGKILL to one of the processes that torchrun has started; whether there was one."""
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    if rank >= len(children):
+        return False
+    os.kill(int(children[rank]), signal.SIGKILL)
+    return True
+
+
+def run_together_and_kill(out, after, processes, rank, *options):
+    """A run of several processes of which one is killed so many seconds after it began; whether it ran to its end."""
+    launcher = torchrun(out, processes, *options)
+    try:
+        launcher.wait(timeout=after)
+        killed = False
+    except subprocess.TimeoutExpired:
+        killed = kill_one(launcher, rank)
+    launcher.communicate(timeout=600)
+    if launcher.returncode != 0:
+        raise RuntimeError(f"torchrun ended with {launcher.returncode}")
+    return killed
+
+
 def updates_in(out):
     """Updates in the folder's checkpoint; 0 if there is none."""
     return len(torch.load(out / "checkpoint.pt")["rows"]) if (out / "checkpoint.pt").exists() else 0
@@ -59,6 +93,27 @@ def _same(a, b):
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
     return a == b
+
+
+def main_together(times, seed, processes, options=()):
+    """The same of several processes; the first seconds, in which Python starts, are left out."""
+    rng = random.Random(seed)
+    same = 0
+    with tempfile.TemporaryDirectory() as folder:
+        alone = Path(folder, "alone")
+        begin = time.perf_counter()
+        run_together_and_kill(alone, 600, processes, 0, *options)
+        duration = time.perf_counter() - begin
+        print(f"left alone, {processes} processes: {duration:.2f} s, {updates_in(alone)} updates")
+        for number in range(1, times + 1):
+            out, after, rank = Path(folder, str(number)), rng.uniform(0.4, 0.95) * duration, rng.randrange(processes)
+            killed = run_together_and_kill(out, after, processes, rank, *options)
+            equal = same_results(alone, out)
+            same += equal
+            how = f"process {rank} killed" if killed else "had ended already"
+            print(f"{number:>3}: {after:6.3f} s, {how}; {'the same bits' if equal else 'DIFFERENT'}", flush=True)
+    print(f"{same} of {times} ended with the same weights")
+    return same
 
 
 def main(times, seed, options=()):
@@ -90,5 +145,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--epochs", default="20")
     arguments = parser.parse_args()
-    sys.exit(main(arguments.times, arguments.seed) != arguments.times)
+    options = ("--epochs", arguments.epochs)
+    if arguments.processes == 1:
+        sys.exit(main(arguments.times, arguments.seed, options) != arguments.times)
+    ended = main_together(arguments.times, arguments.seed, arguments.processes, options)
+    sys.exit(ended != arguments.times)

@@ -1,12 +1,7 @@
 """The main job in several processes: the run of one, whatever their number, and after one of them has died."""
 
 import csv
-import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,16 +15,14 @@ SETTINGS = train.Settings(epochs=EPOCHS)
 PATIENCE = 200  # seconds
 
 
-def command(number, out, *options, restarts=0):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={number}"]
-    demo = ["-m", "optimsche", "demo", "--epochs", str(EPOCHS), "--out", str(out)]
-    return [*torchrun, f"--max-restarts={restarts}", *demo, *options]
-
-
 def run(number, out, *options):
-    ran = subprocess.run(command(number, out, *options), capture_output=True, text=True, timeout=PATIENCE)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return ran.stdout
+    launcher = kill_and_resume.torchrun(out, number, "--epochs", str(EPOCHS), *options)
+    try:
+        output, _ = launcher.communicate(timeout=PATIENCE)
+    finally:
+        launcher.kill()
+    assert launcher.returncode == 0
+    return output
 
 
 def rows_of(out):
@@ -95,30 +88,20 @@ def test_a_run_of_one_is_resumed_by_four_though_the_last_window_has_micro_batche
 
 
 def test_a_process_that_dies_is_started_again_and_the_run_ends_with_the_same_bits(two, tmp_path):
-    process = subprocess.Popen(
-        command(2, tmp_path, restarts=1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    launcher = kill_and_resume.torchrun(tmp_path, 2, "--epochs", str(EPOCHS))
     try:
         limit = time.monotonic() + PATIENCE
         while kill_and_resume.updates_in(tmp_path) < train.SAVE_EVERY:
-            assert process.poll() is None, process.communicate()
+            assert launcher.poll() is None
             assert time.monotonic() < limit
             time.sleep(0.01)
-        os.kill(worker(process.pid, rank=1), signal.SIGKILL)
-        output, errors = process.communicate(timeout=PATIENCE)
+        assert kill_and_resume.kill_one(launcher, 1)
+        output, _ = launcher.communicate(timeout=PATIENCE)
     finally:
-        process.kill()
-    assert process.returncode == 0, errors[-3000:]
+        launcher.kill()
+    assert launcher.returncode == 0
     assert output.count("test accuracy") == 1
     assert kill_and_resume.same_results(two, tmp_path)
-
-
-def worker(torchrun, rank):
-    """The process of this rank under torchrun."""
-    for child in Path(f"/proc/{torchrun}/task/{torchrun}/children").read_text().split():
-        if f"RANK={rank}".encode() in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
-            return int(child)
-    raise AssertionError("no such process")
 
 
 @pytest.mark.parametrize("accum_grad", [4, {1: 3, 10: 6}])

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from datetime import timedelta
@@ -21,25 +22,30 @@ import torch
 import torch.distributed as dist
 
 ROOT = Path(__file__).parents[2]
-WAIT = timedelta(seconds=30)  # for the others, in one collective; a case that hangs ends with an error
+WAIT = timedelta(seconds=20)  # for the others, in one collective; a case that hangs ends with an error
 
 
-def run(world: int, folder: Path, modules: Sequence[str], *, only: str = "", timeout: float = 170) -> dict[str, Any]:
+def run(world: int, folder: Path, modules: Sequence[str], *, only: str = "", timeout: float = 300) -> dict[str, Any]:
     """Run the cases of some modules in ``world`` processes; what each rank saw, by the name of the case.
 
-    A case that raises has seen ``{"error": ...}``.
+    A case that raises has seen ``{"error": ...}``. What one launch leaves to another is in ``OPTIMSCHE_SHARED``.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     command = [sys.executable, "-m", "tests.distributed.harness", str(store.port), str(world), str(folder), only]
-    workers = [
-        subprocess.Popen([*command, str(rank), *modules], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        for rank in range(world)
-    ]
-    try:
-        errors = [worker.communicate(timeout=timeout)[1] for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
+    workers = []
+    for rank in range(world):
+        with Path(folder, f"{rank}.err").open("w") as errors_of_rank:
+            workers.append(subprocess.Popen([*command, str(rank), *modules], cwd=ROOT, stderr=errors_of_rank))
+    deadline = time.monotonic() + timeout
+    while any(worker.poll() is None for worker in workers) and time.monotonic() < deadline:
+        if any(worker.poll() for worker in workers):
+            break  # the others would wait for it
+        time.sleep(0.1)
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+    errors = [Path(folder, f"{rank}.err").read_text() for rank in range(world)]
     seen = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(world)]
     after = f"after {[list(each)[-1] for each in seen]}"
     assert [worker.returncode for worker in workers] == [0] * world, "\n".join([after, *errors])

@@ -11,7 +11,6 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor, Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -275,6 +274,8 @@ def plain_into_shards(rank: int) -> Any:
 
 
 def zero_redundancy(rank: int) -> Any:
+    from torch.distributed.optim import ZeroRedundancyOptimizer  # which warns of its own imports
+
     def build(model: nn.Module) -> OptimScheduler:
         zero = ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.1)
         return OptimScheduler(zero, PLAN, model=model, accum_grad=2)
