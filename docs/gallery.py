@@ -1,14 +1,12 @@
 """Draw every shape, combinator, plan and peer, and write docs/gallery.md: ``python docs/gallery.py``.
 
-The example of each is the first in its docstring; that of another system's schedule is the first case that was recorded
-of it (tests/parity/curves). The line beside it is the first of its docstring.
+The example of each is the first in its docstring; that of another system's schedule is that of docs/tools/examples.py.
+The line beside it is the first of its docstring.
 """
 
 import ast
 import doctest
-import functools
 import inspect
-import json
 import re
 import sys
 import textwrap
@@ -19,11 +17,11 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
 import optimsche  # noqa: E402
+from docs.tools import examples  # noqa: E402
 from optimsche import combinators, lr_fns, peers, plans  # noqa: E402
 from optimsche.curve import figure_of, ranges, style  # noqa: E402
 from optimsche.curve.canvas import svg_of  # noqa: E402
 from optimsche.schedule import Schedule  # noqa: E402
-from tests.parity import replay  # noqa: E402
 
 PICTURES = DOCS / "pictures" / "gallery"
 SECTIONS = {
@@ -35,35 +33,6 @@ SAID = {
     "Shapes": "A shape goes from one rate to another, or on without an end.",
     "Combinators": "A combinator makes a schedule of others, which are drawn in grey.",
     "Plans": "A plan is a whole run, in the totals that people think in.",
-}
-# Of these no case was recorded under their own name, or one with a function in it.
-WARMED = "num_warmup_steps=10, num_training_steps=100"
-METRICS = "metrics=(1.0, 0.8, 0.8, 0.8, 0.8, 0.6, 0.6, 0.6, 0.6), patience=1"
-WRITTEN = {
-    "lightning.LinearLR": "LinearLR(end_lr=1.0, num_iter=100, base_lr=1e-3)",
-    "lightning.ExponentialLR": "ExponentialLR(end_lr=1.0, num_iter=100, base_lr=1e-3)",
-    "olmo_core.SequentialScheduler": "SequentialScheduler([partial(ConstantWithWarmup, warmup=10), "
-    "partial(LinearWithWarmup, warmup=0, alpha_f=0.0)], [40], base_lr=0.1, max_steps=100)",
-    "transformers.get_constant_schedule": "get_constant_schedule(base_lr=5e-5)",
-    "transformers.get_inverse_sqrt_schedule": "get_inverse_sqrt_schedule(num_warmup_steps=10, base_lr=5e-5)",
-    "transformers.get_wsd_schedule": f"get_wsd_schedule({WARMED}, num_decay_steps=20, base_lr=5e-5)",
-    "transformers.get_reduce_on_plateau_schedule": f"get_reduce_on_plateau_schedule({METRICS}, base_lr=5e-5)",
-    "transformers.get_greedy_schedule": f"get_greedy_schedule({METRICS}, min_lr=1e-6, base_lr=5e-5)",
-    "transformers.get_cosine_with_hard_restarts_schedule_with_warmup": "get_cosine_with_hard_restarts_schedule_with_"
-    f"warmup({WARMED}, num_cycles=3, base_lr=5e-5)",
-    "transformers.get_cosine_with_min_lr_schedule_with_warmup": "get_cosine_with_min_lr_schedule_with_warmup("
-    f"{WARMED}, min_lr=5e-6, base_lr=5e-5)",
-    "transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate": "get_cosine_with_min_lr_schedule_with_warmup_"
-    f"lr_rate({WARMED}, min_lr=5e-6, warmup_lr_rate=0.1, base_lr=5e-5)",
-    **{
-        f"transformers.get_{name}_schedule_with_warmup": f"get_{name}_schedule_with_warmup({arguments}, base_lr=5e-5)"
-        for name, arguments in {
-            "constant": "num_warmup_steps=10",
-            "linear": WARMED,
-            "cosine": WARMED,
-            "polynomial_decay": f"{WARMED}, power=2.0",
-        }.items()
-    },
 }
 # Of longer code only the beginning is shown.
 LONGEST = 240
@@ -113,38 +82,10 @@ def _names(node):
 
 
 def others(system):
-    """The schedules of a system, each as the first of its recorded cases calls it."""
-    module = getattr(peers, system)
-    functions = {name: getattr(module, name) for name in module.__all__}
-    found = {}
-    try:
-        for name, function in functions.items():
-            setattr(module, name, _noting(name, function, found))
-        for case in json.loads((DOCS.parent / f"tests/parity/curves/{system}.json").read_text())["cases"]:
-            replay.build(system, case)
-    finally:
-        for name, function in functions.items():
-            setattr(module, name, function)
-    for name, function in functions.items():
-        if name not in found:
-            code = WRITTEN[f"{system}.{name}"]
-            found[name] = (code, eval(code, {**functions, "partial": functools.partial}))
-        code, schedule = found[name]
+    """The schedules of a system, each as its example calls it."""
+    for name, (code, schedule) in examples.of_system(system).items():
+        function = getattr(getattr(peers, system), name)
         yield Item(f"{system}.{name}", function, f"{system}.{code}", schedule)
-
-
-def _noting(name, function, found):
-    """A function that keeps the first call that can be written down, and what came of it."""
-
-    @functools.wraps(function)
-    def calling(*args, **kwargs):
-        made = function(*args, **kwargs)
-        code = f"{name}({', '.join([*map(repr, args), *(f'{key}={value!r}' for key, value in kwargs.items())])})"
-        if name not in found and "<" not in code:
-            found[name] = (code, made)
-        return made
-
-    return calling
 
 
 def picture(item):

@@ -55,6 +55,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return re.sub(rf"\]\({up}(?!\.\./)", f"]({HOME}/blob/main/", markdown)
 
 
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Let a page of many pictures load those that are looked at."""
+    return html.replace("<img ", '<img loading="lazy" ') if html.count("<img ") > 5 else html
+
+
 def _front() -> str:
     """The README without its badge. Its links begin one folder higher."""
     readme = re.sub(r"^\[!\[.*\n", "", (ROOT / "README.md").read_text(), flags=re.M)

@@ -10,15 +10,14 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import optimsche
+from docs.tools import examples
 from optimsche import peers
-from tests.parity import replay
 
 ROOT = Path(__file__).parents[2]
 CALLED = {
@@ -62,12 +61,12 @@ def overview() -> str:
     rows = ["| system | schedules | recorded version |", "|---|---:|---|"]
     for system in sorted(peers.__all__, key=lambda system: called(system).lower()):
         names = len(peers.names_of(system))
-        rows.append(f"| [{called(system)}]({system}.md) | {names} | {_recorded(system)['version']} |")
+        rows.append(f"| [{called(system)}]({system}.md) | {names} | {examples.recorded(system)['version']} |")
     return (ROOT / "docs" / "migration" / "index.md").read_text() + "\n" + "\n".join(rows) + "\n"
 
 
 def _counts(system: str) -> Iterator[str]:
-    recorded = _recorded(system)
+    recorded = examples.recorded(system)
     yield f"\n## How {called(system)} counts\n"
     yield _markdown(inspect.getdoc(getattr(peers, system)) or "")
     yield (
@@ -103,16 +102,17 @@ def _differs(system: str) -> Iterator[str]:
 def _schedules(system: str) -> Iterator[str]:
     yield "\n## Its schedules\n"
     yield "By its own names and arguments, and below each an example and the same in this library's own terms.\n"
-    examples = _examples(system)
-    used = sorted({name for _, plan in examples.values() for name in re.findall(r"\b\w+(?=\()", plan)} & set(_known()))
+    shown = _examples(system)
+    used = sorted({name for _, plan in shown.values() for name in re.findall(r"\b\w+(?=\()", plan)} & set(_known()))
     yield f"```python\nfrom optimsche import {', '.join(sorted([*used, 'peers']))}\n```\n"
     for name in peers.names_of(system):
         yield f"\n### `{name}` {{: #{name} }}\n"
         function = getattr(getattr(peers, system), name)
         yield _markdown(inspect.getdoc(function) or "") + "\n"
+        yield f"![{name}](../pictures/gallery/{system}.{name}.svg)\n"
         yield "```text\n" + _signature(name, function) + "\n```\n"
-        if name in examples:
-            call, plan = examples[name]
+        if name in shown:
+            call, plan = shown[name]
             same = f"{call} == {plan}  # -> True"
             if len(same) > WIDTH:
                 same = f"{_laid_out(call)} == (\n    {_laid_out(plan, 4)}\n)  # -> True"
@@ -143,26 +143,18 @@ def _starred(parameters: list[inspect.Parameter]) -> Iterator[object]:
 
 
 @functools.cache
-def _recorded(system: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "tests" / "parity" / "curves" / f"{system}.json").read_text())
-    return found
-
-
-@functools.cache
 def _known() -> dict[str, Any]:
     return {name: getattr(optimsche, name) for name in optimsche.__all__ if name.islower()}
 
 
 def _examples(system: str) -> dict[str, tuple[str, str]]:
-    """For each name the first recorded case: the call, and the expression that it gives."""
-    module, found = getattr(peers, system), {}
-    for name, args, kwargs in _recorded_calls(system):
-        written = [*map(repr, args), *(f"{key}={value!r}" for key, value in kwargs.items())]
-        call = f"peers.{system}.{name}({', '.join(written)})"
-        plan = repr(getattr(module, name)(*args, **kwargs))
-        if name not in found and len(call + plan) <= LONGEST and _is_true(f"{call} == {plan}"):
-            found[name] = call, plan
-    return found
+    """For each name an example, and the expression that it gives, where they are short enough and are code."""
+    pairs = {name: (f"peers.{system}.{code}", repr(plan)) for name, (code, plan) in examples.of_system(system).items()}
+    return {
+        name: (call, plan)
+        for name, (call, plan) in pairs.items()
+        if len(call + plan) <= LONGEST and _is_true(f"{call} == {plan}")
+    }
 
 
 def _is_true(text: str) -> bool:
@@ -171,36 +163,6 @@ def _is_true(text: str) -> bool:
         return eval(text, {**_known(), "peers": peers}) is True
     except (SyntaxError, NameError, TypeError):
         return False
-
-
-def _recorded_calls(system: str) -> list[tuple[str, tuple[Any, ...], dict[str, Any]]]:
-    """The calls that the recorded cases make of a system's module from outside."""
-    module, calls, depth = getattr(peers, system), [], 0
-
-    def watched(name: str, function: Any) -> Any:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal depth
-            if depth == 0:
-                calls.append((name, args, kwargs))
-            depth += 1
-            try:
-                return function(*args, **kwargs)
-            finally:
-                depth -= 1
-
-        return call
-
-    functions = {name: getattr(module, name) for name in module.__all__}
-    try:
-        for name, function in functions.items():
-            setattr(module, name, watched(name, function))
-        for case in _recorded(system)["cases"]:
-            replay.build(system, case)
-    finally:
-        for name, function in functions.items():
-            setattr(module, name, function)
-    return calls
 
 
 def _laid_out(text: str, indent: int = 0) -> str:
