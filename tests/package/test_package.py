@@ -73,6 +73,17 @@ def test_the_source_distribution_has_what_is_tracked_and_nothing_else(built, tra
     assert names == tracked | {"PKG-INFO"}
 
 
+def test_the_source_distribution_is_enough_to_build_the_wheel(built, tmp_path):
+    (path,) = (built / "dist").glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    said = run("hatchling", "build", "-t", "wheel", cwd=folder)
+    (again,) = (folder / "dist").glob("*.whl")
+    with wheel(built) as first, zipfile.ZipFile(again) as second:
+        assert first.namelist() == second.namelist(), said
+
+
 def test_the_wheel_has_the_package_and_nothing_else(built, tracked):
     with wheel(built) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
