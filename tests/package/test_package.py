@@ -97,6 +97,8 @@ def test_the_package_page_has_whole_addresses(built):
         _, _, page = archive.read(metadata).decode().partition("\n\n")
     targets = re.findall(r'\]\(([^)]*)\)|(?:src|srcset|href)="([^"]*)"', page)
     assert targets
+    blocks = re.compile(r"^```.*?^```", re.S | re.M)
+    assert blocks.findall(page) == blocks.findall((ROOT / "README.md").read_text())
     for target in map("".join, targets):
         assert re.match(r"https://|#", target), target
     version = re.search(r"-([\d.]+)-py3", wheel(built).filename)[1]
