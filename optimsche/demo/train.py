@@ -1,7 +1,3 @@
-# NOTE FROM THE INTEGRATOR, read this first: part (6), the demo in several processes, is DONE on main already (with
-# tests/demo/test_processes.py). Please undo your changes to optimsche/cli.py and optimsche/demo/ and remove this file,
-# do not commit them, and go on with (5) range_test, (7) docs/scaling.md and (8) the network script. NOTE_FROM_INTEGRATOR.txt
-# beside README.md has more.
 """The loop: everything a training run needs, with the schedule and its wrapper doing their part.
 
 All randomness derives from the seed, the epoch and the number of the micro-batch, never from what ran before. With
