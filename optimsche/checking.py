@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from optimsche import libraries
 from optimsche.call_errors import by_name, did_you_mean, shown
+from optimsche.evaluation.trace import Example
 from optimsche.ranges import Meaning, ReadAs
 from optimsche.reading import is_numeric_text, is_row
 from optimsche.signatures import signature
@@ -126,12 +127,14 @@ def _number(kind: type, meaning: Meaning, value: Any) -> Any:
         raise _Refused(allowed, meaning, wrong_kind=True)
     if not -sys.float_info.max <= value <= sys.float_info.max:
         raise _Refused("finite", Meaning(meaning.text), wrong_kind=False)
-    if kind is int:
+    if kind is int and type(value) is not Example:
         if value != int(value):
             raise _Refused(allowed, meaning, wrong_kind=False)
         return int(value)
     if isinstance(value, int) and abs(value) <= 2**53:
         return int(value)
+    if type(value) is Example:
+        return value
     return float(value) + 0.0  # -0.0 becomes 0.0; a whole number past 2**53 becomes what arithmetic would make of it
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from optimsche.evaluation.trace import Symbol
+from optimsche.evaluation.trace import Example, Symbol
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What a value is
@@ -23,7 +23,7 @@ from optimsche.evaluation.trace import Symbol
 def is_number(x: Any) -> bool:
     """Whether `x` is a Python number, or stands for one, and is not an array, tensor or traced value."""
     kind = type(x)
-    return kind is float or kind is int or kind is Symbol
+    return kind is float or kind is int or kind is Symbol or kind is Example
 
 
 def is_numpy(value: Any) -> bool:

@@ -228,7 +228,8 @@ class Schedule(Methods):
     @property
     def length(self) -> float:
         """The natural length in updates; `math.inf` for a schedule without an end."""
-        return float(self._node.length)
+        length = self._node.length
+        return length if isinstance(length, float) else float(length)
 
     def boundaries(self, upto: float = math.inf, *, most: int | None = None) -> tuple[float, ...]:
         """Where one piece ends and the next begins, in updates: above 0, increasing, the end of the last included.

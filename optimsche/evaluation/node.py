@@ -158,6 +158,10 @@ class Node:
 
         return trace(formula, *clocks, is_foreign=True, following=follow)
 
+    def traced_value(self, real_step: Any, epoch: Any) -> Any:
+        """The value inside of a trace that leaves no calls, where boundaries are met exactly or not at all."""
+        return with_rounding(0.0, self._traced, real_step, epoch)
+
     def _followed(self, real_step: Any, epoch: Any, follow: Following) -> Any:
         formula = self._formula
         if not self.lr_fn.is_built_in:
@@ -188,7 +192,7 @@ class Node:
             length: float = self.lr_fn.length(**self.params)
             return length
         steps: Any = self.params.get("steps")
-        return steps if type(steps) is float or type(steps) is int or is_array(steps) else math.inf
+        return steps if isinstance(steps, int | float) or is_array(steps) else math.inf
 
     def boundaries(self, upto: float = math.inf) -> tuple[float, ...]:
         """Where the formula changes from one piece to the next: all of them up to a clock, the end included.
@@ -379,6 +383,8 @@ def _apart(boundaries: Iterable[Any], length: float, upto: float) -> Iterator[fl
 
 def _parameter(call: str, name: str, annotation: Any, value: Any) -> Any:
     """A parameter of `apply` as a formula sees it."""
+    if is_symbol(value):
+        return value
     if isinstance(value, tuple | list):
         return tuple(_parameter(call, name, annotation, element) for element in value)
     if is_array(value):

@@ -7,6 +7,7 @@ number, a symbol, or a `Choice` between two expressions. `scalar_code` writes Py
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeAlias
@@ -30,6 +31,7 @@ class Symbol:
     def __new__(cls, operation: str, *arguments: Any) -> Symbol:
         """The one symbol for this operation on these arguments."""
         known = _trace.symbols
+        arguments = tuple(one.symbol if type(one) is Example else one for one in arguments)
         key = operation, *((Symbol, id(one)) if type(one) is Symbol else (type(one), one) for one in arguments)
         if key not in known:
             known[key] = self = object.__new__(cls)
@@ -87,6 +89,49 @@ _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "
 _LOGIC = {"and": "&", "or": "|", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 for _name, _sign in (_ARITHMETIC | _LOGIC).items():
     _define(_name, _sign)
+
+
+class Example(float):
+    """A number that stands for others of its range: a plan is built with it, and what is computed from it is recorded.
+
+    Where somebody asks how it compares, it is the number. So what is recorded holds as long as the answers do.
+    """
+
+    __slots__ = ("symbol",)
+    symbol: Any
+
+    def __new__(cls, value: float, symbol: Any) -> Example:
+        """The number, and the symbol for it."""
+        self = super().__new__(cls, value)
+        self.symbol = symbol
+        return self
+
+    def is_integer(self) -> bool:
+        """False, so that nobody makes a plain number of it."""
+        return False
+
+    def __floor__(self) -> Any:
+        return Example(math.floor(float(self)), Symbol("floor", self.symbol))
+
+    def __round__(self, digits: Any = None) -> Any:
+        return (
+            Example(round(float(self)), Symbol("round", self.symbol)) if digits is None else round(float(self), digits)
+        )
+
+
+def _define_for_examples(name: str, sign: str) -> None:
+    def operation(one: Any, other: Any) -> Any:
+        if is_symbol(one) or is_symbol(other):
+            return Symbol(sign, one, other)
+        plain = getattr(float, f"__{name}__")(float(one), float(other))
+        return plain if plain is NotImplemented else Example(plain, Symbol(sign, one, other))
+
+    setattr(Example, f"__{name}__", operation)
+    setattr(Example, f"__r{name}__", lambda self, other: operation(other, self))
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    _define_for_examples(_name, _ARITHMETIC[_name])
 
 
 def is_symbol(value: Any) -> bool:

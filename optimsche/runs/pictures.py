@@ -11,7 +11,7 @@ from optimsche.schedule import Schedule
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_DOTS = 400
+_MOST_DOTS = 200
 
 
 def draw_log(

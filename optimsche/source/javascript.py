@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from optimsche.source.writer import Writer
 
 # What JavaScript does in another way than Python, written once in the function that needs it.
-HELPERS = {
+_HELPERS = {
     "roundHalfToEven": [
         "const roundHalfToEven = (x) => {",
         "  const up = Math.floor(x + 0.5);",
@@ -33,6 +33,10 @@ class JavaScriptWriter(Writer):
     pi: ClassVar[str] = "Math.PI"
     rounding: ClassVar[str] = "rounding"
     indent: ClassVar[str] = "  "
+
+    def helper_lines(self) -> list[str]:
+        """What must stand before the lines that were written."""
+        return [line for helper, lines in _HELPERS.items() if helper in self.helpers for line in lines]
 
     def assigned(self, name: str, value: str) -> str:
         return f"const {name} = {value};"

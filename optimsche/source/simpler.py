@@ -97,7 +97,9 @@ class Simpler:
         match sign, arguments:
             case "*", [1.0, x] | [x, 1.0]:
                 return x
-            case "*", [0.0, x] | [x, 0.0] if self.knowledge.of(x).low >= 0.0 and self.knowledge.of(x).high < math.inf:
+            case "*", [0.0, x] | [x, 0.0] if self._is_finite(x):
+                return 0.0
+            case "/", [0.0, _] if of[1].low > 0.0 or of[1].high < 0.0:
                 return 0.0
             case "/" | "**", [x, 1.0]:
                 return x
@@ -124,6 +126,10 @@ class Simpler:
             case (("-" | "+"), [x, float(c)]) if c < 0:
                 return self.terms.make("+" if sign == "-" else "-", x, -c)
         return None
+
+    def _is_finite(self, term: Any) -> bool:
+        low, high, _ = self.knowledge.of(term)
+        return -math.inf < low and high < math.inf
 
     def _joined(self, sign: str, left: Any, right: Any) -> Any:
         decides = sign == "|"
@@ -190,6 +196,8 @@ class Simpler:
                 return self._comparison(_FLIPPED[sign], x, c - d)
         if sign == "<=" and self.knowledge.of(left).low == right:
             sign = "=="
+        if isinstance(right, Term) and not right.arguments and "t" in right.variables - left.variables:
+            sign, left, right = _FLIPPED[sign], right, left
         return self.terms.make(sign, left, right)
 
     def _is_whole(self, *parts: Any) -> bool:

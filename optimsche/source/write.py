@@ -6,13 +6,14 @@ import keyword
 import math
 import random
 import textwrap
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
 from optimsche.call_errors import did_you_mean, shown
 from optimsche.evaluation.trace import Answers, Following, Symbol, Untraceable
 from optimsche.peers._on_symbols import taking_symbols
 from optimsche.schedule import Schedule
-from optimsche.source.javascript import HELPERS, JavaScriptWriter
+from optimsche.source.javascript import JavaScriptWriter
 from optimsche.source.python import PythonWriter
 from optimsche.source.simpler import LARGEST, ROUNDING, Simpler
 from optimsche.source.terms import Known, Terms
@@ -49,9 +50,27 @@ def code(plan: Schedule, language: Language = "python", *, name: str | None = No
 
 def simplified(plan: Schedule, terms: Terms, simpler: Simpler) -> Any:
     """All that a plan can compute, in its simplest form."""
+    try:
+        return simpler(terms.read(plan._node.traced_through(following(terms, simpler), rounding=ROUNDING)))
+    except (Untraceable, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ValueError(f"this plan cannot be written as one formula: {reason}") from error
+
+
+def following(terms: Terms, simpler: Simpler, *, is_known: Callable[[Any], bool | None] = lambda _: None) -> Following:
+    """How a plan is followed: users' functions too, and no question is asked whose answer follows from earlier ones.
+
+    Args:
+        terms: reads the questions.
+        simpler: what is known before any is asked.
+        is_known: the answer to a question that follows from something else.
+    """
     after: dict[tuple[tuple[int, bool], ...], Simpler] = {(): simpler}  # by the answers given, in their order
 
     def decide(condition: Symbol, answers: Answers) -> bool | None:
+        found = is_known(terms.read(condition))
+        if found is not None:
+            return found
         given: tuple[tuple[int, bool], ...] = ()
         for asked, answer in answers:
             before, given = after[given], (*given, (id(asked), answer))
@@ -60,12 +79,7 @@ def simplified(plan: Schedule, terms: Terms, simpler: Simpler) -> Any:
         found = after[given](terms.read(condition))
         return found if isinstance(found, bool) else None
 
-    following = Following(taking_symbols, decide, _MOST_PATHS)
-    try:
-        return simpler(terms.read(plan._node.traced_through(following, rounding=ROUNDING)))
-    except (Untraceable, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ValueError(f"this plan cannot be written as one formula: {reason}") from error
+    return Following(taking_symbols, decide, _MOST_PATHS)
 
 
 def _is_built_in(plan: Schedule) -> bool:
@@ -108,7 +122,7 @@ def _javascript(plan: Schedule, name: str, term: Any, terms: Terms, simpler: Sim
     clocks = {"t": "realStep", "e": "epoch"} if plan.counts_epochs else {"t": "realStep"}
     writer = JavaScriptWriter(terms, simpler.knowledge, clocks)
     body = writer.lines(term)
-    helpers = [line for helper, lines in HELPERS.items() if helper in writer.helpers for line in lines]
+    helpers = writer.helper_lines()
     if writer.uses_rounding:
         helpers.append(f"const rounding = 2 ** -32; // {_ROUNDING_IS}")
     lines = [f"function {name}({', '.join(clocks.values())}) {{", *("  " + line for line in [*helpers, *body]), "}"]

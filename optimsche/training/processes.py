@@ -5,8 +5,10 @@ They are found once, in :func:`found`, when the optimizer is built. A run of one
 
 from __future__ import annotations
 
+import copy
 import math
 import re
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -65,10 +67,7 @@ class Processes:
         self._kind: tuple[bool, bool] | None = None  # whether windows are weighted, and whether passes are the caller's
         self._device = parameters[0].device
         self._loose = [p for p in parameters if shards and p.requires_grad and not sharded.on_mesh(p)]
-        for parameter in parameters:
-            if parameter.requires_grad and parameter.is_leaf:
-                parameter.register_post_accumulate_grad_hook(self._note_a_pass)  # type: ignore[no-untyped-call]
-                break
+        self._note_passes(next((p for p in parameters if p.requires_grad and p.is_leaf), None))
 
     # -- when gradients are summed ------------------------------------------------------------------------------------
 
@@ -92,8 +91,23 @@ class Processes:
         with self._summing(due):
             losses.run_backward(loss * math.nan if dropped else loss, share, scaler)
 
-    def _note_a_pass(self, _: torch.Tensor) -> None:
-        self.passed = True
+    def _note_passes(self, parameter: Any) -> None:
+        """Learn of backward passes, also of a loop's own, from one parameter, which keeps nothing of this alive."""
+        here = weakref.ref(self)
+
+        def note(_: torch.Tensor) -> None:
+            processes = here()
+            if processes is not None:
+                processes.passed = True
+
+        if parameter is not None:
+            parameter.register_post_accumulate_grad_hook(note)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Processes:
+        copied = copy.copy(self)  # groups of processes are no data
+        copied.holders, copied.shards = copy.deepcopy((self.holders, self.shards), memo)
+        copied._loose = copy.deepcopy(self._loose, memo)
+        return copied
 
     @contextmanager
     def _summing(self, due: bool) -> Iterator[None]:
@@ -375,7 +389,7 @@ def found(model: nn.Module | None, members: Sequence[Member], distributed: Distr
     stages = distributed if several and isinstance(distributed, dist.ProcessGroup) else None
     if stages is None and distributed not in (None, True, False):
         raise TypeError(
-            f"OptimScheduler(distributed={distributed!r:.60}): distributed must be None, True, False, or the process "
+            f"OptimScheduler(distributed={distributed!r:.60}): distributed must be None, True or False, or the process "
             "group of the stages of one model."
         )
     if not several and not hasattr(model, "no_sync"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +10,10 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, Replicate
+from torch.distributed.tensor import Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmarks.collectives import Counting
 from optimsche import (
     Member,
     OptimScheduler,
@@ -166,21 +165,6 @@ def two_members(rank: int) -> Any:
 
 
 # -- how many collectives ---------------------------------------------------------------------------------------------
-
-
-class Counting(TorchDispatchMode):
-    """Counts the collectives of torch.distributed by kind, also those that DDP begins in a backward pass."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if any(kind is DTensor for kind in types):
-            return NotImplemented  # what it does to its shards comes here in turn
-        if func.namespace in ("c10d", "_c10d_functional") and "wait" not in str(func):
-            self.counts[str(func).split(".")[1].strip("_")] += 1
-        return func(*args, **(kwargs or {}))
 
 
 def counted(work: Callable[[], Any]) -> dict[str, int]:
