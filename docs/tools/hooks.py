@@ -48,9 +48,11 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Let links that lead out of docs/ lead to the source, and names of the reference to their descriptions."""
+    """Put in what is made for a page, and let links that lead out of docs/ lead to the source."""
     if page.file.src_uri == "reference.md":
         markdown = api.linked(markdown)
+    if page.file.src_uri == "sliders.md":
+        markdown = markdown.replace("<!-- live.html -->", (ROOT / "docs" / "live.html").read_text())
     up = r"(?:\.\./)" * (page.file.src_uri.count("/") + 1)
     return re.sub(rf"\]\({up}(?!\.\./)", f"]({HOME}/blob/main/", markdown)
 
