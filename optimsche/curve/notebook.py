@@ -46,4 +46,4 @@ def drawn_html(text: str, draw: Callable[[Any], object], *, height: float = 2.8)
     draw(figure)
     for axes in figure.axes:
         canvas.set_ground(axes)
-    return f"<pre>{html.escape(text)}</pre>{canvas.image_of(figure, text=text)}"
+    return f'<pre style="margin: 0">{html.escape(text)}</pre>{canvas.image_of(figure, text=text)}'

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from optimsche.evaluation import clocks
 from optimsche.evaluation.node import Node, as_bound
 from optimsche.schedule import Schedule
 
@@ -73,7 +74,7 @@ class _Watched:
 
     def __call__(self, real_step: Any, epoch: Any) -> Any:
         self._seen.append(tuple(_comparable(clock) for clock in (real_step, epoch)))
-        return self._node(real_step, epoch)
+        return self._node(clocks.as_inside(real_step), clocks.as_inside(epoch))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._facts, name)

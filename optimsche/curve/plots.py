@@ -133,7 +133,8 @@ class _Drawing:
     def height_of_texts(self, width: float) -> float:
         """How much higher its figure of this width is for the expression or the legend, in inches."""
         labels = [curve.label for curve in self.curves]
-        return surroundings.height_of(labels[:: surroundings.columns_of(labels, width) if self.kind == "named" else 1])
+        columns = surroundings.columns_of(labels, width) if self.kind == "named" else 1
+        return surroundings.height_of(labels[::columns])
 
     def draw(self, axes: Axes) -> None:
         picture.draw(axes, self.curves, self.view, values=self.values)

@@ -23,8 +23,14 @@ _CODE: Any = {"family": "monospace", "size": 8.5}
 
 def columns_of(labels: Sequence[str], width: float) -> int:
     """How many names of a legend stand side by side in a figure of so many inches."""
-    longest = max(map(len, labels))
-    return max(1, min(len(labels), int((72.0 * width - _SIDES) / (longest * 5.2 + 44.0))))
+
+    def takes(columns: int) -> float:
+        rows = -(-len(labels) // columns)
+        longest = [max(map(len, labels[k : k + rows])) for k in range(0, len(labels), rows)]
+        return sum(length * 5.0 + 46.0 for length in longest)
+
+    fitting = [columns for columns in range(2, len(labels) + 1) if takes(columns) <= 72.0 * width - _SIDES]
+    return max(fitting, default=1)
 
 
 def height_of(texts: Sequence[str]) -> float:

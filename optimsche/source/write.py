@@ -6,7 +6,7 @@ import keyword
 import math
 import random
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from optimsche.call_errors import did_you_mean, shown
@@ -16,7 +16,7 @@ from optimsche.schedule import Schedule
 from optimsche.source.javascript import JavaScriptWriter
 from optimsche.source.python import PythonWriter
 from optimsche.source.simpler import LARGEST, ROUNDING, Simpler
-from optimsche.source.terms import Known, Terms
+from optimsche.source.terms import Known, Term, Terms
 
 Language: TypeAlias = Literal["python", "js"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
@@ -24,6 +24,7 @@ LANGUAGES: tuple[str, ...] = get_args(Language)
 _MOST_PATHS = 4_096
 _WIDTH = 100
 _CLOCKS = {"t": Known(0.0, LARGEST, True), "e": Known(1.0, LARGEST, True)}
+_CLOCK_NAMES = {"python": {"t": "real_step", "e": "epoch"}, "js": {"t": "realStep", "e": "epoch"}}
 _ROUNDING_IS = "a clock that is so near to a boundary, as a part of it, is on it"
 
 
@@ -42,10 +43,17 @@ def code(plan: Schedule, language: Language = "python", *, name: str | None = No
     terms = Terms()
     simpler = Simpler(terms, _CLOCKS)
     term = simplified(plan, terms, simpler)
+    counts_epochs = plan.counts_epochs or (isinstance(term, Term) and "e" in term.variables)
     if not _is_built_in(plan):
-        _check(plan, _python(plan, "function", term, terms, simpler))
-    write = _python if language == "python" else _javascript
-    return write(plan, name, term, terms, simpler)
+        python = PythonWriter(terms, simpler.knowledge, _CLOCK_NAMES["python"])
+        _check(plan, _python(python, "function", term, counts_epochs), counts_epochs)
+    names = _CLOCK_NAMES[language]
+    if language == "python":
+        text = _python(PythonWriter(terms, simpler.knowledge, names), name, term, counts_epochs)
+        comment = "\n".join(_comment(plan, "# ", names["t"], counts_epochs))
+        return f"import math\n\n\n{comment}\n{text}" if "math." in text else f"{comment}\n{text}"
+    text = _javascript(JavaScriptWriter(terms, simpler.knowledge, names), name, term, counts_epochs)
+    return "\n".join([*_comment(plan, "// ", names["t"], counts_epochs), text])
 
 
 def simplified(plan: Schedule, terms: Terms, simpler: Simpler) -> Any:
@@ -86,15 +94,19 @@ def _is_built_in(plan: Schedule) -> bool:
     return plan.lr_fn.is_built_in and all(map(_is_built_in, plan.inner))
 
 
-def _check(plan: Schedule, text: str) -> None:
+def _check(plan: Schedule, text: str, counts_epochs: bool) -> None:
     """Refuse a plan with somebody's own function in it that does on symbols something else than on numbers."""
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"math": math}
     exec(compile(text, "<plan>", "exec"), names)
     rng = random.Random(0)
     edges = [math.floor(boundary) + more for boundary in plan.boundaries(most=50) for more in (0, 1)]
     for step in [*range(60), *edges, *(round(10 ** (8 * rng.random())) for _ in range(200))]:
-        clocks = (step, rng.randint(1, 100)) if plan.counts_epochs else (step,)
-        meant, written = plan(*clocks), names["function"](*clocks)
+        clocks = (step, rng.randint(1, 100)) if counts_epochs else (step,)
+        try:
+            meant = plan(*clocks)
+        except (ValueError, ArithmeticError):  # it has no value there
+            continue
+        written = names["function"](*clocks)
         if meant != written:
             raise ValueError(
                 "this plan cannot be written as one formula: a function of your own in it was followed, and what was "
@@ -102,34 +114,28 @@ def _check(plan: Schedule, text: str) -> None:
             )
 
 
-def _python(plan: Schedule, name: str, term: Any, terms: Terms, simpler: Simpler) -> str:
-    clocks = {"t": "real_step", "e": "epoch"} if plan.counts_epochs else {"t": "real_step"}
-    writer = PythonWriter(terms, simpler.knowledge, clocks)
+def _arguments(names: Mapping[str, str], counts_epochs: bool) -> str:
+    return ", ".join(names[clock] for clock in ("t", "e") if clock == "t" or counts_epochs)
+
+
+def _python(writer: PythonWriter, name: str, term: Any, counts_epochs: bool) -> str:
     body = writer.lines(term)
     if writer.uses_rounding:
         body.insert(0, f"rounding = 2**-32  # {_ROUNDING_IS}")
-    text = "\n".join(
-        [
-            *_comment(plan, "# ", "real_step"),
-            f"def {name}({', '.join(clocks.values())}):",
-            *("    " + line for line in body),
-        ]
-    )
-    return f"import math\n\n\n{text}" if "math." in text.partition("\ndef ")[2] else text
+    head = f"def {name}({_arguments(writer.variables, counts_epochs)}):"
+    return "\n".join([head, *("    " + line for line in body)])
 
 
-def _javascript(plan: Schedule, name: str, term: Any, terms: Terms, simpler: Simpler) -> str:
-    clocks = {"t": "realStep", "e": "epoch"} if plan.counts_epochs else {"t": "realStep"}
-    writer = JavaScriptWriter(terms, simpler.knowledge, clocks)
+def _javascript(writer: JavaScriptWriter, name: str, term: Any, counts_epochs: bool) -> str:
     body = writer.lines(term)
     helpers = writer.helper_lines()
     if writer.uses_rounding:
         helpers.append(f"const rounding = 2 ** -32; // {_ROUNDING_IS}")
-    lines = [f"function {name}({', '.join(clocks.values())}) {{", *("  " + line for line in [*helpers, *body]), "}"]
-    return "\n".join([*_comment(plan, "// ", "realStep"), *lines])
+    head = f"function {name}({_arguments(writer.variables, counts_epochs)}) {{"
+    return "\n".join([head, *("  " + line for line in [*helpers, *body]), "}"])
 
 
-def _comment(plan: Schedule, sign: str, step: str) -> list[str]:
+def _comment(plan: Schedule, sign: str, step: str, counts_epochs: bool) -> list[str]:
     lines = textwrap.wrap(repr(plan), _WIDTH - len(sign), break_long_words=False)
-    counted = "; epoch: of the pass over the data, from 1" if plan.counts_epochs else ""
+    counted = "; epoch: of the pass over the data, from 1" if counts_epochs else ""
     return [sign + line for line in [*lines, f"{step}: number of the update, from 1{counted}"]]

@@ -107,9 +107,13 @@ def saved_before_the_first_update(rank: int) -> Any:
     return {"empty": empty, "same": bool((flat(model) == flat(again)).all())}
 
 
-def replicas_apart(rank: int) -> Any:
+def replicas_apart(rank: int, kind: str) -> Any:
     """Two independent models of two processes each, with weights."""
-    model = fsdp(init_device_mesh("cpu", (2, 2), mesh_dim_names=("apart", "shard"))["shard"])
+    if kind == "fsdp":
+        model = fsdp(init_device_mesh("cpu", (2, 2), mesh_dim_names=("apart", "shard"))["shard"])
+    else:
+        groups = [dist.new_group([0, 1]), dist.new_group([2, 3])]
+        model = ddp(process_group=groups[rank // 2])
     optim = OptimScheduler(sgd(model), PLAN, model=model, accum_grad=2)
     mine = range(0, 2) if rank < 2 else range(2, 4)
     data = some_batches(16)
@@ -207,7 +211,8 @@ CASES: dict[str, Callable[[int], Any]] = {
     "four: saved, ddp": lambda rank: saved(rank, "ddp"),
     "four: saved, fp16": lambda rank: saved(rank, "fp16"),
     "four: saved before the first update": saved_before_the_first_update,
-    "four: replicas apart": replicas_apart,
+    "four: replicas apart, fsdp": lambda rank: replicas_apart(rank, "fsdp"),
+    "four: replicas apart, ddp": lambda rank: replicas_apart(rank, "ddp"),
     **{
         f"four: {name}, {said}": lambda rank, name=name, clip=clip: of_two_dimensions(rank, name, clip)
         for name in ("replicated shards", "sharded and parallel")

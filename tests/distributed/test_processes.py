@@ -49,7 +49,8 @@ class TestWeights:
 
     def test_the_group_is_the_models_own(self, four):
         """Two models of two processes each: a sum over all four would be another number."""
-        equal_to_one(four["four: replicas apart"])
+        equal_to_one(four["four: replicas apart, fsdp"])
+        equal_to_one(four["four: replicas apart, ddp"])
         equal_to_one(four["four: weighted, ddp"])
 
     def test_weights_on_some_ranks_are_refused_everywhere(self, two):

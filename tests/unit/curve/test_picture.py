@@ -6,6 +6,7 @@ import re
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -13,8 +14,13 @@ from matplotlib.figure import Figure
 from optimsche import constant, cosine, growth, linear, milestones, noam, plot, warmup_cosine, wsd
 from optimsche.curve import figure_of, style
 from optimsche.curve.canvas import svg_of
+from optimsche.lr_fn import LrFn
+from optimsche.names import known
+from optimsche.testing import schedules
 
 TOTAL = {"peak": 3e-4, "warmup_steps": 2_000, "total_steps": 100_000}
+# A product refuses clocks past its own limit, wherever a warp takes it.
+OURS = [f for f in known().values() if isinstance(f, LrFn) and f.is_built_in and f.name != "running_product"]
 COSINE, WSD = warmup_cosine(**TOTAL), wsd(**TOTAL, decay_steps=20_000)
 
 
@@ -184,6 +190,12 @@ def test_given_axes_keep_their_own_ground_and_get_the_marks():
     assert axes.get_facecolor()[3] == 1.0
     assert dotted(axes) == [2_000, 80_000, 100_000]
     assert texts(axes) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(schedules(OURS))
+def test_every_schedule_has_a_picture(plan):
+    assert axes_of(plan, steps_per_epoch=7).get_lines()
 
 
 # -- differences ------------------------------------------------------------------------------------------------------

@@ -29,6 +29,11 @@ def half_of(real_step, epoch, schedule: Schedule, *, floor: Rate = 0.0):
     return max(schedule(real_step, epoch) / 2, floor)
 
 
+@lr_fn
+def rounded(real_step, epoch, schedule: Schedule):
+    return schedule(int(real_step * 10), epoch)
+
+
 def names_of(plan, upto=None):
     edges = (0.0, *(plan.boundaries() if upto is None else (*plan.boundaries(upto - 1), upto)))
     return [(piece.name, piece.end) for piece in pieces(plan, edges, [1.0] * (len(edges) - 1))]
@@ -43,6 +48,7 @@ def names_of(plan, upto=None):
         (3e-4 * (constant(steps=0.8) >> linear(steps=0.2)).over(100).warmup(9), ["warmup", "constant", "linear"]),
         (cosine(steps=10).repeat(3).warmup(5).jitter(0.1), ["warmup", "cosine"]),
         ((cosine(steps=10) + linear(steps=10)).warmup(5), ["warmup", "add"]),
+        (rounded(cosine(steps=10)).then(constant(0.0, steps=5), at=10), ["cosine", "constant"]),
         (linear(steps=10).clamp(floor=0.1).then(constant(0.1, steps=5), at=10), ["linear", "constant"]),
         (half_of(linear(steps=10)).then(constant(0.0, steps=5), at=10), ["linear", "constant"]),
     ],

@@ -126,6 +126,30 @@ def test_functions_of_ones_own_are_followed():
     assert [function(t) for t in range(80)] == [plan(t) for t in range(80)]
 
 
+@lr_fn
+def written_with_epochs(real_step, epoch, *, rate: Rate):
+    return rate / epoch
+
+
+def test_a_function_of_ones_own_that_counts_epochs_has_both_clocks():
+    plan = written_with_epochs(rate=0.5).warmup(3)
+    function = written(plan)
+    assert [function(t, e) for t in range(9) for e in (1, 2)] == [plan(t, e) for t in range(9) for e in (1, 2)]
+    assert "function learningRate(realStep, epoch) {" in plan.code("js")
+
+
+@lr_fn
+def written_up_to(real_step, epoch, *, last: Steps):
+    if real_step > last:
+        raise ValueError("there is no more")
+    return 0.1
+
+
+def test_a_function_that_refuses_a_step_is_refused_with_its_reason():
+    with pytest.raises(ValueError, match="as one formula: written_up_to: there is no more"):
+        written_up_to(last=9).code()
+
+
 def test_what_cannot_be_followed_is_named_with_the_reason():
     cases = [
         (o.constant(value=0.1).jitter(0.1).warmup(10), "as one formula: jitter: .* needs its number"),
