@@ -142,7 +142,9 @@ def test_a_broken_checkpoint_is_answered_in_a_sentence(content, tmp_path):
         torch.save(torch.zeros(1000) if content == "cut" else content, path)
     if content == "cut":
         path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"checkpoint.pt is not a whole checkpoint of the demo; begin anew with"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint.pt is not a whole checkpoint of the demo; begin anew with --restart"
+    ):
         train.train(SHORT, tmp_path, resume=True)
 
 

@@ -104,7 +104,7 @@ def test_the_command_line_lists_them(capsys):
     assert cli.main(["list", "--peers"]) == 0
     listed = capsys.readouterr().out
     assert all(f"\n  {name} " in listed for module in MODULES for name in module.__all__)
-    assert cli.main(["list", "--peers", "torch.StepLR"]) == 0
-    assert capsys.readouterr().out.startswith("torch.StepLR(step_size, gamma, base_lr)\n\nThe rate times ``gamma``")
-    assert cli.main(["list", "--peers", "torch.StepLr"]) == 2
+    assert cli.main(["describe", "torch.StepLR"]) == 0
+    assert "base_lr: Lr,\n) -> Schedule\n\nThe rate times `gamma`" in capsys.readouterr().out
+    assert cli.main(["describe", "torch.StepLr"]) == 2
     assert "torch has no 'StepLr'; did you mean 'StepLR'?" in capsys.readouterr().err
