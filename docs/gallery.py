@@ -108,7 +108,8 @@ def _small(svg):
     svg = re.sub(
         r'\b(?:d|x|y|width|height|transform)="[^"]*"', lambda places: re.sub(r"(\.\d\d)\d+", r"\1", places[0]), svg
     )
-    return re.sub(r"\n\s*", "\n", svg)
+    svg = re.sub(r"\s*\n\s*(?=[^<\s])", " ", svg)  # a line for each element
+    return re.sub(r"\n\s+", "\n", svg)
 
 
 def row(item):

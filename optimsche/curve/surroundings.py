@@ -44,25 +44,30 @@ def write_strip(axes: Axes, curves: Sequence[Curve], view: View, schedule: Sched
     Returns the height that this takes, in points.
     """
     edges = edges_of(curves)
-    wanted = [(edge, _said(edge, view)) for edge in edges]
+    wanted = [([edge], _said(edge, view)) for edge in edges]
     if schedule is not None and edges:
         between = [0.0, *edges] if curves[0].end is not None or edges[-1] >= view.last else [0.0, *edges, view.last]
         middles = [(begin + end) / 2.0 for begin, end in itertools.pairwise(between)]
         epochs = [1.0 if view.per_epoch is None else ranges.epoch_of(middle, view.per_epoch) for middle in middles]
-        named = pieces(schedule, between, epochs)
-        wanted += [((piece.begin + piece.end) / 2.0, piece.name) for piece in named]
+        for piece in pieces(schedule, between, epochs):
+            inside = [middle for middle in middles if piece.begin < middle < piece.end]
+            wanted.append(([(piece.begin + piece.end) / 2.0, *inside], piece.name))
     a_letter = _LETTER / (72.0 * _width_of(axes) - _SIDES) * view.last
     taken: list[tuple[float, float]] = []
-    for at, text in wanted:
+    for places, text in wanted:
         half = (len(text) / 2.0 + 0.7) * a_letter
-        if at + half > view.last + 4.0 * a_letter or any(at - half < end and begin < at + half for begin, end in taken):
-            continue
-        taken.append((at - half, at + half))
-        where: Any = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
-        axes.annotate(
-            text, (view.place(at), 1.0), (0, 3), ha="center", va="bottom", annotation_clip=True, **where, **_SMALL
-        )
+        room = [at for at in places if _is_free(at - half, at + half, taken) and at + half < view.last + 4.0 * a_letter]
+        if room:
+            taken.append((room[0] - half, room[0] + half))
+            where: Any = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "ha": "center"}
+            axes.annotate(
+                text, (view.place(room[0]), 1.0), (0, 3), va="bottom", annotation_clip=True, **where, **_SMALL
+            )
     return _LINE if taken else 0.0
+
+
+def _is_free(begin: float, end: float, taken: Sequence[tuple[float, float]]) -> bool:
+    return all(end <= left or right <= begin for left, right in taken)
 
 
 def write_expression(axes: Axes, text: str, room: float) -> None:

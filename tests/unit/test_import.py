@@ -31,6 +31,15 @@ def test_drawing_a_curve_imports_neither_torch_nor_jax():
     assert run(code)[0] == "[]"
 
 
+def test_a_table_loads_no_plotting():
+    code = (
+        "import optimsche, sys\n"
+        "optimsche.cosine(steps=9).table(), optimsche.plot, optimsche.curve\n"
+        "print([m for m in ('matplotlib', 'ipywidgets', 'IPython') if m in sys.modules])"
+    )
+    assert run(code) == ("[]", "")
+
+
 def test_without_torch_the_training_step_says_what_to_install():
     code = "import sys; sys.modules['torch'] = None\nimport optimsche\noptimsche.OptimScheduler"
     assert "ModuleNotFoundError: optimsche.OptimScheduler needs PyTorch: pip install torch" in run(code)[1]
