@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import NamedTuple
 
 import torch
@@ -63,8 +64,9 @@ def gathered() -> Iterator[Team]:
     if with_gpus:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which cuBLAS may add in another order
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if with_gpus else "gloo")
+    dist.init_process_group("nccl" if with_gpus else "gloo", timeout=timedelta(minutes=2))
     try:
         yield Team(dist.get_rank(), size, device)
+        dist.barrier()  # one that left sooner would take back what is on its way to the others
     finally:
         dist.destroy_process_group()
