@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -64,9 +64,13 @@ def gathered() -> Iterator[Team]:
     if with_gpus:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which cuBLAS may add in another order
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if with_gpus else "gloo", timeout=timedelta(minutes=2))
+    # torchrun hands the same store to the processes that it starts again, with the addresses of the lost ones in it.
+    store, rank, size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
+    store = dist.PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)  # type: ignore[attr-defined]
+    options: dict[str, Any] = {"store": store, "rank": rank, "world_size": size, "timeout": timedelta(minutes=2)}
+    dist.init_process_group("nccl" if with_gpus else "gloo", **options)
     try:
-        yield Team(dist.get_rank(), size, device)
+        yield Team(rank, size, device)
         dist.barrier()  # one that left sooner would take back what is on its way to the others
     finally:
         dist.destroy_process_group()
