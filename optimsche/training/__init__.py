@@ -10,5 +10,6 @@ Its files, as a table of contents:
 - ``gradients``: the one number that is pending; ``stages`` (clip, skip, a user's own), ``norms``, ``kernels`` (fused)
 - ``updates``: what happens when a window is full, from the rates that are written to the optimizers' step
 - ``outcomes`` (counted, logged, observed), ``async_copy``
-- ``checkpoints``, ``state_checks``, ``restoring``, ``resume_guard``
+- ``checkpoints``, ``by_name`` (as torch.distributed.checkpoint takes them), ``state_checks``, ``restoring``,
+  ``resume_guard``
 """

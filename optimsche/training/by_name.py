@@ -83,7 +83,7 @@ def numbered(optimizer: torch.optim.Optimizer, state: Any, model: nn.Module | No
         counted.append({**rest, "params": list(range(first, first + len(own)))})
         first += len(own)
     entries = state["state"]
-    kept = {n: entries[name] for n, name in enumerate(order) if name in entries and not _is_unset(entries[name])}
+    kept = {n: entries[name] for n, name in enumerate(order) if entries.get(name) and not _is_unset(entries[name])}
     return {"state": kept, "param_groups": counted}
 
 

@@ -61,8 +61,15 @@ def kill_one(launcher, rank):
 
 
 def run_together_and_kill(out, after, processes, rank, *options):
-    """A run of several processes of which one is killed so many seconds after it began; whether it ran to its end."""
+    """A run of several processes, of which one is killed so many seconds after the first checkpoint.
+
+    Returns:
+        Whether it was killed, and the seconds from the first checkpoint to the end.
+    """
     launcher = torchrun(out, processes, *options)
+    while not (out / "checkpoint.pt").exists() and launcher.poll() is None:
+        time.sleep(0.01)
+    begin = time.perf_counter()
     try:
         launcher.wait(timeout=after)
         killed = False
@@ -71,7 +78,7 @@ def run_together_and_kill(out, after, processes, rank, *options):
     launcher.communicate(timeout=600)
     if launcher.returncode != 0:
         raise RuntimeError(f"torchrun ended with {launcher.returncode}")
-    return killed
+    return killed, time.perf_counter() - begin
 
 
 def updates_in(out):
@@ -96,18 +103,16 @@ def _same(a, b):
 
 
 def main_together(times, seed, processes, options=()):
-    """The same of several processes; the first seconds, in which Python starts, are left out."""
+    """The same of several processes; the seconds before the first checkpoint are left out."""
     rng = random.Random(seed)
     same = 0
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder, "alone")
-        begin = time.perf_counter()
-        run_together_and_kill(alone, 600, processes, 0, *options)
-        duration = time.perf_counter() - begin
-        print(f"left alone, {processes} processes: {duration:.2f} s, {updates_in(alone)} updates")
+        _, duration = run_together_and_kill(alone, 600, processes, 0, *options)
+        print(f"left alone, {processes} processes: {duration:.2f} s, {updates_in(alone)} updates", flush=True)
         for number in range(1, times + 1):
-            out, after, rank = Path(folder, str(number)), rng.uniform(0.4, 0.95) * duration, rng.randrange(processes)
-            killed = run_together_and_kill(out, after, processes, rank, *options)
+            out, after, rank = Path(folder, str(number)), rng.uniform(0, 0.8) * duration, rng.randrange(processes)
+            killed, _ = run_together_and_kill(out, after, processes, rank, *options)
             equal = same_results(alone, out)
             same += equal
             how = f"process {rank} killed" if killed else "had ended already"

@@ -144,6 +144,22 @@ def lightning(rank: int) -> Any:
     return {**seen, "off": gap, "between": between(module.net)}
 
 
+def accelerate(rank: int) -> Any:
+    """A prepared model, and an optimizer that is not."""
+    from accelerate import Accelerator
+
+    os.environ.update(LOCAL_RANK=str(rank), RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1")
+    os.environ.update(MASTER_PORT="29555", ACCELERATE_USE_CPU="true")
+    model = Accelerator(cpu=True).prepare(small_model())
+    optim = OptimScheduler(sgd(model), PLAN, model=model, accum_grad=4)
+    batches = batches_of(rank)
+    for n in range(1, 9):
+        if rank == 1 and n == 2:
+            optim.discard(2)
+        one_step(optim, model, batches[n - 1], n)
+    return {"off": off(model, alone(union(), range(5, 9))), "between": between(model)}
+
+
 CASES: dict[str, Callable[[int], Any]] = (
     {
         "fabric, dropped by one": fabric_dropped_by_one,
@@ -154,3 +170,6 @@ CASES: dict[str, Callable[[int], Any]] = (
     if INSTALLED
     else {}
 )
+WITH_ACCELERATE = find_spec("accelerate") is not None
+if WITH_ACCELERATE:
+    CASES["accelerate"] = accelerate

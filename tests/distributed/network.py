@@ -130,8 +130,8 @@ def main() -> None:
         far = apart(folder / "machine 0", folder / "one")
     carried, dropped = cable.carried, cable.dropped
     print(
-        f"two machines, {1000 * options.delay:g} ms, {dropped:,} of {carried + dropped:,} packets lost: {seconds:.0f} s; "
-        f"losses and norms are those of one process within {far:.1e}"
+        f"two machines, {1000 * options.delay:g} ms, {dropped:,} of {carried + dropped:,} packets lost: "
+        f"{seconds:.0f} s; losses and norms are those of one process within {far:.1e}"
     )
     sys.exit(far > 1e-3)
 

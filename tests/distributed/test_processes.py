@@ -270,3 +270,8 @@ class TestFrameworks:
         for seen in two["lightning"]:
             assert "In Lightning: model=self" in seen["hidden"]
             assert seen["updated"] == [False, True, False, True]
+
+
+@pytest.mark.skipif(not frameworks.WITH_ACCELERATE, reason="accelerate is not installed")
+def test_accelerate(two):
+    equal_to_one(two["accelerate"])
