@@ -6,7 +6,8 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -74,23 +75,28 @@ def joined() -> Iterator[tuple[int, int, torch.device]]:
     """Join the processes that torchrun has started; alone, there is nothing to join.
 
     Yields:
-        The rank of this process, how many there are, and its device: an accelerator of its own if there are several
-        processes and CUDA, else the CPU.
+        The rank of this process, how many there are, and its device: a GPU of its own where there are several processes
+        and as many GPUs, else the CPU.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = int(os.environ["WORLD_SIZE"]) if dist.is_available() and dist.is_torchelastic_launched() else 1
     if count == 1:
         yield 0, 1, torch.device("cpu")
         return
-    device = torch.device("cpu")
-    if torch.cuda.is_available():
+    with_gpus = torch.cuda.is_available() and torch.cuda.device_count() >= int(os.environ["LOCAL_WORLD_SIZE"])
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if with_gpus else torch.device("cpu")
+    if with_gpus:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # sums in the same order in every run
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # torchrun hands the same store to the processes that it starts again, with the addresses of the lost ones in it.
+    store, rank, count = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
+    store = dist.PrefixStore(f"start {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)  # type: ignore[attr-defined]
+    options: dict[str, Any] = {"store": store, "rank": rank, "world_size": count, "timeout": timedelta(minutes=2)}
+    dist.init_process_group("nccl" if with_gpus else "gloo", **options)
     if not leads():
         logging.getLogger("optimsche").setLevel(logging.ERROR)  # what is said once is enough
     try:
-        yield dist.get_rank(), count, device
+        yield rank, count, device
+        dist.barrier()  # one that left sooner would take back what is on its way to the others
     finally:
         dist.destroy_process_group()
 
