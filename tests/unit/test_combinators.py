@@ -409,14 +409,14 @@ def test_options_are_given_by_name(call):
         call()
 
 
-@pytest.mark.parametrize("name", ["plot", "table", *(f for f in o.combinators.__all__ if f != "sequence")])
+@pytest.mark.parametrize("name", ["plot", "table", "explore", *(f for f in o.combinators.__all__ if f != "sequence")])
 def test_a_method_has_the_defaults_of_its_function(name):
     def options(function):
         return {p.name: p.default for p in inspect.signature(function).parameters.values() if p.default is not p.empty}
 
-    of_function = options(getattr(o, name))
-    of_function.pop("difference", None)  # that of two schedules, which a method of one does not draw
-    assert options(getattr(o.Schedule, name)) == of_function
+    function = o.curve.explore if name == "explore" else getattr(o, name)
+    several = {"difference": False} if name == "plot" else {}  # what one schedule alone has no use for
+    assert options(getattr(o.Schedule, name)) | several == options(function)
 
 
 def test_products_and_joined_pieces_of_something_else_are_refused():
