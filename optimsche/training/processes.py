@@ -131,7 +131,8 @@ class Processes:
         (ddp,) = self.holders
         ddp.module, model = _Constant(ddp.module, factor), ddp.module
         try:
-            loss = ddp()
+            with torch.enable_grad():
+                loss = ddp()
         finally:
             ddp.module = model
         loss.backward()
@@ -223,7 +224,6 @@ class Processes:
                 f"the processes begin at different updates, this one at {real_step}. Load the same checkpoint "
                 "everywhere, and count micro-batches from the same number."
             )
-
         if not alike[2]:
             raise ValueError(
                 "the model has parameters beside those of fully_shard, which begin with other values on each process. "
