@@ -5,8 +5,7 @@ import torch
 import torch.distributed.checkpoint as dcp
 from torch import nn
 
-from optimsche import Member, OptimScheduler, constant, cosine
-from optimsche.training import LossScaler
+from optimsche import LossScaler, Member, OptimScheduler, constant, cosine
 from tests.training.helpers import same, small_model, some_batches, train, weights
 
 PLAN = cosine(start=0.1, steps=8)
