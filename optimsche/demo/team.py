@@ -34,9 +34,18 @@ class Team(NamedTuple):
         """
         return slice(self.rank * whole // self.size, (self.rank + 1) * whole // self.size)
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """The model whose gradients are summed over the team; all begin with the weights of the first."""
-        return model if self.size == 1 else DistributedDataParallel(model)
+    def wrap(self, model: nn.Module, example: torch.Tensor) -> nn.Module:
+        """The model whose gradients are summed over the team; all begin with the weights of the first.
+
+        After its first backward pass DDP sorts its buckets, and sums in another order. That pass is made here, so that
+        a run that goes on from a checkpoint has the bits of one that was never stopped.
+        """
+        if self.size == 1:
+            return model
+        wrapped = DistributedDataParallel(model)
+        wrapped(example.to(self.device)).sum().backward()
+        model.zero_grad(set_to_none=True)
+        return wrapped
 
     def sum(self, number: torch.Tensor) -> float:
         """A number of each, added up."""

@@ -95,7 +95,7 @@ def _train(settings: Settings, out: Path, team: Team, *, resume: bool) -> Outcom
         network.load_state_dict(state["model"])
     elif team.leads:
         (out / "checkpoint.pt").unlink(missing_ok=True)
-    model = team.wrap(network)  # all wait here for the others, which have read the checkpoint then
+    model = team.wrap(network, test_images[:1])  # all wait here for the others, which have read the checkpoint then
     try:
         optim = _optimizer(settings, model, steps_per_epoch=len(loader))
     except TypeError as error:  # a parameter of the wrong kind is a mistake in the text or the file
