@@ -111,9 +111,18 @@ def was_restarted() -> bool:
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
-def wrapped(network: nn.Module, count: int) -> nn.Module:
-    """The network as it is called: in several processes inside DistributedDataParallel."""
-    return network if count == 1 else nn.parallel.DistributedDataParallel(network)
+def wrapped(network: nn.Module, count: int, example: torch.Tensor) -> nn.Module:
+    """The network as it is called: in several processes inside DistributedDataParallel.
+
+    After its first backward pass DDP sorts its buckets, and sums in another order. That pass is made here, so that a run
+    that goes on from a checkpoint has the bits of one that was never stopped.
+    """
+    if count == 1:
+        return network
+    model = nn.parallel.DistributedDataParallel(network)
+    model(example).sum().backward()
+    model.zero_grad(set_to_none=True)
+    return model
 
 
 def wait_for_all(count: int) -> None:

@@ -91,7 +91,7 @@ def _train(settings: Settings, out: Path, resume: bool, rank: int, count: int, d
     loader = torch.utils.data.DataLoader(dataset, batch_sampler=digits.EveryNth(sampler, BATCH_SIZE, rank, count))
     share = processes.Share(rank, count, batches=-(-len(dataset) // BATCH_SIZE))
     network = digits.network(settings.seed).to(device)
-    model = processes.wrapped(network, count)
+    model = processes.wrapped(network, count, test_images[:1].to(device))
     try:
         optim = _optimizer(settings, model, steps_per_epoch=share.batches)
     except TypeError as error:  # a parameter of the wrong kind is a mistake in the text or the file

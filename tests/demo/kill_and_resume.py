@@ -111,7 +111,7 @@ def main_together(times, seed, processes, options=()):
         _, duration = run_together_and_kill(alone, 600, processes, 0, *options)
         print(f"left alone, {processes} processes: {duration:.2f} s, {updates_in(alone)} updates", flush=True)
         for number in range(1, times + 1):
-            out, after, rank = Path(folder, str(number)), rng.uniform(0, 0.8) * duration, rng.randrange(processes)
+            out, after, rank = Path(folder, str(number)), rng.uniform(0, 0.6) * duration, rng.randrange(processes)
             killed, _ = run_together_and_kill(out, after, processes, rank, *options)
             equal = same_results(alone, out)
             same += equal
