@@ -114,8 +114,8 @@ def was_restarted() -> bool:
 def wrapped(network: nn.Module, count: int, example: torch.Tensor) -> nn.Module:
     """The network as it is called: in several processes inside DistributedDataParallel.
 
-    After its first backward pass DDP sorts its buckets, and sums in another order. That pass is made here, so that a run
-    that goes on from a checkpoint has the bits of one that was never stopped.
+    After its first backward pass DDP sorts its buckets, and sums in another order. That pass is made here, so that a
+    run that goes on from a checkpoint has the bits of one that was never stopped.
     """
     if count == 1:
         return network
