@@ -31,6 +31,18 @@ def test_what_one_of_several_ranges_admits_is_admitted():
         of_either_kind(x="a")
 
 
+@lr_fn
+def of_a_list(real_step, epoch, *, values: list[o.Rate], pair: tuple[float, float] = (0.0, 1.0)):
+    return values[0]
+
+
+def test_a_list_has_any_length_and_a_tuple_its_own():
+    assert of_a_list(values=[0.5]).params["values"] == (0.5,)
+    assert of_a_list(values=[0.5, 0.25, 0]).params["values"] == (0.5, 0.25, 0)
+    with pytest.raises(ValueError, match="pair must be a tuple of 2"):
+        of_a_list(values=[0.5], pair=(0.0, 1.0, 2.0))
+
+
 class Edge(str, enum.Enum):
     LEFT = "left"
 
