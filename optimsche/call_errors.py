@@ -159,7 +159,9 @@ def answers_attributes(
         otherwise: the same for a name that is not among them; an empty text for what is near.
     """
 
-    def missing(self: Any, name: str) -> NoReturn:
+    def missing(self: Any, name: str) -> Any:
+        if hasattr(type(self), name):  # it is there, and what it asked for is not
+            return object.__getattribute__(self, name)
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
         cure = known[name].format(name) if name in known else otherwise(self, name)

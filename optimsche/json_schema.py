@@ -77,8 +77,14 @@ def _of_parameter(annotation: Any, default: Any) -> dict[str, Any]:
     if meaning:
         found["description"] = meaning  # type: ignore[assignment]
     if default is not inspect.Parameter.empty:
-        found["default"] = default
+        found["default"] = _as_data(default)
     return found
+
+
+def _as_data(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        return value.to_dict()
+    return [_as_data(element) for element in value] if isinstance(value, tuple) else value
 
 
 def kinds_of(annotation: Any, metadata: Iterable[Any] = ()) -> list[dict[str, Any]]:

@@ -74,7 +74,6 @@ class Schedule(Methods):
     __slots__ = (
         "__weakref__",
         "_arguments",
-        "_counts_epochs",
         "_depth",
         "_has_default_start",
         "_hash",
@@ -85,7 +84,6 @@ class Schedule(Methods):
 
     _lr_fn: LrFn[...]
     _arguments: dict[str, Any]
-    _counts_epochs: bool
     _depth: int
     _hash: int
     _has_default_start: bool
@@ -118,8 +116,6 @@ class Schedule(Methods):
             # For whoever joins pieces, and no part of the value.
             "_has_default_start": has_default_start,
             "_depth": depth,
-            # From the parts' own: a schedule that is a part twice is not walked through twice at each level.
-            "_counts_epochs": lr_fn.counts_epochs or any(schedule._counts_epochs for schedule in inner),
             "_hash": hash((lr_fn.name, tuple(arguments.items()))),
             "_node": Node(lr_fn, bound),
         }
@@ -156,14 +152,15 @@ class Schedule(Methods):
             TypeError: a clock that is not a number or an array of numbers.
         """
         # The call of a training loop comes first: a whole number that a float holds, and flat code that is there.
-        flat = self._node.flat
+        node = self._node  # once: a class with answers for attributes that it lacks is slower to find those it has
+        flat = node.flat
         if flat is not None and type(real_step) is int and 0 <= real_step <= 2**53:
             if epoch is None:
-                if not self._counts_epochs:
+                if not node.counts_epochs:
                     return flat(real_step + 0.0)
             elif type(epoch) is int and 1 <= epoch <= 2**53:
                 return flat(real_step + 0.0, epoch + 0.0)
-        return arrays.call(self._node, real_step, epoch, needs_epoch=self._counts_epochs)
+        return arrays.call(node, real_step, epoch, needs_epoch=node.counts_epochs)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
@@ -192,9 +189,9 @@ class Schedule(Methods):
         """
         node, given = self._node.with_params(params), list(arrays_in(params))
         if not given:
-            return arrays.call(node, real_step, epoch, needs_epoch=self._counts_epochs)
+            return arrays.call(node, real_step, epoch, needs_epoch=self._node.counts_epochs)
         steps = clocks.enter(real_step, "real_step")
-        epochs = clocks.enter_epoch(epoch, needed=self._counts_epochs)
+        epochs = clocks.enter_epoch(epoch, needed=self._node.counts_epochs)
         for array in given:  # NumPy's own arithmetic takes no traced values and no tensors
             steps, epochs = (
                 library_of(array).taken(clock, array) if is_numpy_array(clock) else wide(clock)
@@ -255,7 +252,7 @@ class Schedule(Methods):
     @property
     def counts_epochs(self) -> bool:
         """Whether a part of it is evaluated by the epoch (`by_epoch`) and not by the update."""
-        return self._counts_epochs
+        return self._node.counts_epochs
 
     # -- a value among values -----------------------------------------------------------------------------------------
 

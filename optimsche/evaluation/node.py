@@ -45,6 +45,7 @@ class LrFunction(Protocol):
     positional: tuple[str, ...]
     positional_only: frozenset[str]
     is_built_in: bool
+    counts_epochs: bool
     length: Callable[..., Any] | None
     boundaries: Callable[..., Iterable[Any]] | None
     reach: Callable[..., Any] | None
@@ -64,11 +65,24 @@ class Node:
     `length` and `boundaries`. Parameters may be any kind of number here, also tensors and traced values.
     """
 
-    __slots__ = ("_derived", "_flat_for_many", "_formula", "_values", "flat", "lr_fn", "params", "parts", "takes_parts")
+    __slots__ = (
+        "_derived",
+        "_flat_for_many",
+        "_formula",
+        "_values",
+        "counts_epochs",
+        "flat",
+        "lr_fn",
+        "params",
+        "parts",
+        "takes_parts",
+    )
 
     def __init__(self, lr_fn: LrFunction, params: dict[str, Any], *, takes_parts: bool = True) -> None:
         self.lr_fn, self.params = lr_fn, params
         self.parts: tuple[Node, ...] = tuple(value for value in params.values() if isinstance(value, Node))
+        # From the parts' own: a schedule that is a part twice is not walked through twice at each level.
+        self.counts_epochs: bool = lr_fn.counts_epochs or any(part.counts_epochs for part in self.parts)
         # Whether its parameters are numbers alone, so that it has one value for a number and any part of an array.
         self.takes_parts: bool = takes_parts and all(part.takes_parts for part in self.parts)
         self.flat: Callable[..., float] | None = None  # flat code for one number, once it is worth it

@@ -78,7 +78,7 @@ CONSTRUCTION = [
     (
         lambda: OptimScheduler(sgd(), PLAN, distributed="ddp"),
         TypeError,
-        "distributed must be None, True, False, or",
+        "distributed must be None, True or False, or the process",
     ),
     (
         lambda: OptimScheduler(sgd(model := small_model()), PLAN, model=model, distributed=True),

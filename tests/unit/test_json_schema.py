@@ -7,16 +7,29 @@ import pytest
 from hypothesis import given
 
 import optimsche as o
+from optimsche import Schedule, lr_fn
 from optimsche.json_schema import json_schema
 from optimsche.testing import schedules
 from tests.property.strategies import built_in, plans
 
+RAMP = o.linear(steps=2)
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 
 def test_it_is_a_schema_and_plain_data():
     jsonschema.Draft202012Validator.check_schema(json_schema())
     assert json.loads(json.dumps(json_schema())) == json_schema()
+
+
+@lr_fn
+def with_defaults_of_every_kind(real_step, epoch, *, points: tuple[float, ...] = (0.0, 1.0), shape: Schedule = RAMP):
+    return shape(real_step) + points[0]
+
+
+def test_defaults_are_plain_data():
+    of = json_schema()["$defs"]["with_defaults_of_every_kind"]["properties"]
+    assert of["points"]["default"] == [0.0, 1.0]
+    assert of["shape"]["default"] == {"linear": {"start": 1.0, "end": 0.0, "steps": 2}}
 
 
 @given(schedules(built_in, depth=4) | plans())
