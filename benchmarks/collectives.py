@@ -7,6 +7,7 @@ What is counted does not depend on the machine; the times do.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import time
@@ -114,6 +115,7 @@ def norms(number: int, rounds: int = 40) -> tuple[float, float, float]:
     across = Across([dist.group.WORLD])
     ours: list[float] = []
     theirs: list[float] = []
+    mine = torchs = math.nan
     for _ in range(rounds):
         begin = time.perf_counter()
         mine = across.norms([gradients], 2.0)[0].item()
