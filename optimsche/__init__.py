@@ -170,8 +170,7 @@ _NEEDING_TORCH = {
 _FILE_OF = {name: file for files in (_LAZY, _NEEDING_TORCH) for file, names in files.items() for name in names}
 
 # Parts that are loaded when they are first used, and what they need.
-_PARTS = {"curve": "", "json_schema": "", "peers": "", "runs": "", "testing": "hypothesis", "text": ""}
-_PARTS |= {"theory": ""}
+_PARTS = {"curve": "", "json_schema": "", "peers": "", "runs": "", "testing": "hypothesis", "text": "", "theory": ""}
 
 __all__ = [
     "Closed",

@@ -16,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
+
+from optimsche.demo import files, train
 
 DEMO = [sys.executable, "-m", "optimsche", "demo"]
 
@@ -79,6 +82,20 @@ def run_together_and_kill(out, after, processes, rank, *options):
     if launcher.returncode != 0:
         raise RuntimeError(f"torchrun ended with {launcher.returncode}")
     return killed, time.perf_counter() - begin
+
+
+def stop_at_the_first_checkpoint(settings, out, monkeypatch):
+    """A run of one process, in this one, that ends with its first checkpoint on the disk."""
+    save = files.save_checkpoint
+
+    def stopping(path, state):
+        save(path, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(files, "save_checkpoint", stopping)
+        train.train(settings, out)
+        raise AssertionError("the run wrote no checkpoint")
 
 
 def updates_in(out):

@@ -161,16 +161,7 @@ def test_the_table_has_the_updates_that_were_made(tmp_path):
 def test_windows_of_another_size_resume_to_the_same_bits(tmp_path, monkeypatch):
     settings = SHORT._replace(config=config_file(tmp_path / "a.yaml", 0.1, ", accum_grad: 7"))
     train.train(settings, tmp_path / "alone")
-    save = files.save_checkpoint
-
-    def stopping(path, state):
-        save(path, state)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "save_checkpoint", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            train.train(settings, tmp_path / "out")
+    kill_and_resume.stop_at_the_first_checkpoint(settings, tmp_path / "out", monkeypatch)
     train.train(settings, tmp_path / "out", resume=True)
     assert kill_and_resume.same_results(tmp_path / "alone", tmp_path / "out")
 

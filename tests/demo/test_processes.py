@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from optimsche import OptimScheduler, constant
-from optimsche.demo import files, processes, train
+from optimsche.demo import processes, train
 from tests.demo import kill_and_resume
 
 EPOCHS = 1  # 23 updates; the last window has 2 micro-batches
@@ -72,16 +72,7 @@ def test_two_processes_make_the_run_of_one(alone, two):
 
 
 def test_a_run_of_one_is_resumed_by_four_though_the_last_window_has_micro_batches_for_two(alone, tmp_path, monkeypatch):
-    save = files.save_checkpoint
-
-    def stopping(path, state):
-        save(path, state)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "save_checkpoint", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            train.train(SETTINGS, tmp_path)
+    kill_and_resume.stop_at_the_first_checkpoint(SETTINGS, tmp_path, monkeypatch)
     assert kill_and_resume.updates_in(tmp_path) == train.SAVE_EVERY
     run(4, tmp_path, "--resume")
     same_run(alone, tmp_path)
