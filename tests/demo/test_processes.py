@@ -61,7 +61,8 @@ def same_run(one, other):
     assert [(a["update"], a["epoch"], a["step_num"]) for a, _ in pairs] == [
         (b["update"], b["epoch"], b["step_num"]) for _, b in pairs
     ]
-    assert [a["loss"] for a, _ in pairs[:10]] == pytest.approx([b["loss"] for _, b in pairs[:10]], rel=1e-4)
+    for name in ("loss", "grad_norm"):  # that of the last update tells of the window that only two processes share
+        assert [a[name] for a, _ in pairs] == pytest.approx([b[name] for _, b in pairs], rel=1e-2)
     weights, others = (torch.load(out / "checkpoint.pt")["model"] for out in (one, other))
     for name in weights:
         assert torch.allclose(weights[name], others[name], atol=0.02), name
