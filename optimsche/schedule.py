@@ -151,15 +151,16 @@ class Schedule(Methods):
                 traced one, is not looked at.
             TypeError: a clock that is not a number or an array of numbers.
         """
-        # The call of a training loop comes first: a whole number that a float holds, and flat code that is there.
+        # The call of a training loop comes first: a whole number that Python compares and a float holds as it is, and
+        # flat code that is there.
         node = self._node  # once: a class with answers for attributes that it lacks is slower to find those it has
         flat = node.flat
-        if flat is not None and type(real_step) is int and 0 <= real_step <= 2**53:
+        if flat is not None and type(real_step) is int and real_step >= 0 and real_step <= 1_000_000_000:
             if epoch is None:
                 if not node.counts_epochs:
-                    return flat(real_step + 0.0)
-            elif type(epoch) is int and 1 <= epoch <= 2**53:
-                return flat(real_step + 0.0, epoch + 0.0)
+                    return flat(0.0 + real_step)
+            elif type(epoch) is int and epoch >= 1 and epoch <= 1_000_000_000:
+                return flat(0.0 + real_step, 0.0 + epoch)
         return arrays.call(node, real_step, epoch, needs_epoch=node.counts_epochs)
 
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
