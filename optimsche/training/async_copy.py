@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
+from optimsche.training.norms import is_here
+
 
 class Arriving:
     """A few numbers, some of them tensors on a device, that will be known on the host before long.
@@ -46,8 +48,3 @@ def _recorded_event(device: torch.device) -> torch.Event:
     event = torch.Event(device.type)
     event.record(torch.accelerator.current_stream(device))
     return event
-
-
-def is_here(tensor: torch.Tensor) -> bool:
-    """Whether a tensor's numbers are in the host's memory."""
-    return tensor.device.type == "cpu"

@@ -14,9 +14,9 @@ def divides_and_skips(optimizer: torch.optim.Optimizer) -> bool:
     >>> divides_and_skips(torch.optim.AdamW([weight], fused=True)), divides_and_skips(torch.optim.AdamW([weight]))
     (True, False)
     """
-    return getattr(optimizer, "_step_supports_amp_scaling", False) and all(
-        group.get("fused", True) for group in optimizer.param_groups
-    )
+    if not getattr(optimizer, "_step_supports_amp_scaling", False):
+        return False
+    return not [group for group in optimizer.param_groups if not group.get("fused", True)]
 
 
 def first_step_must_be_known(optimizer: torch.optim.Optimizer) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -261,26 +261,14 @@ class Member:
             for parameter in group["params"]:
                 parameter.grad = None
 
-    def result(self, window: int, epoch: float, values: Sequence[follow.Value] | None = None) -> StepResult:
-        """What is known of a window where no update of this optimizer is due, or none was made.
-
-        Args:
-            window: its number.
-            epoch: pass over the data.
-            values: what is scheduled, if that is known already.
-        """
-        update = self.update_of(window)
-        return StepResult(False, update, epoch, self._values_then(update, epoch) if values is None else values)
-
-    def _values_then(self, update: int, epoch: float) -> Sequence[follow.Value] | Callable[[], list[follow.Value]]:
-        """The values, or what computes them when somebody asks; all that they depend on is taken now."""
-        groups, plan = self.optimizer.param_groups, self._schedule
-        group = groups[0]
+    def result_inside(self, window: int, epoch: float) -> StepResult:
+        """What is known inside a window: its values, computed when somebody asks where one schedule has them all."""
+        groups, plan, factor = self.optimizer.param_groups, self._schedule, self.ft_factor
+        group, update = groups[0], self.update_of(window)
         simple = self._known == len(groups) == 1 and not self._rules and not self.relative and "lr_scale" not in group
         if not simple or plan is None:
-            return self.values(update, epoch)
-        factor = self.ft_factor
-        return lambda: [follow.Value(group, LR, "lr", factor * plan(update, epoch))]
+            return StepResult(False, update, epoch, self.values(update, epoch))
+        return StepResult(False, update, epoch, lambda: [follow.Value(group, LR, "lr", factor * plan(update, epoch))])
 
     def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.

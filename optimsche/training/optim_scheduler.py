@@ -31,7 +31,7 @@ from optimsche.training.settings import Checked, ValueT, admitted
 from optimsche.training.stages import GradClip, Stage
 from optimsche.training.stages import admitted as admitted_stages
 from optimsche.training.turn import Turn, turn_of
-from optimsche.training.updates import Plan, epoch_of, results_of
+from optimsche.training.updates import Update, epoch_of
 from optimsche.training.window import Order, Weight, Window, admitted_weight
 
 BatchT = TypeVar("BatchT")
@@ -292,21 +292,22 @@ class OptimScheduler:
         if weight is None and time_func is None and last is False and self.synchronising is None:
             window = self._order.inside(step_num, epoch_num)
             if window is not None:  # as most micro-batches are; what they are spared is measured by loop/hand
-                number, epoch = window.place.real_step, window.epoch or 1
-                results = {name: member.result(number, epoch) for name, member in self.members.items()}
+                number, epoch, results = window.place.real_step, window.epoch or 1, {}
+                for name, member in self.members.items():
+                    results[name] = member.result_inside(number, epoch)
                 chosen = followed(window.part.values(), losses)
                 self._order.seen = step_num
                 self._pass(window, step_num, False, chosen, window.add(None))
-                return results["main"] if self._plain else together(number, epoch, results, self.grad_norm_type)
+                return results["main"] if self._plain else together(number, results, self.grad_norm_type)
         # All that can be refused comes first: the call may be corrected and made again.
         turn = self._turn(step_num, last)
-        plan = self._plan(turn, epoch_num)
+        planned = self._planned(turn, epoch_num)
         if time_func is None:
-            return self._update(turn, plan, self._backward(turn, losses, weight))
+            return self._update(turn, planned, self._backward(turn, losses, weight))
         with time_func(["loss_backward_time", optim_name]):
             window = self._backward(turn, losses, weight)
         with time_func(["optim_time", optim_name]):
-            return self._update(turn, plan, window)
+            return self._update(turn, planned, window)
 
     def backward(self, losses: Losses, *, step_num: int, weight: Weight | None = None, last: bool = False) -> None:
         """Add a micro-batch's gradients to those of its window, times its weight. :meth:`update` makes them a mean.
@@ -339,11 +340,9 @@ class OptimScheduler:
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
         turn = self._turn(step_num, last)
-        plan = self._plan(turn, epoch_num)
         if last and self._order.is_over(turn):
-            nothing = turn._replace(closes=False)
-            return self._result(nothing, plan.epoch, plan.values, {})
-        return self._update(turn, plan)
+            return self._result(turn, self._planned(turn._replace(closes=False), epoch_num))
+        return self._update(turn, self._planned(turn, epoch_num))
 
     def discard(self, step_num: int | None = None) -> None:
         """Drop a window: its gradients, and the micro-batches of it that are still to come.
@@ -372,9 +371,9 @@ class OptimScheduler:
         self.log.warning("update %d is skipped: its window was discarded", dropped.real_step)
         if self.steps_per_epoch is not None or not any(member.counts_epochs for member in self.members.values()):
             # No micro-batch of it may come any more to write its rates, and a checkpoint is compared by them.
-            plan = self._plan(turn_of(dropped.first, self.accum_grad, self.steps_per_epoch), None)
-            for values in plan.values.values():
-                follow.write(values)
+            first = turn_of(dropped.first, self.accum_grad, self.steps_per_epoch)
+            for one in self._planned(first, None).values():
+                follow.write(one.values)
         window = self._order.window
         if self.synchronising is not None and window is not None and turn is not None and turn.closes:
             self._take_part(window)
@@ -403,18 +402,17 @@ class OptimScheduler:
                 return Turn(step_num, place, step_num == place.last)
         return turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
 
-    def _plan(self, turn: Turn, epoch_num: float | None) -> Plan:
-        """What is scheduled; whatever can be refused of it is refused here, and nothing is changed."""
+    def _planned(self, turn: Turn, epoch_num: float | None) -> dict[str, Update]:
+        """What is planned for each optimizer; whatever can be refused of it is refused here, and nothing is changed."""
         window, members = self._order.window, self.members
         known = epoch_num is None and window is not None and window.place is turn.window
         epoch = window.epoch if known else None  # type: ignore[union-attr]
         if epoch is None:
-            epoch = epoch_of(turn, epoch_num, self.steps_per_epoch, members.values())
-        values, clips = {}, {}
+            epoch = epoch_of(turn.step_num, epoch_num, self.steps_per_epoch, members.values())
+        planned = {}
         for name, member in members.items():
-            values[name] = member.values(member.update_of(turn.window.real_step), epoch)
-            clips[name] = member.own_clips(turn.closes)
-        return Plan(epoch, values, clips)
+            planned[name] = Update(name, member, turn.window.real_step, epoch, closes=turn.closes)
+        return planned
 
     def _window(self, turn: Turn, *, updating: bool) -> Window:
         """The window of a micro-batch, opened where it begins; what cannot come now is refused."""
@@ -472,7 +470,7 @@ class OptimScheduler:
             self.scaler.used = True
         turn = turn_of(window.place.last, self.accum_grad, self.steps_per_epoch, last=True)
         order.seen = max(order.seen, turn.step_num)
-        self._update(turn, self._plan(turn, window.epoch or 1), window)
+        self._update(turn, self._planned(turn, window.epoch or 1), window)
 
     def _backward(self, turn: Turn, losses: Losses, weight: Weight | None) -> Window:
         """Add the gradients of a micro-batch to those of its window."""
@@ -520,7 +518,7 @@ class OptimScheduler:
             self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
             raise
 
-    def _update(self, turn: Turn, plan: Plan, window: Window | None = None) -> StepResult:
+    def _update(self, turn: Turn, planned: Mapping[str, Update], window: Window | None = None) -> StepResult:
         """What follows the backward pass: nothing inside a window, an update at its end."""
         order = self._order
         if window is None:
@@ -529,21 +527,22 @@ class OptimScheduler:
                 self.synchronising.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
-        checkpoints.compare(self.members, turn.window.real_step, plan.epoch, self.log)
-        done: dict[str, outcomes.Outcome] = {}
+        checkpoints.compare(planned.values(), self.log)
         if turn.closes and self.synchronising is not None:
             self.synchronising.end(window)
         if turn.closes and window.part:
             try:
-                updates.make(self, turn, plan, window, done)
+                updates.make(self, planned, window)
                 order.leave(turn)
             except BaseException as error:
+                left = [name for name in window.part if not planned[name].done]
                 alone = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
-                order.fail_update(turn, again=not done and alone and self.synchronising is None)
+                nothing_done = len(left) == len(window.part)
+                order.fail_update(turn, again=nothing_done and alone and self.synchronising is None)
                 if self.synchronising is not None:
                     self.synchronising.lost = f"update {turn.window.real_step} has failed here ({type(error).__name__})"
-                for name in list(window.part)[len(done) + 1 :]:
-                    number, why = window.part[name].update_of(turn.window.real_step), type(error).__name__
+                for name in left[1:]:
+                    number, why = planned[name].number, type(error).__name__
                     self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
                 raise
             finally:
@@ -554,22 +553,17 @@ class OptimScheduler:
                 order.leave(turn)
         if self.synchronising is not None:
             self.synchronising.passed = False
-        result = self._result(turn, plan.epoch, plan.values, done)
+        result = self._result(turn, planned)
+        done = [one for one in planned.values() if one.done]
         if done:
             if self.scaler is not None:
-                self.scaler.update([one.overflowed for one in done.values() if one.result.found_inf is not None])
+                self.scaler.update([one.overflowed for one in done if one.result.found_inf is not None])
             self._outcomes.add(done, result.real_step, self.scaler, self.log)
         return result
 
-    def _result(
-        self,
-        turn: Turn,
-        epoch: float,
-        values: Mapping[str, list[follow.Value]],
-        done: Mapping[str, outcomes.Outcome],
-    ) -> StepResult:
-        plain, norm_type = self._plain, self.grad_norm_type
-        return results_of(self.members, turn, epoch, values, done, plain=plain, norm_type=norm_type)
+    def _result(self, turn: Turn, planned: Mapping[str, Update]) -> StepResult:
+        results = {name: one.result for name, one in planned.items()}
+        return results["main"] if self._plain else together(turn.window.real_step, results, self.grad_norm_type)
 
     def _drop_gradients(self) -> None:
         for member in self.members.values():

@@ -115,12 +115,11 @@ class StepResult:
         return f"StepResult({', '.join([*parts, *(f'{name}: {one}' for name, one in self.members.items())])})"
 
 
-def together(window: int, epoch: float, results: Mapping[str, StepResult], norm_type: float) -> StepResult:
+def together(window: int, results: Mapping[str, StepResult], norm_type: float) -> StepResult:
     """The results of several optimizers as one.
 
     Args:
         window: number of the window.
-        epoch: pass over the data.
         results: by the name of each.
         norm_type: the p of their norms.
     """
@@ -129,7 +128,7 @@ def together(window: int, epoch: float, results: Mapping[str, StepResult], norm_
     return StepResult(
         any(one.closed for one in results.values()),
         window,
-        epoch,
+        next(iter(results.values())).epoch,
         norm=combined(norms, norm_type) if norms else None,
         micro_batches=max((one.micro_batches for one in made), default=0),
         weight=made[0].weight if made else 0.0,

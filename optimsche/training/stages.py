@@ -30,7 +30,7 @@ from optimsche.training.norms import unit_norms
 from optimsche.training.sharded import here
 
 if TYPE_CHECKING:
-    from optimsche.training.members import Member
+    from optimsche.training.updates import Update
 
 Stage: TypeAlias = Callable[[Gradients], object]
 
@@ -252,8 +252,7 @@ def admitted(stages: Any) -> tuple[Stage, ...]:
 
 def run(
     gradients: Mapping[str, Gradients],
-    members: Mapping[str, Member],
-    clips: Mapping[str, Mapping[int, Stage | None]],
+    updates: Mapping[str, Update],
     stages: Sequence[Stage],
     clip: Stage | None,
     *,
@@ -263,9 +262,9 @@ def run(
 
     Args:
         gradients: of each optimizer that has any.
-        members: the optimizers.
-        clips: the groups that are clipped by themselves, of each optimizer.
-        joint: what is done with all gradients together.
+        updates: what is planned for each optimizer.
+        stages: what is done with all gradients together.
+        clip: how they are clipped then, together.
         skip: whether what is not finite is skipped: at the beginning, and after each stage of a user's own.
     """
     several = len(gradients) > 1
@@ -274,18 +273,20 @@ def run(
     for name, own in gradients.items():
         if skip:
             skip_non_finite(own)
-        _play(own, members[name].stages, skip)
-    if stages or clip is not None:
+        if updates[name].member.stages:
+            _play(own, updates[name].member.stages, skip)
+    if stages or (several and clip is not None):
         whole = Joint(list(gradients.values())) if several else next(iter(gradients.values()))
         if skip and several:
             skip_non_finite(whole)
         _play(whole, stages, skip)
     rests = []
     for name, own in gradients.items():
-        rest = own if own.left_out else _clipped_by_themselves(own, clips[name])
+        clips, of_member = updates[name].clips, updates[name].member.clip
+        rest = _clipped_by_themselves(own, clips) if clips and not own.left_out else own
         if rest is not None:
-            of_member = members[name].clip
-            _play(rest, [] if of_member is None else [of_member], skip)
+            if of_member is not None:
+                _play(rest, [of_member], skip)
             rests.append(rest)
     if clip is not None and rests:
         _play(Joint(rests) if len(rests) > 1 else rests[0], [clip], skip)
@@ -302,8 +303,6 @@ def _play(gradients: Gradients, stages: Sequence[Stage], skip: bool) -> None:
 
 def _clipped_by_themselves(gradients: Gradients, clips: Mapping[int, Stage | None]) -> Gradients | None:
     """Clip the groups that have a clip of their own; the gradients of the others."""
-    if not clips:
-        return gradients
     parts = [
         (clip, gradients.part([group]))
         for clip, group in ((clip, gradients.groups[number]) for number, clip in clips.items())
