@@ -14,7 +14,7 @@ from torch import nn
 
 from optimsche.param_groups.entries import keep_tensors
 from optimsche.param_groups.optimizers import unwrapped
-from optimsche.training import by_name, resume_guard, state_checks
+from optimsche.training import by_name, follow, resume_guard, state_checks
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
 from optimsche.training.restoring import fill, nested, restored_on_failure
@@ -63,7 +63,7 @@ def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *
         try:
             states[name] = by_name.numbered(unwrapped(member.optimizer), states[name], member.model)
             state_checks.check(member.optimizer, states[name])
-            member.check_kernel(states[name]["param_groups"])
+            follow.check_kernel(member, states[name]["param_groups"])
         except ValueError as error:
             raise error if plain else ValueError(f"{name!r}: {error}") from None
     kept_scale = None if scaler is None else scaler.state_dict()

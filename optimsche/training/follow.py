@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
@@ -27,6 +27,9 @@ from optimsche.schedule import Schedule
 from optimsche.training import compatibility
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.stages import Stage, admitted_clip
+
+if TYPE_CHECKING:
+    from optimsche.training.members import Member
 
 LOG = logging.getLogger("optimsche")
 
@@ -123,25 +126,13 @@ def rule_of(group: Mapping[str, Any], rules: Sequence[Rule]) -> Rule | None:
     return rules[group["follows"]["rule"]] if rules else None
 
 
-def settled(groups: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether every group follows a rule, and has the parameters that it had when that was found out."""
-    for group in groups:
-        if "follows" not in group or group["follows"]["parameters"] != list(map(id, group["params"])):
-            return False
-    return True
+def settled(group: Mapping[str, Any]) -> bool:
+    """Whether a group follows a rule, and has the parameters that it had when that was found out."""
+    return "follows" in group and group["follows"]["parameters"] == list(map(id, group["params"]))
 
 
-def follow(
-    optimizer: torch.optim.Optimizer, model: nn.Module | None, rules: Sequence[Rule], *, relative: bool, known: int
-) -> list[dict[str, Any]]:
+def follow(member: Member) -> list[dict[str, Any]]:
     """Let each group follow its rule: split those that fall under several, and write the numbers of the rules.
-
-    Args:
-        optimizer: whose groups they are.
-        model: where the parameters' names come from.
-        rules: what they follow by name; empty for nothing.
-        relative: whether a rate multiplies each group's own.
-        known: how many groups followed already; those after them are new.
 
     Returns:
         The groups that are new.
@@ -150,6 +141,7 @@ def follow(
         ValueError: a parameter under no rule, rates that would be lost, what the optimizer refuses; nothing is
             changed then.
     """
+    optimizer, rules, known = member.optimizer, member.rules, member.known
     with restored_on_failure(optimizer):
         groups = optimizer.param_groups
         for group in groups if not known else ():  # what another OptimScheduler has left there
@@ -157,26 +149,24 @@ def follow(
             if mark:
                 _put_back(group, mark["before"], mark["before"])
                 LR.write(group, mark["lr"])
-        names = names_of(groups, model) if rules else {}
+        names = names_of(groups, member.model) if rules else {}
         patterns = [rule.pattern for rule in rules]
         parts: list[dict[str, Any]] = []
         new: list[dict[str, Any]] = []
         for number, group in enumerate(list(groups)):
-            mark = group.get("follows")
-            if rules and not (mark and mark["parameters"] == list(map(id, group["params"]))):
+            mark, split = group.get("follows"), [group]
+            if rules and not settled(group):
                 if mark:
                     _put_back(group, mark["before"], mark["before"])  # the parts may fall under other rules
-                split = split_group(group, patterns, names)
-                for rule, part in split:
+                split = []
+                for rule, part in split_group(group, patterns, names):
                     own = mark["lr"] if mark else float(part["lr"])
                     parameters = list(map(id, part["params"]))
                     part["follows"] = {"rule": rule, "parameters": parameters, "before": {}, "lr": own}
-                parts += [part for _, part in split]
-                new += [part for _, part in split] if number >= known else []
-            else:
-                parts.append(group)
-                new += [group] if number >= known else []
-        if not known and not relative:
+                    split.append(part)
+            parts += split
+            new += split if number >= known else []
+        if not known and not member.relative:
             for rule_number in {group["follows"]["rule"] if rules else 0 for group in parts}:
                 together = [g for g in parts if not rules or g["follows"]["rule"] == rule_number]
                 refuse_lost_rates(
@@ -188,17 +178,17 @@ def follow(
         own_tensors(optimizer, ["lr", *{where.name for rule in rules for where in rule.entries}])
         for group in groups if rules else ():
             _write_numbers(optimizer, group, rules[group["follows"]["rule"]])
-        check_kernel(optimizer, groups, rules)
+        check_kernel(member, groups)
     return new
 
 
-def check_kernel(optimizer: torch.optim.Optimizer, groups: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> None:
+def check_kernel(member: Member, groups: Sequence[Mapping[str, Any]]) -> None:
     """Refuse hyperparameters that torch computes something wrong with: the groups' own, or those of a state."""
-    for group, own in zip(groups, optimizer.param_groups, strict=True):
-        rule = rule_of(own, rules)
+    for group, own in zip(groups, member.optimizer.param_groups, strict=True):
+        rule = rule_of(own, member.rules)
         about = [] if rule is None else [pair for pair in (*rule.schedules, *rule.numbers) if pair[0] == MOMENTUM]
         momentum = {where.name: value for where, value in about}
-        compatibility.refuse_a_broken_kernel(optimizer, {**group, **momentum, "params": own["params"]})
+        compatibility.refuse_a_broken_kernel(member.optimizer, {**group, **momentum, "params": own["params"]})
 
 
 def _write_numbers(optimizer: torch.optim.Optimizer, group: dict[str, Any], rule: Rule) -> None:
@@ -222,18 +212,15 @@ def _write_numbers(optimizer: torch.optim.Optimizer, group: dict[str, Any], rule
             group["lr_scale"] = value
 
 
-def write_peaks(
-    groups: Sequence[dict[str, Any]], rules: Sequence[Rule], schedule: Schedule | None, factor: float, relative: bool
-) -> None:
+def write_peaks(member: Member) -> None:
     """Tell optimizers that divide by the largest rate of a run what it is: timm's, with a corrected weight decay.
 
     They take the rate that they were built with for it (``max_lr_snapshot``), which here is not the plan's.
     """
-    for number, group in enumerate(groups):
+    for number, group in enumerate(member.optimizer.param_groups):
         if group.get("corrected_weight_decay") and "max_lr_snapshot" in group:
-            rule = rule_of(group, rules)
-            plan: Any = schedule if rule is None or rule.rate is None else rule.rate
-            highest = rate_of(group, number, factor * extremes(plan)[1], relative)
+            plan = member.rate_of(group)
+            highest = rate_of(group, number, member.ft_factor * extremes(plan)[1], member.relative)
             if highest > 0 and group["max_lr_snapshot"] != highest:
                 LOG.info("the weight decay is corrected by the largest rate of the plan, %g", highest)
                 group["max_lr_snapshot"] = highest
@@ -258,25 +245,25 @@ def _put_back(group: dict[str, Any], before: Mapping[str, Any], which: Iterable[
             group["lr_scale"] = value
 
 
-def keep_proportion(
-    new: Sequence[dict[str, Any]], optimizer: torch.optim.Optimizer, in_force: Sequence[float], *, relative: bool
-) -> None:
+def keep_proportion(member: Member, new: Sequence[dict[str, Any]], update: int, epoch: float) -> None:
     """Let groups that are added in mid-run go on in proportion to the schedule: their rate is one of now.
 
     A group that names no rate of its own has the optimizer's default, which says nothing.
 
     Args:
+        member: the optimizer, and what it follows.
         new: the groups.
-        optimizer: with its default rate.
-        in_force: what the schedule of each group has been in the update before, its factors included.
-        relative: whether the schedule multiplies each group's own rate.
+        update: the update whose rates are in force.
+        epoch: its pass over the data.
 
     Raises:
         ValueError: the schedule was 0, and no rate is in proportion to it.
     """
-    for group, value in zip(new, in_force, strict=True):
+    relative = member.relative
+    for group in new:
+        value = member.ft_factor * float(member.rate_of(group)(update, epoch))
         own = float(group["lr"])
-        default = optimizer.defaults.get("lr")
+        default = member.optimizer.defaults.get("lr")
         said = "initial_lr" in group if relative else "lr_scale" in group
         if said or (default is not None and own == float(default)) or own == value:
             continue
@@ -300,32 +287,17 @@ def keep_proportion(
             )
 
 
-def values_of(
-    optimizer: torch.optim.Optimizer,
-    schedule: Schedule | None,
-    rules: Sequence[Rule],
-    update: int,
-    epoch: float,
-    factor: float,
-    *,
-    relative: bool,
-) -> list[Value]:
+def values_of(member: Member, update: int, epoch: float) -> list[Value]:
     """All that is to be written for one update, the rate of each group first.
 
     Absolute: the schedule's value. Relative: times the group's own rate, which is kept in ``initial_lr`` as torch's
-    schedulers keep it. Both times ``factor`` and the group's ``lr_scale``, if it has one. A schedule that several
+    schedulers keep it. Both times ``ft_factor`` and the group's ``lr_scale``, if it has one. A schedule that several
     groups share is evaluated once.
 
     Raises:
         ValueError, TypeError: a value that may not be.
     """
-    groups = optimizer.param_groups
-    if not rules:
-        shared = factor * schedule(update, epoch)  # type: ignore[misc]  # without rules there is a schedule
-        return [
-            Value(group, LR, f"lr/{label}", rate_of(group, number, shared, relative))
-            for number, (group, label) in enumerate(zip(groups, _labels(groups, rules), strict=True))
-        ]
+    groups, rules = member.optimizer.param_groups, member.rules
     known: dict[int, float] = {}
 
     def value_of(one: Schedule) -> float:
@@ -335,11 +307,11 @@ def values_of(
 
     rates, others = [], []
     for number, (group, label) in enumerate(zip(groups, _labels(groups, rules), strict=True)):
-        rule = rules[group["follows"]["rule"]]
         tail = f"/{label}" if len(groups) > 1 else ""
-        value = factor * value_of(rule.rate or schedule)  # type: ignore[arg-type]  # one of them is there
-        rates.append(Value(group, LR, f"lr{tail}", rate_of(group, number, value, relative)))
-        for where, one in rule.schedules:
+        value = member.ft_factor * value_of(member.rate_of(group))
+        rates.append(Value(group, LR, f"lr{tail}", rate_of(group, number, value, member.relative)))
+        rule = rule_of(group, rules)
+        for where, one in rule.schedules if rule is not None else ():
             value = value_of(one)
             if not math.isfinite(value):
                 raise ValueError(f"{where} would be {value}; it is finite")
@@ -351,7 +323,8 @@ def _labels(groups: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> list[
     """What groups are called: by their entry ``name``, by their rule, or by their number."""
     labels: list[str] = []
     for number, group in enumerate(groups):
-        label = str(group.get("name") or (shown(rules[group["follows"]["rule"]].pattern) if rules else number))
+        rule = rule_of(group, rules)
+        label = str(group.get("name") or (number if rule is None else shown(rule.pattern)))
         labels.append(label if label not in labels else f"{label}.{number}")
     return labels
 

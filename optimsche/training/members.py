@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from optimsche.schedule import Schedule
 from optimsche.training import compatibility, follow, settings
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult
-from optimsche.training.settings import Checked, Fixed
+from optimsche.training.settings import Checked, Fixed, defaults_of
 from optimsche.training.stages import GradClip, Stage, admitted, admitted_clip
 
 LOG = logging.getLogger("optimsche")
@@ -90,8 +89,8 @@ class Member:
         self.begun = False  # whether an update has been made, so that the groups keep its rates
         self.loaded: dict[str, Any] = {}  # what a loaded state has in its first group, until it was compared
         self.in_float16 = False  # whether any parameter is, so that sums of gradients may overflow
-        self._known = 0  # groups that follow already
-        self._rules = [] if schedules is None else follow.read_rules(schedules)
+        self.known = 0  # groups that follow already
+        self.rules = [] if schedules is None else follow.read_rules(schedules)
         self._schedule = schedule
         if schedule is not None or not self._all_have_rates:
             self._schedule = attachable("OptimScheduler", schedule)
@@ -107,41 +106,45 @@ class Member:
         Raises:
             ValueError, TypeError: what cannot be followed.
         """
-        self.model, self._known = model, 0
+        self.model, self.known = model, 0
         self.epochs_known = self.epochs_known or epochs_known
         self._refuse_epochs()
-        if self._rules:
-            follow.check_names(self._rules, self.optimizer, model)
+        if self.rules:
+            follow.check_names(self.rules, self.optimizer, model)
         if self._schedule is not None:
             compatibility.point_out(self._schedule, self.optimizer, relative=self.relative, log=LOG)
         compatibility.point_out_a_warm_up_of_its_own(self.optimizer, LOG)
         self._write_first()
 
     @property
-    def rate(self) -> Schedule:
-        """The plan of the rate; where rules have all the rates, that of the first group."""
-        return self._schedule or self._rules[self.optimizer.param_groups[0]["follows"]["rule"]].rate
-
-    @property
     def schedule(self) -> Schedule:
-        """The plan that is followed. It may be replaced at any moment: no state depends on it."""
-        return self.rate
+        """The plan of the rate; where rules have all the rates, that of the first group.
+
+        It may be replaced at any moment: no state depends on it.
+        """
+        return self._schedule or self.rate_of(self.optimizer.param_groups[0])
 
     @schedule.setter
     def schedule(self, schedule: Schedule) -> None:
-        self._follow_instead(attachable("OptimScheduler", schedule), self._rules)
+        self._follow_instead(attachable("OptimScheduler", schedule), self.rules)
+
+    def rate_of(self, group: Mapping[str, Any]) -> Schedule:
+        """The plan of a group's rate."""
+        rule = follow.rule_of(group, self.rules)
+        plan: Any = self._schedule if rule is None or rule.rate is None else rule.rate
+        return plan  # type: ignore[no-any-return]
 
     @property
     def schedules(self) -> Rules | None:
         """What parameters follow by name. It may be replaced at any moment by one with the same patterns."""
-        return {rule.pattern: rule.given for rule in self._rules} or None
+        return {rule.pattern: rule.given for rule in self.rules} or None
 
     @schedules.setter
     def schedules(self, schedules: Rules) -> None:
         rules = follow.read_rules(schedules)
         patterns = [rule.pattern for rule in rules]
-        if self._rules and patterns != [rule.pattern for rule in self._rules]:
-            stay = ", ".join(shown(rule.pattern) for rule in self._rules)
+        if self.rules and patterns != [rule.pattern for rule in self.rules]:
+            stay = ", ".join(shown(rule.pattern) for rule in self.rules)
             raise ValueError(
                 f"schedules: groups were made from the patterns {stay}, which stay; got "
                 f"{', '.join(map(shown, patterns))}. For other groups build another OptimScheduler."
@@ -149,28 +152,28 @@ class Member:
         without = [shown(rule.pattern) for rule in rules if rule.rate is None]
         if without and self._schedule is None:
             raise ValueError(f"schedules: {', '.join(map(repr, without))} has no 'lr', and there is no other schedule")
-        if not self._rules:
+        if not self.rules:
             follow.check_names(rules, self.optimizer, self.model)
         self._follow_instead(self._schedule, rules)
 
     def _follow_instead(self, schedule: Schedule | None, rules: list[follow.Rule]) -> None:
         """Follow something else from now on; if it cannot be followed, nothing is changed."""
-        before = self._schedule, self._rules, self._known
+        before = self._schedule, self.rules, self.known
         with restored_on_failure(self.optimizer):
-            self._schedule, self._rules = schedule, rules
+            self._schedule, self.rules = schedule, rules
             try:
                 self._refuse_what_is_never_played()
                 self._refuse_epochs()
                 self._follow(1, 1)
                 self._write_first()
             except BaseException:
-                self._schedule, self._rules, self._known = before
+                self._schedule, self.rules, self.known = before
                 raise
         self.loaded = {}
 
     @property
     def _all_have_rates(self) -> bool:
-        return bool(self._rules) and all(rule.rate is not None for rule in self._rules)
+        return bool(self.rules) and all(rule.rate is not None for rule in self.rules)
 
     def _refuse_what_is_never_played(self) -> None:
         if self._schedule is not None and self._all_have_rates:
@@ -190,24 +193,20 @@ class Member:
     def _plans(self) -> list[Schedule]:
         """All schedules that it follows."""
         rates = [] if self._schedule is None else [self._schedule]
-        return [*rates, *(plan for rule in self._rules for plan in rule.plans)]
+        return [*rates, *(plan for rule in self.rules for plan in rule.plans)]
 
     def _write_first(self) -> None:
         """Write the rates of the first update, before it; once updates were made, groups keep what theirs had."""
         first = self.values(1, 1)
         if not self.begun:
             follow.write(first)
-        groups = self.optimizer.param_groups
-        follow.write_peaks(groups, self._rules, self._schedule, self.ft_factor, self.relative)
+        follow.write_peaks(self)
 
     def _follow(self, update: int, epoch: float) -> None:
-        new = follow.follow(self.optimizer, self.model, self._rules, relative=self.relative, known=self._known)
-        if self._known and new:
-            before = max(update - 1, 1)
-            rates = [self._schedule if not self._rules else self._rules[g["follows"]["rule"]].rate for g in new]
-            in_force = [self.ft_factor * float((one or self.rate)(before, epoch)) for one in rates]
-            follow.keep_proportion(new, self.optimizer, in_force, relative=self.relative)
-        self._known = len(self.optimizer.param_groups)
+        new = follow.follow(self)
+        if self.known and new:
+            follow.keep_proportion(self, new, max(update - 1, 1), epoch)
+        self.known = len(self.optimizer.param_groups)
         self.in_float16 = any(parameter.dtype is torch.float16 for parameter in self.parameters())
 
     def update_of(self, window: int) -> int:
@@ -224,15 +223,13 @@ class Member:
         Raises:
             ValueError, TypeError: a value that may not be, or a group that cannot follow; nothing is changed then.
         """
-        groups, rules = self.optimizer.param_groups, self._rules
-        if len(groups) != self._known or (rules and not follow.settled(groups)):
+        groups, rules = self.optimizer.param_groups, self.rules
+        if len(groups) != self.known or (rules and not all(map(follow.settled, groups))):
             self._follow(update, epoch)
         if len(groups) == 1 and not rules:  # as nearly always
             value = self.ft_factor * self._schedule(update, epoch)  # type: ignore[misc]  # without rules there is one
             return [follow.Value(groups[0], LR, "lr", rate_of(groups[0], 0, value, self.relative))]
-        return follow.values_of(
-            self.optimizer, self._schedule, self._rules, update, epoch, self.ft_factor, relative=self.relative
-        )
+        return follow.values_of(self, update, epoch)
 
     def parameters(self) -> list[torch.Tensor]:
         """All its parameters, also those of groups that were added later."""
@@ -265,7 +262,7 @@ class Member:
         """What is known inside a window: its values, computed when somebody asks where one schedule has them all."""
         groups, plan, factor = self.optimizer.param_groups, self._schedule, self.ft_factor
         group, update = groups[0], self.update_of(window)
-        simple = self._known == len(groups) == 1 and not self._rules and not self.relative and "lr_scale" not in group
+        simple = self.known == len(groups) == 1 and not self.rules and not self.relative and "lr_scale" not in group
         if not simple or plan is None:
             return StepResult(False, update, epoch, self.values(update, epoch))
         return StepResult(False, update, epoch, lambda: [follow.Value(group, LR, "lr", factor * plan(update, epoch))])
@@ -280,7 +277,7 @@ class Member:
             compatibility.refuse_a_step_held_back(self.optimizer)
         clips: dict[int, Stage | None] = {}
         for number, group in enumerate(self.optimizer.param_groups):
-            rule = self._rules[group["follows"]["rule"]] if self._rules else None
+            rule = follow.rule_of(group, self.rules)
             if rule is not None and rule.clips_itself:
                 clips[number] = rule.clip
             elif "grad_clip" in group:
@@ -289,13 +286,8 @@ class Member:
 
     def load(self) -> None:
         """What the rules have fixed holds again after a state was loaded: it belongs to the program, not to a file."""
-        follow.follow(self.optimizer, self.model, self._rules, relative=self.relative, known=self._known)
-        groups = self.optimizer.param_groups
-        follow.write_peaks(groups, self._rules, self._schedule, self.ft_factor, self.relative)
-
-    def check_kernel(self, groups: Sequence[dict[str, Any]]) -> None:
-        """Refuse the hyperparameters of a state with which torch computes something wrong."""
-        follow.check_kernel(self.optimizer, groups, self._rules)
+        follow.follow(self)
+        follow.write_peaks(self)
 
     @property
     def counts_epochs(self) -> bool:
@@ -304,31 +296,28 @@ class Member:
 
     def described(self) -> list[str]:
         """Its arguments as they were given, for ``repr``."""
-        values = {name: getattr(self, name, default) for name, default in _DEFAULTS.items() if name != "schedule"}
-        return [
-            f"optimizer={type(self.optimizer).__name__}",
-            f"schedule={self._schedule if self._schedule is not None or not self._rules else self.rate!r}",
-            *(f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS[name]),
-        ]
+        shown = [f"optimizer={type(self.optimizer).__name__}", f"schedule={self.schedule!r}"]
+        for name, default in defaults_of(Member).items():
+            value = getattr(self, name, default)
+            shown += [f"{name}={value!r}"] if name != "schedule" and value != default else []
+        return shown
 
     def __repr__(self) -> str:
         return f"Member({', '.join(self.described())})"
 
 
-_DEFAULTS: dict[str, Any] = {
-    name: parameter.default
-    for name, parameter in inspect.signature(Member).parameters.items()
-    if parameter.default is not parameter.empty
-}
-# What OptimScheduler hands on to its only member.
-OF_MEMBER = [name for name in _DEFAULTS if name not in ("schedule", "grad_clip", "stages", "epochs_from_caller")]
+# What OptimScheduler hands on to its only member, besides the schedule.
+OF_MEMBER = [
+    name for name in defaults_of(Member) if name not in ("schedule", "grad_clip", "stages", "epochs_from_caller")
+]
 
 
 def members_of(optimizer: Any, own: Mapping[str, Any]) -> dict[str, Member]:
     """The members: several by name, or one that is called ``"main"``."""
     if not isinstance(optimizer, Member | Mapping):
         return {"main": Member(optimizer, **own)}
-    unused = [name for name, value in own.items() if value != _DEFAULTS[name]]
+    defaults = defaults_of(Member)
+    unused = [name for name, value in own.items() if value != defaults[name]]
     if unused:
         raise TypeError(
             f"OptimScheduler: {', '.join(unused)} belongs to each Member: Member(optimizer, {unused[0]}=...)"

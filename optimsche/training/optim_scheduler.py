@@ -27,7 +27,7 @@ from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult, together
-from optimsche.training.settings import Checked, ValueT, admitted
+from optimsche.training.settings import Checked, ValueT, admitted, defaults_of
 from optimsche.training.stages import GradClip, Stage
 from optimsche.training.stages import admitted as admitted_stages
 from optimsche.training.turn import Turn, turn_of
@@ -416,13 +416,9 @@ class OptimScheduler:
 
     def _window(self, turn: Turn, *, updating: bool) -> Window:
         """The window of a micro-batch, opened where it begins; what cannot come now is refused."""
-        order = self._order
-        window = order.expected(turn, updating=updating)
-        if window is None:
-            order.check(turn, updating=updating)
-            # Where the caller's own backward pass came before, its gradients stay.
-            window = order.window_of(turn) or self._begin(turn, keep_gradients=updating)
-        return window
+        self._order.check(turn, updating=updating)
+        # Where the caller's own backward pass came before, its gradients stay.
+        return self._order.window_of(turn) or self._begin(turn, keep_gradients=updating)
 
     def _begin(self, turn: Turn, *, keep_gradients: bool = False) -> Window:
         """Open the window of a micro-batch, without gradients."""
@@ -635,10 +631,11 @@ class OptimScheduler:
         return float(next(iter(self.members.values())).optimizer.param_groups[0]["lr"])
 
     def __repr__(self) -> str:
-        use_amp = {None: False, torch.bfloat16: "bf16", torch.float16: "fp16"}[self.precision.dtype]
-        values = {name: getattr(self, name) for name in _DEFAULTS if name != "use_amp"} | {"use_amp": use_amp}
         shown = [*self._only("").described()] if self._plain else [repr(self.members)]
-        shown += [f"{name}={values[name]!r}" for name, default in _DEFAULTS.items() if values[name] != default]
+        defaults = defaults_of(OptimScheduler)
+        for name in _SHOWN:
+            value = self.precision.use_amp if name == "use_amp" else getattr(self, name)
+            shown += [f"{name}={value!r}"] if value != defaults[name] else []
         return f"{type(self).__name__}({', '.join(filter(None, [*shown, self.extra_repr_fn()]))})"
 
     def extra_repr_fn(self) -> str:
@@ -683,12 +680,5 @@ class OptimScheduler:
         self.settle()
 
 
-# What is shown where it is another.
-_DEFAULTS: dict[str, Any] = {
-    "accum_grad": 1,
-    "steps_per_epoch": None,
-    "use_amp": False,
-    "stages": (),
-    "grad_clip": None,
-    "grad_norm_type": 2.0,
-}
+# What is shown where it is not the default.
+_SHOWN = ("accum_grad", "steps_per_epoch", "use_amp", "stages", "grad_clip", "skip_non_finite", "grad_norm_type")

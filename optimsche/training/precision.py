@@ -38,7 +38,7 @@ class Precision:
                 f"OptimScheduler(use_amp={use_amp!r}): use_amp must be False, True, 'bf16' or 'fp16' (autocast of the "
                 f"forward pass), got {use_amp!r}.{_short(use_amp)}"
             )
-        self.dtype = known[use_amp]
+        self.use_amp, self.dtype = use_amp, known[use_amp]
         self.device_type = device_type
 
     def autocast(self) -> AbstractContextManager[Any]:

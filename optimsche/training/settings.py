@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, overload
@@ -47,6 +48,18 @@ def admitted(name: str, value: Any, call: str = "OptimScheduler") -> Any:
     if name == "accum_grad" and isinstance(value, Mapping):
         return dict(stages_of(value))
     return admit(call, name, _RANGES[name], value)
+
+
+def defaults_of(kind: type) -> dict[str, Any]:
+    """The arguments of a class that may be left out, and what they are then.
+
+    >>> class Example:
+    ...     def __init__(self, optimizer: object, rates: str = "absolute") -> None: ...
+    >>> defaults_of(Example)
+    {'rates': 'absolute'}
+    """
+    parameters = inspect.signature(kind).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
 
 
 class Checked(Generic[ValueT]):

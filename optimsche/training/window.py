@@ -230,16 +230,6 @@ class Order:
             return None
         return window
 
-    def expected(self, turn: Turn, *, updating: bool) -> Window | None:
-        """The open window, if this is what comes next in it: as nearly always. There is nothing to check then."""
-        window, step_num = self.window, turn.step_num
-        if window is None or window.place is not turn.window or window.dropped or window.by_caller:
-            return None
-        if updating:
-            return window if self.halfway and step_num == self.seen else None
-        begun = window.count > 0 or step_num == window.place.first
-        return window if not self.halfway and step_num == self.seen + 1 and begun else None
-
     def enter(self, turn: Turn, *, updating: bool, log: logging.Logger) -> None:
         """Count a micro-batch in that was checked, or the half of it that follows the backward pass."""
         window = self.window
