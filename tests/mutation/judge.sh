@@ -5,7 +5,7 @@ export HYPOTHESIS_PROFILE=mutation OMP_NUM_THREADS=1 # several judges may share 
 ulimit -t 150 # seconds of work and not of waiting, for each command: a busy machine kills no mutant
 judge() { python -m pytest -x -q --tb=no -p no:cacheprovider "$@"; }
 
-changed=$(ls -t optimsche/*.py optimsche/*/*.py | head -1)
+changed=$(ls -t optimsche/*.py optimsche/*/*.py | sed -n 1p) # not head, which may end ls by a signal
 rm -rf "$(dirname "$changed")/__pycache__" # Python may take code of the same second and size for unchanged
 case $changed in
     *training/* | *param_groups/*)
