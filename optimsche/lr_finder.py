@@ -175,7 +175,7 @@ def _watch(
             losses = loss_of(batch)
         loss = pick(losses, optim.optim_loss).detach()
         # Every process ends where the others do, and sees what one process would.
-        value = float(loss if optim.synchronising is None else optim.synchronising.mean(loss.clone()))
+        value = float(optim.processes.mean(loss.clone()))
         try:
             result = optim.step(losses, step_num=step_num)
             if not result.closed:

@@ -20,9 +20,10 @@ from optimsche.counting import AccumGrad
 from optimsche.param_groups import names
 from optimsche.param_groups.rules import Rules
 from optimsche.schedule import Schedule
-from optimsche.training import by_name, checkpoints, compatibility, follow, outcomes, processes, updates
+from optimsche.training import by_name, checkpoints, compatibility, follow, outcomes, updates
+from optimsche.training.finding import Distributed, found
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
-from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out, run_backward
+from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out
 from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.restoring import restored_on_failure
@@ -168,7 +169,7 @@ class OptimScheduler:
         grad_norm_type: float = 2.0,
         ft_factor: float = 1.0,
         rates: Literal["absolute", "relative"] = "absolute",
-        distributed: processes.Distributed = None,
+        distributed: Distributed = None,
         max_skips: int = 100,
         on_update: outcomes.Observer | None = None,
     ) -> None:
@@ -197,7 +198,7 @@ class OptimScheduler:
                 "use_amp='fp16' searches its loss scale by skipping updates that overflow, and skip_non_finite=False "
                 "skips none. Leave it True, or take use_amp='bf16'."
             )
-        self.synchronising = processes.found(model, list(self.members.values()), distributed)
+        self.processes = found(model, list(self.members.values()), distributed)
         self._order = Order()
         self._outcomes = outcomes.Outcomes(admitted("max_skips", max_skips), on_update, by_name=not self._plain)
         self.log = LOG
@@ -228,7 +229,7 @@ class OptimScheduler:
         window = self._order.window
         if (
             window is not None
-            and self.synchronising is None
+            and self.processes.alone
             and type(step_num) is int
             and last is False
             and window.said is None
@@ -236,16 +237,15 @@ class OptimScheduler:
         ):
             return self.precision.autocast()  # as nearly always
         turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
-        if self.synchronising is not None:  # a forward pass alone would have the next backward pass sum gradients
+        several = not self.processes.alone
+        if several:  # a forward pass by itself would have the next backward pass sum gradients
             self._order.check(turn, updating=window is not None and window.by_caller is True)
         window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
-        if window is not None and (last or self.synchronising is not None or window.said is not None):
-            window.said = turn.step_num, turn.closes
-        if self.synchronising is None:
-            return self.precision.autocast()
         if window is not None:
             window.summed = turn.closes
-        return self.synchronising.forward(self.precision.autocast(), turn.closes)
+            if last or several or window.said is not None:
+                window.said = turn.step_num, turn.closes
+        return self.processes.forward(self.precision.autocast(), turn.closes)
 
     def step(
         self,
@@ -289,7 +289,7 @@ class OptimScheduler:
             raise TypeError(f"step(time_func={time_func!r:.60}): time_func must be a function that gives a context.")
         if logger is not None:
             self.log = logger
-        if weight is None and time_func is None and last is False and self.synchronising is None:
+        if weight is None and time_func is None and last is False and self.processes.alone:
             window = self._order.inside(step_num, epoch_num)
             if window is not None:  # as most micro-batches are; what they are spared is measured by loop/hand
                 number, epoch, results = window.place.real_step, window.epoch or 1, {}
@@ -357,10 +357,11 @@ class OptimScheduler:
                 drops the open window; without one, this only zeroes the gradients.
         """
         turn = None if step_num is None else turn_of(step_num, self.accum_grad, self.steps_per_epoch)
-        if self.synchronising is not None and self._order.window is not None:
+        several = not self.processes.alone
+        if several and self._order.window is not None:
             turn = turn or self._order.window.closing(self._order.seen)
-        if self.synchronising is not None and turn is not None:
-            self.synchronising.refuse_to_drop(turn, self._order, skip_non_finite=self.skip_non_finite)
+        if several and turn is not None:
+            self.processes.refuse_to_drop(turn, self._order, skip_non_finite=self.skip_non_finite)
             if self._order.window is None and turn.step_num > self._order.seen:
                 self._begin(turn)
         dropped = self._order.drop(turn)
@@ -375,7 +376,7 @@ class OptimScheduler:
             for one in self._planned(first, None).values():
                 follow.write(one.values)
         window = self._order.window
-        if self.synchronising is not None and window is not None and turn is not None and turn.closes:
+        if several and window is not None and turn is not None and turn.closes:
             self._take_part(window)
 
     def settle(self) -> None:
@@ -422,9 +423,13 @@ class OptimScheduler:
 
     def _begin(self, turn: Turn, *, keep_gradients: bool = False) -> Window:
         """Open the window of a micro-batch, without gradients."""
-        number, halves = turn.window.real_step, self.precision.dtype is torch.float16
-        if self.synchronising is not None:
-            self._begin_together(number, keep_gradients)
+        number, halves, held = turn.window.real_step, self.precision.dtype is torch.float16, self._order.window
+        self.processes.refuse_if_lost()
+        if held is not None and held.dropped and self.processes.can_take_part:
+            self._take_part(held)
+        self.processes.begin(self, number)
+        if not keep_gradients:
+            self._drop_gradients()
         if len(self.members) > 1:  # their groups may have changed
             own = [id(parameter) for member in self.members.values() for parameter in member.parameters()]
             if len(set(own)) < len(own):
@@ -435,33 +440,19 @@ class OptimScheduler:
             halves, counts_epochs = halves or member.in_float16, counts_epochs or member.counts_epochs
             if member.takes_part(number):
                 part[name] = member
-            if not keep_gradients:
-                member.drop_gradients()
         epoch = None if counts_epochs else 1  # None: the caller has to say it
         if self.steps_per_epoch is not None:
             epoch = counting.epoch_of(turn.step_num, self.steps_per_epoch)
         # Processes have to agree on what weights are relative to. Sums in float16 would overflow where means do not.
         place = counting.window_of(turn.step_num, self.accum_grad, self.steps_per_epoch) if turn.cut else turn.window
-        window = Window(place, part, epoch, relative=self.synchronising is None, in_parts=halves)
+        window = Window(place, part, epoch, relative=self.processes.alone, in_parts=halves)
         return self._order.open(turn, window)
-
-    def _begin_together(self, number: int, keep_gradients: bool) -> None:
-        """What processes do before a window begins: agree on what is played, and leave no window behind."""
-        others, held = self.synchronising, self._order.window
-        assert others is not None
-        others.refuse_if_lost()
-        if held is not None and held.dropped and others.can_take_part:
-            self._take_part(held)
-        others.begin(repr(self), number)
-        if not keep_gradients:
-            others.drop_gradients()
 
     def _take_part(self, window: Window) -> None:
         """Make the update of a window that this process has dropped and the others have not: all skip it."""
-        others, order = self.synchronising, self._order
-        assert others is not None
-        if others.can_take_part and not others.passed:
-            others.take_part(math.nan)
+        order = self._order
+        if self.processes.can_take_part and not self.processes.passed:
+            self.processes.take_part(math.nan)
         if self.scaler is not None:
             self.scaler.used = True
         turn = turn_of(window.place.last, self.accum_grad, self.steps_per_epoch, last=True)
@@ -470,73 +461,61 @@ class OptimScheduler:
 
     def _backward(self, turn: Turn, losses: Losses, weight: Weight | None) -> Window:
         """Add the gradients of a micro-batch to those of its window."""
-        if weight is not None:
-            weight = admitted_weight(weight)
-        others = self.synchronising
-        if others is not None:
-            others.refuse_a_pass()
+        weight, processes = admitted_weight(weight), self.processes
+        processes.refuse_a_pass()
         window = self._window(turn, updating=False)
-        if window.dropped and others is None:
+        if window.dropped and processes.alone:
             self._order.enter(turn, updating=False, log=self.log)
             return window
-        if window.weighted is not None and window.weighted != (weight is not None):
-            window.refuse_a_mixture(weight)
-        if others is not None:
-            others.refuse_a_contradiction(window, turn)
+        window.refuse_a_mixture(weight)
+        processes.refuse_a_contradiction(window, turn)
         chosen = followed(window.part.values(), losses)
         self._order.enter(turn, updating=False, log=self.log)
-        share = window.add(weight)
-        if others is not None and turn.cut and weight is None:
-            share = share * others.stretch(window, turn)
-        if others is not None or type(weight) is not float or weight > 0:  # a mean over nothing may be nan
+        share = processes.share(window, turn, weight)
+        if type(weight) is not float or weight > 0 or not processes.alone:  # a mean over nothing may be nan
             self._pass(window, turn.step_num, turn.closes, chosen, share)
         return window
 
     def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
         """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
-        others, left = self.synchronising, len(chosen)
+        processes, left = self.processes, len(chosen)
         try:
             for loss, inputs in chosen:
                 left -= 1
-                if others is None:
-                    run_backward(loss, share, self.scaler, inputs, retain_graph=left > 0)
-                else:
-                    window.summed = closes
-                    others.backward(closes, window.dropped, loss, share, self.scaler)
-            if others is None and (closes or window.count == 1):
+                processes.backward(window, closes, loss, share, self.scaler, inputs, retain_graph=left > 0)
+            if processes.alone and (closes or window.count == 1):
                 refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:
-            self._order.fail(step_num, again=others is None)
+            self._order.fail(step_num, again=processes.alone)
             self._drop_gradients()
             number, why = window.place.real_step, type(error).__name__
-            if others is not None and (closes or not self.skip_non_finite):
-                others.lost = f"a backward pass of update {number} has failed here ({why})"
+            if closes or not self.skip_non_finite:
+                processes.fail(f"a backward pass of update {number} has failed here ({why})")
             self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
             raise
 
     def _update(self, turn: Turn, planned: Mapping[str, Update], window: Window | None = None) -> StepResult:
         """What follows the backward pass: nothing inside a window, an update at its end."""
-        order = self._order
+        order, processes = self._order, self.processes
         if window is None:
             window = self._window(turn, updating=True)
-            if self.synchronising is not None and turn.closes:
-                self.synchronising.end_late(window, turn)
+            if turn.closes:
+                processes.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
         checkpoints.compare(planned.values(), self.log)
-        if turn.closes and self.synchronising is not None:
-            self.synchronising.end(window)
+        if turn.closes:
+            processes.end(window)
         if turn.closes and window.part:
             try:
                 updates.make(self, planned, window)
                 order.leave(turn)
             except BaseException as error:
                 left = [name for name in window.part if not planned[name].done]
-                alone = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
+                kept = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
                 nothing_done = len(left) == len(window.part)
-                order.fail_update(turn, again=nothing_done and alone and self.synchronising is None)
-                if self.synchronising is not None:
-                    self.synchronising.lost = f"update {turn.window.real_step} has failed here ({type(error).__name__})"
+                order.fail_update(turn, again=nothing_done and kept and processes.alone)
+                processes.fail(f"update {turn.window.real_step} has failed here ({type(error).__name__})")
                 for name in left[1:]:
                     number, why = planned[name].number, type(error).__name__
                     self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
@@ -547,8 +526,7 @@ class OptimScheduler:
             self._drop_gradients()  # what the caller's own backward pass left there
             if turn.closes:
                 order.leave(turn)
-        if self.synchronising is not None:
-            self.synchronising.passed = False
+        processes.micro_batch_ended()
         result = self._result(turn, planned)
         done = [one for one in planned.values() if one.done]
         if done:
@@ -564,8 +542,7 @@ class OptimScheduler:
     def _drop_gradients(self) -> None:
         for member in self.members.values():
             member.drop_gradients()
-        if self.synchronising is not None:
-            self.synchronising.drop_gradients()
+        self.processes.drop_gradients()
 
     def _only(self, name: str) -> Member:
         if len(self.members) > 1:
@@ -611,8 +588,7 @@ class OptimScheduler:
         """
         checkpoints.load(self.members, self.scaler, state_dict, plain=self._plain)
         self._drop_gradients()
-        if self.synchronising is not None:
-            self.synchronising.lost = None
+        self.processes.start_again()
         self._order = Order()
         self._outcomes.begin(searching=not state_dict.get("scaler"))
 

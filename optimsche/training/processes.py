@@ -1,6 +1,6 @@
-"""Processes that train one model: who sums gradients over them, and what all of them have to agree on.
+"""The processes that train one model: one, alone, or several, which sum gradients and have to agree.
 
-They are found once, in :func:`found`, when the optimizer is built. A run of one process has none of this.
+Both answer the same questions of the step. Which of them it is, is found once, when the optimizer is built.
 """
 
 from __future__ import annotations
@@ -12,30 +12,110 @@ import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from optimsche.param_groups.names import first_few, unwrap
 from optimsche.training import losses, sharded
 from optimsche.training.gradients import multiply
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.norms import Across
 from optimsche.training.turn import Turn
-from optimsche.training.window import Order, Window
+from optimsche.training.window import Order, Weight, Window
 
 if TYPE_CHECKING:
     from optimsche.training.members import Member
 
-Distributed: TypeAlias = "bool | dist.ProcessGroup | None"
 
-_OF_LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
+class Alone:
+    """One process: nothing is summed, nothing has to be agreed on, and nobody has to be told."""
+
+    alone = True
+    passed = False  # whether the backward pass of a micro-batch has come, and what follows it has not
+
+    def refuse_if_lost(self) -> None:
+        """Refuse to go on where this process has failed and the others have not."""
+
+    @property
+    def can_take_part(self) -> bool:
+        """Whether gradients can be summed without a loss."""
+        return False
+
+    def take_part(self, factor: float) -> None:
+        """Sum gradients over processes without a loss."""
+
+    def begin(self, settings: object, real_step: int) -> None:
+        """Agree on what is played, before a window begins; ``settings`` print it."""
+
+    def forward(self, autocast: AbstractContextManager[Any], due: bool) -> AbstractContextManager[Any]:
+        """The context of a forward pass; ``due`` says whether its backward pass closes the window."""
+        return autocast
+
+    def refuse_a_pass(self) -> None:
+        """Refuse a backward pass that has to be made by somebody else."""
+
+    def refuse_a_contradiction(self, window: Window, turn: Turn) -> None:
+        """Refuse a step that closes its window where the forward pass was told otherwise, and the other way round."""
+
+    def share(self, window: Window, turn: Turn, weight: Weight | None) -> Weight:
+        """Count a micro-batch in; the factor on its loss."""
+        return window.add(weight)
+
+    def backward(
+        self,
+        window: Window,
+        due: bool,
+        loss: torch.Tensor,
+        share: Weight,
+        scaler: LossScaler | None,
+        inputs: Sequence[torch.Tensor],
+        *,
+        retain_graph: bool,
+    ) -> None:
+        """A backward pass; only ``inputs`` get gradients."""
+        losses.run_backward(loss, share, scaler, inputs, retain_graph=retain_graph)
+
+    def end_late(self, window: Window, turn: Turn) -> None:
+        """Sum the gradients of a window whose end is known only after its last pass."""
+
+    def end(self, window: Window) -> None:
+        """What comes before an update."""
+
+    def divisor(self, window: Window) -> Weight:
+        """What the sum of a window's gradients is divided by, to become their mean."""
+        return window.total
+
+    def across(self, window: Window) -> Across | None:
+        """How the norm of all gradients comes about; None where this process has it by itself."""
+        return None
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """The mean of a number over the processes."""
+        return value
+
+    def micro_batch_ended(self) -> None:
+        """What follows the backward pass of a micro-batch is over."""
+
+    def fail(self, what: str) -> None:
+        """Something has failed here that the others do not know of."""
+
+    def poison(self, members: Iterable[Member]) -> None:
+        """Tell the others through the gradients that this process has dropped its window."""
+
+    def refuse_to_drop(self, turn: Turn, order: Order, *, skip_non_finite: bool) -> None:
+        """Refuse to drop a window where the others cannot be told."""
+
+    def drop_gradients(self) -> None:
+        """Drop the gradients that are kept outside the parameters."""
+
+    def start_again(self) -> None:
+        """Go on from a checkpoint."""
 
 
-class Processes:
+class Processes(Alone):
     """The processes that train one model, as one of them sees them.
 
     Args:
@@ -47,6 +127,8 @@ class Processes:
         trainer: who makes the backward passes, if it has to be somebody else.
         parameters: all that are updated.
     """
+
+    alone = False
 
     def __init__(
         self,
@@ -61,8 +143,8 @@ class Processes:
     ) -> None:
         self.holders, self.shards, self.data, self.parts = list(holders), list(shards), list(data), list(parts)
         self.stages, self.trainer = stages, trainer
-        self.passed = False  # whether the backward pass of a micro-batch has come, and what follows it has not
-        self.lost: str | None = None  # why this process can no longer be in step with the others
+        self.passed = False
+        self._lost: str | None = None  # why this process can no longer be in step with the others
         self._begun = False  # whether they have agreed on what they play
         self._kind: tuple[bool, bool] | None = None  # whether windows are weighted, and whether passes are the caller's
         self._device = parameters[0].device
@@ -72,7 +154,7 @@ class Processes:
     # -- when gradients are summed ------------------------------------------------------------------------------------
 
     @contextmanager
-    def forward(self, autocast: AbstractContextManager[Any], due: bool) -> Iterator[None]:
+    def forward(self, autocast: AbstractContextManager[Any], due: bool) -> Iterator[Any]:
         """The context of a forward pass. DDP decides in it whether the backward pass sums gradients."""
         self.refuse_if_lost()
         self.passed = False
@@ -80,7 +162,15 @@ class Processes:
             yield
 
     def backward(
-        self, due: bool, dropped: bool, loss: torch.Tensor, share: float | torch.Tensor, scaler: LossScaler | None
+        self,
+        window: Window,
+        due: bool,
+        loss: torch.Tensor,
+        share: Weight,
+        scaler: LossScaler | None,
+        inputs: Sequence[torch.Tensor],
+        *,
+        retain_graph: bool,
     ) -> None:
         """A backward pass whose gradients are summed over processes only if ``due``; FSDP decides in it.
 
@@ -88,8 +178,9 @@ class Processes:
         process has dropped the window, the others wait for its gradients: with nan all find the same norm, and all
         skip.
         """
+        window.summed = due
         with self._summing(due):
-            losses.run_backward(loss * math.nan if dropped else loss, share, scaler)
+            losses.run_backward(loss * math.nan if window.dropped else loss, share, scaler)
 
     def _note_passes(self, parameter: Any) -> None:
         """Learn of backward passes, also of a loop's own, from one parameter, which keeps nothing of this alive."""
@@ -153,7 +244,12 @@ class Processes:
         """Drop the gradients that ``fully_shard`` keeps outside the parameters until they are summed."""
         sharded.drop_gradients(self.shards)
 
-    def stretch(self, window: Window, turn: Turn) -> float:
+    def share(self, window: Window, turn: Turn, weight: Weight | None) -> Weight:
+        """Count a micro-batch in; the factor on its loss."""
+        share = window.add(weight)
+        return share * self._stretch(window, turn) if turn.cut and weight is None else share
+
+    def _stretch(self, window: Window, turn: Turn) -> float:
         """Let a window that is cut short count as a full one: all processes divide by the same number.
 
         Returns:
@@ -178,7 +274,7 @@ class Processes:
         step_num = turn.step_num
         if self.can_take_part:
             if turn.cut and not window.by_caller and not window.weighted:
-                self.stretch(window, turn)
+                self._stretch(window, turn)
             self.take_part(0.0)
         elif not all(hasattr(each, "set_requires_gradient_sync") for each in self.holders) or sharded.kept(self.shards):
             raise ValueError(
@@ -191,20 +287,32 @@ class Processes:
 
     # -- what all agree on --------------------------------------------------------------------------------------------
 
+    def micro_batch_ended(self) -> None:
+        """What follows the backward pass of a micro-batch is over."""
+        self.passed = False
+
+    def fail(self, what: str) -> None:
+        """Something has failed here that the others do not know of."""
+        self._lost = what
+
+    def start_again(self) -> None:
+        """Go on from a checkpoint, as the others do."""
+        self._lost = None
+
     def refuse_if_lost(self) -> None:
         """Refuse to go on where this process has failed and the others have not.
 
         Raises:
             RuntimeError: it has.
         """
-        if self.lost is not None:
+        if self._lost is not None:
             raise RuntimeError(
-                f"{self.lost}, and the other processes went on: the weights here are no longer theirs. End the run and "
-                "resume it from a checkpoint; torchrun --max-restarts does so by itself."
+                f"{self._lost}, and the other processes went on: the weights here are no longer theirs. End the run "
+                "and resume it from a checkpoint; torchrun --max-restarts does so by itself."
             )
 
-    def begin(self, settings: str, real_step: int) -> None:
-        """Agree on what is played, once, before the first window.
+    def begin(self, settings: object, real_step: int) -> None:
+        """Agree on what is played, once, before the first window; ``settings`` print it.
 
         Raises:
             ValueError: the processes were built differently, or begin at another update.
@@ -213,7 +321,7 @@ class Processes:
             return
         self._begun = True
         # Stages may be updated by different optimizers. Where a function of one's own is in memory is no setting.
-        settings = "" if self.stages is not None else re.sub(r" at 0x[0-9a-f]+", "", settings)
+        settings = "" if self.stages is not None else re.sub(r" at 0x[0-9a-f]+", "", repr(settings))
         loose = b"".join(p.detach().float().cpu().numpy().tobytes() for p in self._loose)
         mine = [zlib.crc32(settings.encode()), real_step, zlib.crc32(loose)]
         alike = self._alike(mine)
@@ -292,8 +400,10 @@ class Processes:
             size *= dist.get_world_size(group)
         return value / size
 
-    def mean_of_weights(self, window: Window) -> torch.Tensor:
-        """The mean of a window's weight over the processes; the host does not wait for it."""
+    def divisor(self, window: Window) -> Weight:
+        """What the sum of a window's gradients is divided by: the same everywhere; the host does not wait for it."""
+        if not window.weighted:  # each process knows only its own gaps, and a divisor of its own would pull them apart
+            return window.full()
         total = 1.0 if window.dropped else window.total
         return self.mean(torch.as_tensor(total, dtype=torch.float32, device=self._device).clone())
 
@@ -320,13 +430,13 @@ class Processes:
         if self.trainer is not None:
             raise ValueError(f"step and backward: {self.trainer}")
 
-    def refuse_a_contradiction(self, window: Window | None, turn: Turn) -> None:
+    def refuse_a_contradiction(self, window: Window, turn: Turn) -> None:
         """Refuse a step that closes its window where the forward pass was told otherwise, and the other way round.
 
         Raises:
             ValueError: gradients were, or were not, summed over processes in the wrong micro-batch.
         """
-        if window is not None and window.said == (turn.step_num, not turn.closes):
+        if window.said == (turn.step_num, not turn.closes):
             raise ValueError(
                 f"step_num={turn.step_num}: micro_batch({turn.step_num}) was called with last={not turn.closes}, and "
                 f"step with last={turn.closes}. Where processes synchronise, say it to micro_batch: the "
@@ -373,142 +483,7 @@ class _Constant(nn.Module):
         return torch.stack([each.float() for each in sums]).sum() * self.factor
 
 
-def found(model: nn.Module | None, members: Sequence[Member], distributed: Distributed) -> Processes | None:
-    """The processes that train a model together; None where there is one.
-
-    Args:
-        model: the model as it is called, wrappers included.
-        members: the optimizers.
-        distributed: None finds out; False leaves every synchronisation as it is; True insists; a process group is that
-            of the stages of one model.
-
-    Raises:
-        ValueError: nobody sums gradients over the processes, or in a way that cannot be kept right.
-        TypeError: ``distributed`` is something else.
-    """
-    several = dist.is_available() and dist.is_initialized()
-    stages = distributed if several and isinstance(distributed, dist.ProcessGroup) else None
-    if stages is None and distributed not in (None, True, False):
-        raise TypeError(
-            f"OptimScheduler(distributed={distributed!r:.60}): distributed must be None, True or False, or the process "
-            "group of the stages of one model."
-        )
-    if not several and not hasattr(model, "no_sync"):
-        if distributed:
-            raise ValueError(_NOT_WRAPPED.format(type(model).__name__))
-        return None
-    for member in members:
-        if hasattr(member.optimizer, "consolidate_state_dict") and member.schedules is not None:
-            raise ValueError(_ZERO)
-    holders = _holders(model)
-    shards = [module for module in _modules(model) if sharded.is_sharded(module)]
-    parameters = [parameter for member in members for parameter in member.parameters()]
-    meshes = sharded.meshes_of(parameters)
-    trainer, data = _trainer(model)
-    if distributed is True and not holders:
-        raise ValueError(_NOT_WRAPPED.format(type(model).__name__))
-    if holders:
-        data = sharded.data_groups(shards) or [getattr(holders[0], "process_group", None)]
-        data = [group for group in data if group is not None]
-    elif distributed is None and not meshes and trainer is None:
-        if dist.get_world_size() == 1:
-            return None
-        raise ValueError(_NOBODY.format(dist.get_world_size(), "the model" if model is not None else "model=None"))
-    if distributed is None and meshes and model is None:
-        raise ValueError(_MESH_WITHOUT_MODEL)
-    if distributed is False:
-        if not meshes and trainer is None:
-            return None
-        holders, data = [], []
-    found = Processes(holders, shards, data, sharded.groups_of(meshes), stages, trainer, parameters=parameters)
-    if holders:
-        _refuse_parts(model, members)
-    return found
-
-
-_NOT_WRAPPED = (
-    "OptimScheduler(distributed=True): model must be wrapped in DistributedDataParallel or FSDP, got {}. Pass the "
-    "wrapped model, or leave distributed=None to find out."
-)
-_NOBODY = (
-    "OptimScheduler: this is one of {} processes, and nothing in {} sums gradients over them: no "
-    "DistributedDataParallel, no fully_shard, no parameters on a mesh. Pass the model in its wrapper, model=ddp."
-    "\n    In Lightning: model=self, self.manual_backward(loss) and optim.update(step_num=...)."
-    "\n    Stages of one model: distributed=group, their process group, and optim.update(step_num=...)."
-    "\n    Processes that train apart, or gradients that the loop sums itself: distributed=False."
-)
-_ZERO = (
-    "schedules=: ZeroRedundancyOptimizer has given its parameters to processes by the groups that it was built with, "
-    "and these cannot be split any more. Build it with those groups, each with an 'lr_scale', 'weight_decay', ... of "
-    "its own; a schedule= of all multiplies them."
-)
 _NOT_OF_A_KIND = (
     "the windows {} are of another kind. Where processes train together, all windows of a run are alike: every "
     "micro-batch has a weight=, or none; and every one goes through step, or through a backward pass of the loop's."
 )
-_MESH_WITHOUT_MODEL = (
-    "OptimScheduler: the parameters are spread over a mesh of processes, and who sums their gradients is seen in the "
-    "model: model=model. To leave all synchronisation as it is: distributed=False."
-)
-_OF_LIGHTNINGS = (
-    "Lightning sums gradients over processes only in its own backward pass. Write self.manual_backward(loss / size), "
-    "with size = counting.window_size(step_num, accum_grad, steps_per_epoch), and optim.update(step_num=...)"
-)
-
-
-def _modules(model: nn.Module | None) -> Iterable[nn.Module]:
-    return () if model is None else model.modules()
-
-
-def _holders(model: nn.Module | None) -> list[Any]:
-    """The outermost modules that sum gradients over processes and can be told not to."""
-    inside: set[int] = set()
-    holders: list[Any] = []
-    for module in _modules(model):
-        if id(module) in inside:
-            continue
-        if hasattr(module, "no_sync") and hasattr(module, "clip_grad_norm_"):
-            raise ValueError(
-                "FSDP's first version is not supported: its shards do not know that they are shards, so a norm, a clip "
-                "and a loss scale come out differently on each process. Use torch's fully_shard (FSDP2)."
-            )
-        told = isinstance(module, DistributedDataParallel) or sharded.is_sharded(module)
-        if told or (module is model and hasattr(module, "no_sync")):
-            holders.append(module)
-            inside |= {id(each) for each in module.modules()}
-    return holders
-
-
-def _trainer(model: Any) -> tuple[str | None, list[Any]]:
-    """Why backward passes have to be a trainer's own, and the group over which it spreads the data."""
-    if not any(kind.__module__.startswith(_OF_LIGHTNING) for kind in type(model).__mro__):
-        return None, []
-    wrapped = getattr(getattr(getattr(model, "_trainer", None), "strategy", None), "model", None)
-    if not isinstance(wrapped, DistributedDataParallel):
-        return None, []
-    return _OF_LIGHTNINGS, [wrapped.process_group]
-
-
-def _refuse_parts(model: nn.Module | None, members: Sequence[Member]) -> None:
-    """Refuse what cannot be kept equal in all processes, where a model sums its gradients over them.
-
-    Raises:
-        ValueError: a part of the model is left out, or several losses are followed.
-    """
-    names = [member.optim_loss for member in members]
-    if len(set(names)) > 1:
-        raise ValueError(
-            "optimizers on a model that is synchronised over processes must follow the same loss, got optim_loss="
-            f"{', '.join(map(repr, names))}. Wrappers allow one backward pass after each forward pass: follow the sum "
-            "of the losses."
-        )
-    if model is None:
-        return
-    ids = {id(parameter) for member in members for parameter in member.parameters()}
-    others = [name for name, p in unwrap(model).named_parameters() if p.requires_grad and id(p) not in ids]
-    if others:
-        raise ValueError(
-            f"only a part of a {type(model).__name__} model would be updated, and not {first_few(others)}. Processes "
-            "are kept in step only for whole models. Freeze the rest with requires_grad_(False), wrap each part by "
-            "itself, or give the rest to another member: OptimScheduler({'a': Member(...), 'b': Member(...)})"
-        )

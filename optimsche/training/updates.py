@@ -83,16 +83,14 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
         updates: what is planned for each optimizer.
         window: what it holds.
     """
-    processes = optim.synchronising
+    processes = optim.processes
     for name in window.part:
         follow.write(updates[name].values)
-    if window.dropped and processes is None:
-        return
-    across = None
-    if processes is not None:
-        across = processes.across(window)
-        if window.dropped:
-            processes.poison(window.part.values())
+    if window.dropped:
+        if processes.alone:
+            return
+        processes.poison(window.part.values())
+    across = processes.across(window)
     scale: Number | None = None
     gradients: dict[str, Gradients] = {}
     for name, member in window.part.items():
@@ -121,12 +119,12 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
 def _weighs_nothing(optim: OptimScheduler, window: Window) -> bool:
     """Whether all micro-batches of a window have weight 0, as far as this is known without waiting."""
     total = window.total
-    return optim.synchronising is None and not isinstance(total, torch.Tensor) and total == 0
+    return optim.processes.alone and not isinstance(total, torch.Tensor) and total == 0
 
 
 def _scale(optim: OptimScheduler, window: Window) -> Number:
     """What the sum of a window's gradients is divided by, to become the mean that is wanted."""
-    processes, scaler, place = optim.synchronising, optim.scaler, window.place
+    processes, scaler, place = optim.processes, optim.scaler, window.place
     if scaler is not None and not scaler.used:
         raise ValueError(
             "this OptimScheduler has a loss scaler, and no loss was scaled. A loop with a backward pass of its own "
@@ -138,17 +136,9 @@ def _scale(optim: OptimScheduler, window: Window) -> Number:
             place.real_step,
             window.count,
             place.size,
-            "its gradient is their mean" if processes is None else "the others count as zero",
+            "its gradient is their mean" if processes.alone else "the others count as zero",
         )
-    divisor: Number
-    if window.by_caller:
-        divisor = 1.0
-    elif processes is None:
-        divisor = window.total
-    elif window.weighted:
-        divisor = processes.mean_of_weights(window)
-    else:  # each process knows only its own gaps, and a divisor of its own would pull them apart
-        divisor = window.full()
+    divisor: Number = 1.0 if window.by_caller else processes.divisor(window)
     if scaler is None:
         return divisor
     return scaler.factor(next(iter(optim.members.values())).parameters()[0].device) * divisor

@@ -369,7 +369,7 @@ def a_failure_at_the_end(rank: int, where: str) -> Any:
         failed = refusal(lambda: optim.step(loss, step_num=2))
         hook.remove()
         if where == "backward":
-            optim.synchronising.take_part(0.0)  # or the other process would wait until this one ends
+            optim.processes.take_part(0.0)  # or the other process would wait until this one ends
         again = refusal(lambda: optim.micro_batch(3).__enter__())
         return {"failed": failed, "again": again, "update": refusal(lambda: optim.update(step_num=3))}
     if where == "backward":
