@@ -7,7 +7,7 @@ Its files, as a table of contents:
 - ``members``: one optimizer and what it follows; ``follow`` (rules become groups, once), ``compatibility`` (what is
   pointed out, what cannot be followed). Groups themselves, by name: ``optimsche.param_groups``
 - ``losses``, ``precision``, ``loss_scaler``
-- ``processes``: one, alone, or several, and what they agree on; ``finding`` (which it is, once), ``sharded`` (parameters
+- ``processes``: one or several, and what they agree on; ``finding`` (which it is, once); ``sharded`` (parameters
   on a mesh)
 - ``gradients``: the one number that is pending; ``stages`` (clip, skip, a user's own), ``norms``, ``kernels`` (fused)
 - ``updates``: what happens when a window is full, from the rates that are written to the optimizers' step

@@ -428,12 +428,12 @@ class OptimScheduler:
         if held is not None and held.dropped and self.processes.can_take_part:
             self._take_part(held)
         self.processes.begin(self, number)
-        if not keep_gradients:
-            self._drop_gradients()
         if len(self.members) > 1:  # their groups may have changed
             own = [id(parameter) for member in self.members.values() for parameter in member.parameters()]
             if len(set(own)) < len(own):
                 names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, self.model)
+        if not keep_gradients:
+            self._drop_gradients()
         part, counts_epochs = {}, False
         for name, member in self.members.items():
             member.begun = True
