@@ -59,7 +59,6 @@ class Window:
         self.weighted: bool | None = None
         self.by_caller: bool | None = None  # whether the backward passes are the caller's own; None: none came yet
         self.dropped = False
-        self.cut = False  # whether it ends before it is full
         self.summed: bool | None = None  # whether processes have summed the gradients in its last pass; None: not known
         self.said: tuple[int, bool] | None = None  # of which micro-batch micro_batch said whether it closes the window
         self.retry: int | None = None  # the micro-batch that failed and had nothing before it
@@ -242,7 +241,7 @@ class Order:
                 turn.window.real_step,
             )
         if window is not None:
-            window.place, window.cut = turn.window, window.cut or turn.cut
+            window.place = turn.window
             if window.part and window.by_caller is None:
                 window.by_caller = updating
         self.seen, self.halfway = turn.step_num, not updating
@@ -253,7 +252,7 @@ class Order:
 
     def leave(self, turn: Turn) -> None:
         """The window is over."""
-        if turn.cut or (self.window is not None and self.window.cut):
+        if self.window is not None and self.window.place.size < self.window.size:
             self._cut = turn.window.real_step
         self.window = None
 
