@@ -19,6 +19,7 @@ from torch.optim import lr_scheduler
 
 from benchmarks.curve import WSD, by_where
 from optimsche import Schedule, linear, sequence
+from optimsche.curve import canvas, style
 
 PIECES = (1, 2, 4, 8, 16, 32, 64)
 STEPS = tuple(10**k for k in range(9))
@@ -97,11 +98,12 @@ def draw(panels: Sequence[tuple[str, Sequence[int], Curves]], file: Path) -> Non
     """Side by side, both axes logarithmic."""
     figure, axes = plt.subplots(1, len(panels), figsize=(13, 4), layout="constrained")
     for ax, (title, sizes, curves) in zip(axes, panels, strict=True):
-        for name, values in curves.items():
-            ax.loglog(sizes, [value * 1e6 for value in values], marker="o", markersize=3, label=name)
-        ax.set(xlabel=title, ylabel="microseconds", title=f"time against {title}")
-        ax.grid(alpha=0.3)
+        for colour, (name, values) in zip(style.COLOURS, curves.items(), strict=False):
+            ax.loglog(sizes, [value * 1e6 for value in values], marker="o", markersize=3, label=name, color=colour)
+        ax.set(xlabel=title, ylabel="microseconds")
+        ax.set_title(f"time against {title}", color=style.GREY)
         ax.legend(fontsize=8)
+        canvas.set_ground(ax)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from optimsche import Schedule, constant, cosine, linear, wsd
+from optimsche.curve import canvas, style
 from optimsche.theory import best_rate, bound
 
 _STEPS = 10_000
@@ -66,14 +67,14 @@ def draw(path: Path) -> None:
     figure = Figure(figsize=(7.0, 3.6), layout="constrained")
     axes = figure.subplots()
     clocks = [round(_STEPS * part / 200) for part in range(4, 201)]
-    for name, plan in plans(_STEPS).items():
+    for colour, (name, plan) in zip(style.COLOURS, plans(_STEPS).items(), strict=False):
         best = plan * best_rate(plan, _STEPS)
-        axes.plot(clocks, [bound(best, clock) for clock in clocks], label=name)
+        axes.plot(clocks, [bound(best, clock) for clock in clocks], label=name, color=colour)
     axes.set_yscale("log")
     axes.set_xlabel("update")
     axes.set_ylabel("bound on the loss")
     axes.legend()
-    axes.grid(alpha=0.3)
+    canvas.set_ground(axes)
     figure.savefig(path, dpi=100)
 
 
