@@ -81,8 +81,19 @@ def _reached(name: str, imports: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def a_step() -> Callable[[int], None]:
-    """A training step of a tiny model with four micro-batches in a window, by their number."""
+def attributes(thing: Any, counted: set[int] | None = None) -> int:
+    """The attributes of an object and of its helpers in ``training/``."""
+    counted = set() if counted is None else counted
+    if id(thing) in counted or not type(thing).__module__.startswith("optimsche.training"):
+        return 0
+    counted.add(id(thing))
+    own = vars(thing)
+    helpers = [*own.values(), *(inner for value in own.values() if isinstance(value, dict) for inner in value.values())]
+    return len(own) + sum(attributes(helper, counted) for helper in helpers)
+
+
+def a_step() -> tuple[Any, Callable[[int], None]]:
+    """An ``OptimScheduler``, and its step of a tiny model with four micro-batches in a window, by their number."""
     import torch
 
     from optimsche import OptimScheduler
@@ -99,7 +110,7 @@ def a_step() -> Callable[[int], None]:
 
     for step_num in range(1, 402):
         step(step_num)
-    return step
+    return optim, step
 
 
 def main() -> None:
@@ -114,12 +125,13 @@ def main() -> None:
     long = np.arange(100_000)
     calls, files, moves = passage(lambda: plan(long))
     print(f"plan(np.arange(100_000)):      {calls} calls, {files} files, {moves} moves between files")
-    step = a_step()
+    optim, step = a_step()
     calls, files, moves = passage(lambda: step(402))
     print(f"a micro-batch in a window:     {calls} calls, {files} files, {moves} moves between files")
     step(403)
     calls, files, moves = passage(lambda: step(404))
     print(f"a micro-batch that closes it:  {calls} calls, {files} files, {moves} moves between files")
+    print(f"OptimScheduler:                {attributes(optim)} attributes with those of its helpers")
     print(f"schedule.py:                   {lines('schedule.py')[1]} lines")
     print(f"evaluation/:                   {lines('evaluation/*.py')[1]} lines in {lines('evaluation/*.py')[0]} files")
     print(f"training/:                     {lines('training/*.py')[1]} lines in {lines('training/*.py')[0]} files")
