@@ -9,11 +9,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from optimsche import habits
 from optimsche.attaching import attachable
 from optimsche.param_groups.entries import LR
 from optimsche.param_groups.names import shown
 from optimsche.param_groups.rates import rate_of
-from optimsche.param_groups.rules import Rules
+from optimsche.param_groups.rules import Rules, settings_of
 from optimsche.schedule import Schedule
 from optimsche.training import compatibility, follow, settings
 from optimsche.training.restoring import restored_on_failure
@@ -91,10 +92,8 @@ class Member:
         self.in_float16 = False  # whether any parameter is, so that sums of gradients may overflow
         self.known = 0  # groups that follow already
         self.rules = [] if schedules is None else follow.read_rules(schedules)
-        self._schedule = schedule
-        if schedule is not None or not self._all_have_rates:
-            self._schedule = attachable("OptimScheduler", schedule)
-        self._refuse_what_is_never_played()
+        _check_rates(schedule, self.rules)
+        self._schedule = None if schedule is None and self.rules else attachable("OptimScheduler", schedule)
 
     def attach(self, model: nn.Module | None, *, epochs_known: bool) -> None:
         """Let the groups follow what they are to follow, and write the rates of the first update.
@@ -111,8 +110,6 @@ class Member:
         self._refuse_epochs()
         if self.rules:
             follow.check_names(self.rules, self.optimizer, model)
-        if self._schedule is not None:
-            compatibility.point_out(self._schedule, self.optimizer, relative=self.relative, log=LOG)
         compatibility.point_out_a_warm_up_of_its_own(self.optimizer, LOG)
         self._write_first()
 
@@ -149,9 +146,6 @@ class Member:
                 f"schedules: groups were made from the patterns {stay}, which stay; got "
                 f"{', '.join(map(shown, patterns))}. For other groups build another OptimScheduler."
             )
-        without = [shown(rule.pattern) for rule in rules if rule.rate is None]
-        if without and self._schedule is None:
-            raise ValueError(f"schedules: {', '.join(map(repr, without))} has no 'lr', and there is no other schedule")
         if not self.rules:
             follow.check_names(rules, self.optimizer, self.model)
         self._follow_instead(self._schedule, rules)
@@ -160,9 +154,9 @@ class Member:
         """Follow something else from now on; if it cannot be followed, nothing is changed."""
         before = self._schedule, self.rules, self.known
         with restored_on_failure(self.optimizer):
+            _check_rates(schedule, rules)
             self._schedule, self.rules = schedule, rules
             try:
-                self._refuse_what_is_never_played()
                 self._refuse_epochs()
                 self._follow(1, 1)
                 self._write_first()
@@ -170,17 +164,6 @@ class Member:
                 self._schedule, self.rules, self.known = before
                 raise
         self.loaded = {}
-
-    @property
-    def _all_have_rates(self) -> bool:
-        return bool(self.rules) and all(rule.rate is not None for rule in self.rules)
-
-    def _refuse_what_is_never_played(self) -> None:
-        if self._schedule is not None and self._all_have_rates:
-            raise ValueError(
-                f"schedule={self._schedule!r} would never be played: the rules of schedules= have a rate for every "
-                "parameter. Leave it out, or leave 'lr' out of a rule."
-            )
 
     def _refuse_epochs(self) -> None:
         for plan in self._plans():
@@ -197,6 +180,8 @@ class Member:
 
     def _write_first(self) -> None:
         """Write the rates of the first update, before it; once updates were made, groups keep what theirs had."""
+        if self._schedule is not None:
+            compatibility.point_out(self._schedule, self.optimizer, relative=self.relative, log=LOG)
         first = self.values(1, 1)
         if not self.begun:
             follow.write(first)
@@ -304,6 +289,21 @@ class Member:
 
     def __repr__(self) -> str:
         return f"Member({', '.join(self.described())})"
+
+
+def _check_rates(schedule: Schedule | None, rules: Sequence[follow.Rule]) -> None:
+    """Refuse a schedule beside rules that leave it nothing, and rules without a rate where there is no schedule."""
+    without = [rule for rule in rules if rule.rate is None]
+    if rules and schedule is not None and not without:
+        raise ValueError(
+            f"schedule={schedule!r} would never be played: every rule of schedules= has a rate of its own. Leave it "
+            "out, or leave 'lr' out of a rule. For all parameters under no pattern: schedules={..., '*': {}}"
+        )
+    for rule in without if schedule is None else ():
+        given = settings_of(rule.pattern, rule.given)
+        other = next((repr(name) for name in given if habits.HYPERPARAMETERS.get(name) == "lr"), "")
+        hint = f"; {other} is 'lr' here" if other else ". Give it one, or a schedule= for all"
+        raise ValueError(f"schedules: {shown(rule.pattern)!r} has no 'lr', and there is no other schedule{hint}")
 
 
 # What OptimScheduler hands on to its only member, besides the schedule.

@@ -418,6 +418,13 @@ class OptimScheduler:
     def _window(self, turn: Turn, *, updating: bool) -> Window:
         """The window of a micro-batch, opened where it begins; what cannot come now is refused."""
         self._order.check(turn, updating=updating)
+        if not self.precision.is_used:
+            self.precision.is_used = True  # it is said once
+            self.log.warning(
+                "use_amp=%r is about forward passes in optim.micro_batch(step_num), and there was none. Write: with "
+                "optim.micro_batch(step_num): loss = ...",
+                self.precision.use_amp,
+            )
         # Where the caller's own backward pass came before, its gradients stay.
         return self._order.window_of(turn) or self._begin(turn, keep_gradients=updating)
 
@@ -652,8 +659,23 @@ class OptimScheduler:
         return self._until_settled(data.numbered(loader, epochs, steps_per_epoch, start))
 
     def _until_settled(self, batches: Iterator[tuple[int, int, BatchT]]) -> Iterator[tuple[int, int, BatchT]]:
-        yield from batches
+        seen, last = self._order.seen, 0
+        for step_num, epoch, batch in batches:
+            if last and epoch != last and self._order.seen == seen:
+                self._point_out_that_nothing_came(last)
+                seen = -1  # it is said once
+            yield step_num, epoch, batch
+            last = epoch
+        if last and self._order.seen == seen:
+            self._point_out_that_nothing_came(last)
         self.settle()
+
+    def _point_out_that_nothing_came(self, epoch: int) -> None:
+        self.log.warning(
+            "epoch %d is over, and none of its micro-batches came to optim.step() or optim.update(): nothing was "
+            "trained. The loop writes optim.step(loss, step_num=step_num)",
+            epoch,
+        )
 
 
 # What is shown where it is not the default.

@@ -40,9 +40,11 @@ class Precision:
             )
         self.use_amp, self.dtype = use_amp, known[use_amp]
         self.device_type = device_type
+        self.is_used = self.dtype is None  # whether a forward pass has been in it
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context of a forward pass."""
+        self.is_used = True
         return _NOTHING if self.dtype is None else torch.autocast(self.device_type, dtype=self.dtype)
 
     def new_scaler(self) -> LossScaler | None:

@@ -10,7 +10,7 @@ import torch
 
 from optimsche import counting
 from optimsche.param_groups import names
-from optimsche.training import follow, stages
+from optimsche.training import compatibility, follow, stages
 from optimsche.training.gradients import Gradients, Number
 from optimsche.training.members import Member
 from optimsche.training.result import StepResult
@@ -84,8 +84,10 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
         window: what it holds.
     """
     processes = optim.processes
-    for name in window.part:
-        follow.write(updates[name].values)
+    for name, member in window.part.items():
+        one = updates[name]
+        follow.write(one.values)
+        compatibility.point_out_the_end(member.schedule, one.number, one.values[0].number, optim.log)
     if window.dropped:
         if processes.alone:
             return
