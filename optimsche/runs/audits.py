@@ -120,12 +120,12 @@ def audit(
         world_size: number of processes; likewise.
         steps_per_epoch: micro-batches in an epoch; likewise. A plan that counts epochs needs it.
         counts: which update's rate a line of the log has: `"this"` for the one that it names, `"next"` for the one
-            after it, as the Trainer of Hugging Face logs it.
+            after it, as the Trainer of Hugging Face logs it before transformers 4.51.
 
     Returns:
         The verdict, with `clean`, `first`, `causes` and `explanations`. The kinds of cause are `"shift"`,
         `"clock_factor"`, `"per_epoch"`, `"restart"`, `"stale"`, `"frozen"`, `"jump"`, `"skips"`, `"warmup"`, `"total"`,
-        `"floor"`, `"factor"` and `"logged_next"`. None is named that does not explain every point.
+        `"floor"`, `"factor"`, `"logged_next"` and `"logged_this"`. None is named that does not explain every point.
 
     Raises:
         ValueError, TypeError: an argument is outside its range or of the wrong kind.
@@ -157,7 +157,7 @@ def audit(
     wrong = wrong_points(curve, log)
     found = []
     if len(wrong):
-        found = explanations(curve, log, Setting(accum_grad, world_size, per_epoch, steps_per_epoch))
+        found = explanations(curve, log, Setting(accum_grad, world_size, per_epoch, steps_per_epoch, counts))
     return Audit(
         plan,
         tuple(clock.astype(np.int64).tolist()),
