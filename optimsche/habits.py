@@ -97,6 +97,16 @@ IN_WORDS: dict[str, str] = {
     **dict.fromkeys(("file", "filename", "path", "save", "savefig"), _SAVED),
 }
 
+_AGAIN = "Only named plans take it: build the plan again, such as warmup_cosine({}=...)"
+
+#: Words of named plans, which have become lengths and rates of pieces, and what to write to replace them.
+OF_NAMED_PLANS: dict[str, str] = {
+    **dict.fromkeys(("peak", "max_lr", "lr"), f"{_AGAIN.format('peak')}, or change its height: factor * plan"),
+    **dict.fromkeys(("total_steps", "T_max"), _AGAIN.format("total_steps")),
+    **dict.fromkeys(("floor", "min_lr", "eta_min"), _AGAIN.format("floor")),
+    "warmup_steps": "The length of a warm-up is its steps: plan.replace(steps=...)",
+}
+
 #: What other libraries call an entry of a parameter group that follows a schedule.
 HYPERPARAMETERS = {
     **dict.fromkeys(("beta1", "adam_beta1", "b1"), "betas[0]"),

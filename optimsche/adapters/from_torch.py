@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from optimsche import peers
-from optimsche.call_errors import shown
+from optimsche.call_errors import explained, shown
 from optimsche.schedule import Schedule
 
 # How many steps ahead a scheduler and its plan are compared.
@@ -21,6 +21,7 @@ _HOMES = {"torch.optim.lr_scheduler": "torch", "torch.optim.swa_utils": "torch",
 _FOLLOW_A_METRIC = ("ReduceLROnPlateau", "GreedyLR", "PlateauLRScheduler")
 
 
+@explained
 def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     """The plan that a torch scheduler follows, in mid-run or before it.
 

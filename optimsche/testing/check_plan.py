@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 from annotated_types import Ge
 
 from optimsche import checking
+from optimsche.call_errors import explained
 from optimsche.curve import ranges as updates_of
 from optimsche.ranges import Length, Meaning, Rate
 from optimsche.schedule import Schedule
@@ -21,6 +22,7 @@ _CLOSE = 1e-12
 _MOST = 10_000_000
 
 
+@explained
 def check_plan(
     plan: Schedule,
     *,

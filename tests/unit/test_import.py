@@ -50,6 +50,11 @@ def test_without_torch_the_torch_scheduler_says_what_to_install():
     assert "ModuleNotFoundError: optimsche.ScheduleLR needs PyTorch: pip install torch" in run(code)[1]
 
 
+def test_without_keras_its_adapter_says_what_to_install():
+    code = "import sys; sys.modules['keras'] = None\nimport optimsche as o\no.as_keras(o.linear(steps=9))"
+    assert "ModuleNotFoundError: as_keras needs Keras: pip install keras" in run(code)[1]
+
+
 def test_help_works_without_torch():
     code = (
         "import sys; sys.modules['torch'] = None\n"

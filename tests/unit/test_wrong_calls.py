@@ -380,7 +380,26 @@ WRONG_CALLS = {
         r"cosine\(\) has no parameter 'step'; did you mean 'steps'\?",
     ),
     "replacing by less": (lambda: PLAN.replace(steps=0), ValueError, r"cosine\(steps=0\): steps must be > 0"),
-    "replacing by position": (lambda: PLAN.replace(5), TypeError, r"replace\(\) takes 1 positional argument but 2"),
+    "replacing by position": (
+        lambda: PLAN.replace(5),
+        TypeError,
+        r"replace\(\) takes its parameters by name: write replace\(name=\.\.\.\)",
+    ),
+    "replacing what a plan was built with": (
+        lambda: PLAN.warmup(9).replace(total_steps=5),
+        TypeError,
+        r"warmup\(\) has no parameter 'total_steps'; it takes schedule, steps, start. Only named plans take it: build ",
+    ),
+    "replacing the height of a plan": (
+        lambda: PLAN.warmup(9).replace(peak=5),
+        TypeError,
+        r"no parameter 'peak'; it takes .*warmup_cosine\(peak=\.\.\.\), or change its height: factor \* plan$",
+    ),
+    "replacing what a piece inside has": (
+        lambda: PLAN.warmup(9).replace(end=5),
+        TypeError,
+        r"no parameter 'end'; cosine\(\) in it has: plan.replace\(schedule=plan.arguments\['schedule'\].replace\(end=",
+    ),
     "too many boundaries": (lambda: PLAN.repeat().boundaries(), ValueError, "more than 1,048,576 boundaries up to inf"),
     "divided by nothing": (lambda: PLAN / 0, ValueError, "a schedule is divided by a number > 0, got 0"),
     "divided by less": (lambda: PLAN / -2, ValueError, r"scale\(factor=-0.5\): factor must be >= 0"),
