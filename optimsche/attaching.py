@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from inspect import signature
 from itertools import pairwise
 from typing import Any
 
+from optimsche import names
 from optimsche.call_errors import shown
 from optimsche.combinators.left_out import warn_of_left_out_starts
 from optimsche.lr_fn import LrFn
@@ -69,8 +71,10 @@ def _cure(given: Any) -> str:
         return "Several are given by what follows each: schedules={'head.*': a, '*': b}, model=model."
     if isinstance(given, str | Mapping):
         return "Text and dictionaries are read by parse and from_dict."
-    if isinstance(given, LrFn):
-        return f"Call it with its parameters: {given.name}(...)."
+    name = given.name if isinstance(given, LrFn) else getattr(given, "__name__", "")
+    known = names.known().get(name)
+    if known is not None and known is given:
+        return f"Call it with its parameters: {name}({', '.join(f'{p}=...' for p in signature(known).parameters)})."
     if hasattr(given, "last_epoch"):
         return "A torch scheduler is read by from_torch(scheduler)."
     return "A function of your own becomes one under @lr_fn." if callable(given) else ""

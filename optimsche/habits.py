@@ -128,7 +128,8 @@ _STORED = "store the plan as text, repr(plan), or as data, plan.to_dict()"
 
 #: Attributes of a schedule that people expect, and what to write.
 OF_A_SCHEDULE: dict[str, str] = {
-    **dict.fromkeys(("step", "get_lr", "get_last_lr", "lr", "rate", "value", "at", "eval", "evaluate"), _CALLED),
+    **dict.fromkeys(("step", "get_lr", "get_last_lr"), f"{_CALLED}. A trainer that steps: ScheduleLR(optimizer, plan)"),
+    **dict.fromkeys(("lr", "rate", "value", "at", "eval", "evaluate"), _CALLED),
     **dict.fromkeys(("get_value", "learning_rate", "get_schedule", "fn", "schedule", "forward"), _CALLED),
     **dict.fromkeys(("last_epoch", "_step_count", "current_step", "global_step", "reset"), _KEEPS_NOTHING),
     **dict.fromkeys(("state_dict", "load_state_dict", "get_state", "set_state"), _KEEPS_NOTHING),
