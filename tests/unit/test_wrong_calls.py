@@ -436,13 +436,27 @@ WRONG_CALLS = {
     "a triangle upside down": (
         lambda: o.triangular(floor=0.2, peak=0.1, cycle_steps=9),
         ValueError,
-        r"triangular\(peak=0.1\): peak must be >= floor=0.2",
+        r"triangular\(floor=0.2\): floor must be <= peak=0.1",
     ),
     "a floor above the peak": (
         lambda: o.cosine_restarts(peak=0.1, floor=0.2, cycle_steps=9, scale=0.5),
         ValueError,
         r"floor must be <= peak=0.1",
     ),
+    **{
+        f"a floor as a part of the peak of {plan.__name__}": (
+            functools.partial(plan, peak=3e-4, floor=0.1, **lengths),
+            ValueError,
+            rf"{plan.__name__}\(floor=0.1\): floor must be <= peak=0.0003 .*For 0.1 of the peak write floor=0.1 \*",
+        )
+        for plan, lengths in {
+            o.warmup_cosine: {"warmup_steps": 10, "total_steps": 100},
+            o.warmup_linear: {"warmup_steps": 10, "total_steps": 100},
+            o.wsd: {"warmup_steps": 10, "decay_steps": 10, "total_steps": 100},
+            o.one_cycle: {"total_steps": 100},
+            o.cosine_restarts: {"cycle_steps": 100},
+        }.items()
+    },
     # evaluating
     "before training": (
         lambda: PLAN(-1),
