@@ -120,7 +120,8 @@ def by_name(
     for name, value in kwargs.items():
         if name not in parameters and not takes_any_name:
             free = [other for other in parameters if other not in given and other not in kwargs]
-            hint = called_here(name, value, free) or did_you_mean(name, free)
+            words = habits.IN_WORDS_OF.get(call, {}).get(name)
+            hint = f"; {words}" if words else called_here(name, value, free) or did_you_mean(name, free)
             hint = hint or f"; it takes {', '.join(parameters) or 'none'}"
             raise TypeError(f"{call}() has no parameter {name!r}{hint}")
         if name in given:

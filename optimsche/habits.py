@@ -107,6 +107,17 @@ OF_NAMED_PLANS: dict[str, str] = {
     "warmup_steps": "The length of a warm-up is its steps: plan.replace(steps=...)",
 }
 
+_OF_CYCLES = "its length is that of its cycles, cycle_steps= and cycles=; to fit a run write .over(total_steps)"
+
+_OF_NO_END = "it never ends; for an end write .cooldown(at=..., steps=...)"
+
+#: The same of one function alone.
+IN_WORDS_OF: dict[str, dict[str, str]] = {
+    "cosine_restarts": dict.fromkeys(("num_training_steps", "total_steps"), _OF_CYCLES),
+    "noam": dict.fromkeys(("num_training_steps", "total_steps"), _OF_NO_END),
+    "triangular": dict.fromkeys(("num_training_steps", "total_steps"), _OF_CYCLES),
+}
+
 #: What other libraries call an entry of a parameter group that follows a schedule.
 HYPERPARAMETERS = {
     **dict.fromkeys(("beta1", "adam_beta1", "b1"), "betas[0]"),

@@ -54,7 +54,8 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     if hasattr(scheduler, "state_dict") and isinstance(getattr(scheduler, "schedule", None), Schedule):
         return scheduler.schedule  # type: ignore[no-any-return]  # a ScheduleLR
     if not any(hasattr(scheduler, name) for name in ("base_lrs", "base_values", "_schedulers", "patience")):
-        raise TypeError(f"from_torch takes a scheduler of torch.optim, transformers or timm, got {shown(scheduler)}")
+        got = f"the optimizer {_name(scheduler)}" if hasattr(scheduler, "param_groups") else shown(scheduler)
+        raise TypeError(f"from_torch takes a scheduler of torch.optim, transformers or timm, got {got}")
     plan = _read(scheduler, _chosen_group(scheduler, group))
     for step, rates in _rates_ahead(scheduler):
         rate = rates[group or 0]

@@ -84,8 +84,7 @@ def layer_decay(layers: Sequence[Pattern], factor: float, schedule: Schedule) ->
     schedule = admit("layer_decay", "schedule", Schedule, schedule)
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise TypeError(
-            f"layer_decay(layers={layers!r:.80}): layers must be a list of patterns, from input to output, got "
-            f"{type(layers).__name__}."
+            f"layer_decay: layers must be a list of patterns, from input to output, got {type(layers).__name__}."
         )
     if not layers:
         raise ValueError(f"layer_decay(layers={layers!r}): there must be a layer, or several, from input to output.")

@@ -144,6 +144,7 @@ def audit(
     """
     if not isinstance(plan, Schedule):
         hint = f"\n    Text is read by parse: audit(parse({plan!r:.60}), ...)." if isinstance(plan, str) else ""
+        hint = hint or ("\n    The plan comes first: audit(plan, rates)." if isinstance(rates, Schedule) else "")
         raise TypeError(f"audit(plan=...): plan must be a schedule, got {call_errors.shown(plan)}.{hint}")
     accum_grad = checking.admit("audit", "accum_grad", Count | None, accum_grad)
     world_size = checking.admit("audit", "world_size", Count | None, world_size)

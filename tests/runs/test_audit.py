@@ -133,6 +133,7 @@ def test_a_step_that_comes_twice_counts_as_it_was_last():
     ("arguments", "message"),
     [
         (("cosine(steps=9)", [0.1]), r"Text is read by parse: audit\(parse\('cosine"),
+        (([0.1], PLAN), r"plan must be a schedule, got \[0.1\].\n    The plan comes first: audit\(plan, rates"),
         ((PLAN, 0.1), "rates must be a list of numbers"),
         ((PLAN, []), "at least one number"),
         ((PLAN, ["fast"]), "rates must be a list of numbers"),
