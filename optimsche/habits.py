@@ -133,13 +133,14 @@ HYPERPARAMETERS = {
 # ---------------------------------------------------------------------------------------------------------------------
 
 _CALLED = "call it with the number of the update, from 1: plan(n)"
+_STEPPED = "A trainer that steps takes ScheduleLR(optimizer, plan)"
 _MANY = "call it with all the updates at once: plan(numpy.arange(1, n + 1))"
 _KEEPS_NOTHING = "it keeps nothing that changes; after a resume call it with the right number, plan(n)"
 _STORED = "store the plan as text, repr(plan), or as data, plan.to_dict()"
 
 #: Attributes of a schedule that people expect, and what to write.
 OF_A_SCHEDULE: dict[str, str] = {
-    **dict.fromkeys(("step", "get_lr", "get_last_lr"), f"{_CALLED}. A trainer that steps: ScheduleLR(optimizer, plan)"),
+    **dict.fromkeys(("step", "get_lr", "get_last_lr"), f"{_CALLED}. {_STEPPED}"),
     **dict.fromkeys(("lr", "rate", "value", "at", "eval", "evaluate"), _CALLED),
     **dict.fromkeys(("get_value", "learning_rate", "get_schedule", "fn", "schedule", "forward"), _CALLED),
     **dict.fromkeys(("last_epoch", "_step_count", "current_step", "global_step", "reset"), _KEEPS_NOTHING),

@@ -37,7 +37,7 @@ def sentence(call, kind):
     ("name", "cure"),
     {
         "step": "call it with the number of the update, from 1: plan(n)",
-        "get_last_lr": "plan(n)",
+        "get_last_lr": "plan(n). A trainer that steps takes ScheduleLR(optimizer, plan)",
         "last_epoch": "keeps nothing that changes",
         "base_lrs": "belongs to no optimizer",
         "state_dict": "keeps nothing that changes",
