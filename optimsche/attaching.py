@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from inspect import signature
 from itertools import pairwise
 from typing import Any
 
-from optimsche import names
 from optimsche.call_errors import shown
 from optimsche.combinators.left_out import warn_of_left_out_starts
-from optimsche.lr_fn import LrFn
+from optimsche.names import call_of
 from optimsche.schedule import Schedule
 
 _ROUNDING = 1e-9
@@ -71,10 +69,8 @@ def _cure(given: Any) -> str:
         return "Several are given by what follows each: schedules={'head.*': a, '*': b}, model=model."
     if isinstance(given, str | Mapping):
         return "Text and dictionaries are read by parse and from_dict."
-    name = given.name if isinstance(given, LrFn) else getattr(given, "__name__", "")
-    known = names.known().get(name)
-    if known is not None and known is given:
-        return f"Call it with its parameters: {name}({', '.join(f'{p}=...' for p in signature(known).parameters)})."
+    if call := call_of(given):
+        return f"Call it with its parameters: {call}."
     if hasattr(given, "last_epoch"):
         return "A torch scheduler is read by from_torch(scheduler)."
     return "A function of your own becomes one under @lr_fn." if callable(given) else ""
