@@ -23,6 +23,7 @@ nothing here imports PyTorch or JAX until it is needed:
 0.00015
 """
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -289,11 +290,15 @@ if find_spec("torch") is None:  # `import *` takes what can be had
 def __getattr__(name: str) -> Any:
     if name in _FILE_OF:
         return getattr(_imported(name, _FILE_OF[name]), name)
+    where = ""
     if name.isidentifier() and not name.startswith("_"):
         if find_spec(f"optimsche.{name}") is not None:
             return _imported(name, name)
-        _say_where(name)
-    raise AttributeError(f"module 'optimsche' has no attribute {name!r}")
+        where = _where(name)
+        # An import statement asks through `hasattr`, which an AttributeError only tells that there is none.
+        if where and sys._getframe(1).f_globals.get("__name__") == "importlib._bootstrap":
+            raise ImportError(f"optimsche has no {name!r}{where}")
+    raise AttributeError(f"module 'optimsche' has no attribute {name!r}{where}")
 
 
 def _imported(name: str, file: str) -> Any:
@@ -305,18 +310,21 @@ def _imported(name: str, file: str) -> Any:
         raise needs(f"optimsche.{name}", "torch") from None
 
 
-def _say_where(name: str) -> None:
-    """Answer to another system's name, or to one that is nearly right."""
+def _where(name: str) -> str:
+    """Where a name is that is not here: in a part, at another system, or nearly right here."""
     from optimsche.call_errors import did_you_mean
 
+    for part in _parts():
+        if name in getattr(import_module(f"optimsche.{part}"), "__all__", ()):
+            return f"; write from optimsche.{part} import {name}"
     system = import_module("optimsche.peers").system_of(name)
-    if system:  # the words of an AttributeError would be lost in `from optimsche import ...`
-        raise ImportError(f"optimsche has no {name} of its own: write optimsche.peers.{system}.{name}")
-    if hint := did_you_mean(name, __dir__()):
-        raise AttributeError(f"module 'optimsche' has no attribute {name!r}{hint}")
+    return f"; write optimsche.peers.{system}.{name}" if system else did_you_mean(name, __dir__())
+
+
+def _parts() -> list[str]:
+    # What is not installed would make help() and inspect fail: they look at everything that is listed.
+    return [part for part, needed in _PARTS.items() if not needed or find_spec(needed) is not None]
 
 
 def __dir__() -> list[str]:
-    # What is not installed would make help() and inspect fail: they look at everything that is listed.
-    parts = [part for part, needed in _PARTS.items() if not needed or find_spec(needed) is not None]
-    return sorted([*__all__, *parts])
+    return sorted([*__all__, *_parts()])

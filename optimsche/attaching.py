@@ -9,7 +9,7 @@ from typing import Any
 
 from optimsche.call_errors import shown
 from optimsche.combinators.left_out import warn_of_left_out_starts
-from optimsche.lr_fn import LrFn
+from optimsche.names import call_of
 from optimsche.schedule import Schedule
 
 _ROUNDING = 1e-9
@@ -69,8 +69,8 @@ def _cure(given: Any) -> str:
         return "Several are given by what follows each: schedules={'head.*': a, '*': b}, model=model."
     if isinstance(given, str | Mapping):
         return "Text and dictionaries are read by parse and from_dict."
-    if isinstance(given, LrFn):
-        return f"Call it with its parameters: {given.name}(...)."
+    if call := call_of(given):
+        return f"Call it with its parameters: {call}."
     if hasattr(given, "last_epoch"):
         return "A torch scheduler is read by from_torch(scheduler)."
     return "A function of your own becomes one under @lr_fn." if callable(given) else ""

@@ -80,7 +80,7 @@ def _explain(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappin
     if next(iter(parameters), "") in ("self", "cls"):
         del parameters[next(iter(parameters))]
         args = args[1:]
-    name = function.__qualname__.removesuffix(".__init__")
+    name = function.__qualname__.rpartition("<locals>.")[2].removesuffix(".__init__")
     by_name(name.removeprefix("Schedule.").removeprefix("Methods."), parameters, args, kwargs)
 
 
@@ -107,16 +107,21 @@ def by_name(
     Raises:
         TypeError: an unknown name, one that is missing, or one that is given twice.
     """
+    takes_any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    parameters = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
     if len(args) > len(positional):
-        most = f"at most {len(positional)} parameters by position" if positional else "its parameters by name"
+        few = "one parameter" if len(positional) == 1 else f"{len(positional)} parameters"
+        most = f"at most {few} by position" if positional else "its parameters by name"
         more = habits.BY_POSITION.get(call, "")
-        raise TypeError(f"{call}() takes {most}: write {call}({', '.join(f'{name}=...' for name in parameters)}){more}")
+        written = ", ".join(f"{name}=..." for name in [*parameters, *(["name"] if takes_any_name else [])])
+        raise TypeError(f"{call}() takes {most}: write {call}({written}){more}")
     given = dict(zip(positional, args, strict=False))
     for name, value in kwargs.items():
-        if name not in parameters:
+        if name not in parameters and not takes_any_name:
             free = [other for other in parameters if other not in given and other not in kwargs]
-            hint = called_here(name, value, free) or did_you_mean(name, free)
+            words = habits.IN_WORDS_OF.get(call, {}).get(name)
+            hint = f"; {words}" if words else called_here(name, value, free) or did_you_mean(name, free)
             hint = hint or f"; it takes {', '.join(parameters) or 'none'}"
             raise TypeError(f"{call}() has no parameter {name!r}{hint}")
         if name in given:
@@ -124,13 +129,14 @@ def by_name(
         given[name] = value
     missing = [p for p in parameters.values() if p.default is p.empty and p.name not in given]
     if missing:
-        words = [f"{p.name}= ({_kind(p.annotation)})" for p in missing]
-        raise TypeError(f"{call}() needs {' and '.join(words)}")
+        raise TypeError(f"{call}() needs {' and '.join(map(_wanted, missing))}")
     return {name: given.get(name, p.default) for name, p in parameters.items()}
 
 
-def _kind(annotation: Any) -> str:
-    return meaning_of(annotation) or ("a schedule" if takes_schedule(annotation) else "a value")
+def _wanted(parameter: inspect.Parameter) -> str:
+    annotation = parameter.annotation
+    kind = meaning_of(annotation) or ("a schedule" if takes_schedule(annotation) else "")
+    return f"{parameter.name}= ({kind})" if kind else f"{parameter.name}="
 
 
 def called_here(name: str, value: Any, free: Sequence[str]) -> str:

@@ -124,6 +124,7 @@ def window_of_update(
     return stage.window(update - stage.update, steps_per_epoch)
 
 
+@explained
 def next_window(
     step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> int:
@@ -311,6 +312,7 @@ def epoch_of(step_num: SupportsIndex, steps_per_epoch: SupportsIndex) -> int:
     return (step_num - 1) // steps_per_epoch + 1
 
 
+@explained
 def resume_step(
     step_num: SupportsIndex, accum_grad: AccumGrad = 1, steps_per_epoch: SupportsIndex | None = None
 ) -> int:

@@ -97,6 +97,27 @@ IN_WORDS: dict[str, str] = {
     **dict.fromkeys(("file", "filename", "path", "save", "savefig"), _SAVED),
 }
 
+_AGAIN = "Only named plans take it: build the plan again, such as warmup_cosine({}=...)"
+
+#: Words of named plans, which have become lengths and rates of pieces, and what to write to replace them.
+OF_NAMED_PLANS: dict[str, str] = {
+    **dict.fromkeys(("peak", "max_lr", "lr"), f"{_AGAIN.format('peak')}, or change its height: factor * plan"),
+    **dict.fromkeys(("total_steps", "T_max"), _AGAIN.format("total_steps")),
+    **dict.fromkeys(("floor", "min_lr", "eta_min"), _AGAIN.format("floor")),
+    "warmup_steps": "The length of a warm-up is its steps: plan.replace(steps=...)",
+}
+
+_OF_CYCLES = "its length is that of its cycles, cycle_steps= and cycles=; to fit a run write .over(total_steps)"
+
+_OF_NO_END = "it never ends; for an end write .cooldown(at=..., steps=...)"
+
+#: The same of one function alone.
+IN_WORDS_OF: dict[str, dict[str, str]] = {
+    "cosine_restarts": dict.fromkeys(("num_training_steps", "total_steps"), _OF_CYCLES),
+    "noam": dict.fromkeys(("num_training_steps", "total_steps"), _OF_NO_END),
+    "triangular": dict.fromkeys(("num_training_steps", "total_steps"), _OF_CYCLES),
+}
+
 #: What other libraries call an entry of a parameter group that follows a schedule.
 HYPERPARAMETERS = {
     **dict.fromkeys(("beta1", "adam_beta1", "b1"), "betas[0]"),
@@ -112,13 +133,15 @@ HYPERPARAMETERS = {
 # ---------------------------------------------------------------------------------------------------------------------
 
 _CALLED = "call it with the number of the update, from 1: plan(n)"
+_STEPPED = "A trainer that steps takes ScheduleLR(optimizer, plan)"
 _MANY = "call it with all the updates at once: plan(numpy.arange(1, n + 1))"
 _KEEPS_NOTHING = "it keeps nothing that changes; after a resume call it with the right number, plan(n)"
 _STORED = "store the plan as text, repr(plan), or as data, plan.to_dict()"
 
 #: Attributes of a schedule that people expect, and what to write.
 OF_A_SCHEDULE: dict[str, str] = {
-    **dict.fromkeys(("step", "get_lr", "get_last_lr", "lr", "rate", "value", "at", "eval", "evaluate"), _CALLED),
+    **dict.fromkeys(("step", "get_lr", "get_last_lr"), f"{_CALLED}. {_STEPPED}"),
+    **dict.fromkeys(("lr", "rate", "value", "at", "eval", "evaluate"), _CALLED),
     **dict.fromkeys(("get_value", "learning_rate", "get_schedule", "fn", "schedule", "forward"), _CALLED),
     **dict.fromkeys(("last_epoch", "_step_count", "current_step", "global_step", "reset"), _KEEPS_NOTHING),
     **dict.fromkeys(("state_dict", "load_state_dict", "get_state", "set_state"), _KEEPS_NOTHING),

@@ -11,7 +11,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import nn
 
-from optimsche.call_errors import called_here
+from optimsche.call_errors import called_here, explained
 from optimsche.checking import admit
 from optimsche.curve import axes_for, style
 from optimsche.lr_fns import geometric
@@ -87,6 +87,7 @@ class RangeTest(NamedTuple):
         return ax
 
 
+@explained
 def range_test(
     optimizer: torch.optim.Optimizer,
     model: nn.Module,

@@ -1,6 +1,6 @@
 """What is said where an optional package is not installed."""
 
-_CALLED = {"matplotlib": "Matplotlib", "torch": "PyTorch", "yaml": "PyYAML"}
+_CALLED = {"keras": "Keras", "matplotlib": "Matplotlib", "torch": "PyTorch", "yaml": "PyYAML"}
 _INSTALLED_AS = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
 
 

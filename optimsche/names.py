@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -52,6 +53,14 @@ def lookup(name: str) -> Callable[..., Any]:
         )
         raise ValueError(f"unknown lr function or plan {name!r}{hint}")
     return found
+
+
+def call_of(constructor: object) -> str:
+    """How a function of the table is called, its parameters by name; an empty text for anything else."""
+    name = next((name for name, known in _table.items() if known is constructor), "")
+    if not name:
+        return ""
+    return f"{name}({', '.join(f'{parameter}=...' for parameter in signature(_table[name]).parameters)})"
 
 
 def is_built_in(constructor: Callable[..., Any]) -> bool:

@@ -64,6 +64,13 @@ def _rest(name: str, total_steps: float, **parts: float) -> float:
     return rest
 
 
+def _below(name: str, floor: float, peak: float) -> None:
+    """Refuse a floor above the peak, such as a part of the peak where a rate was asked for."""
+    if floor > peak:
+        part = f"\n    For {floor:g} of the peak write floor={floor:g} * {peak:g}" if floor <= 1 else ""
+        raise ValueError(f"{name}(floor={floor}): floor must be <= peak={peak} (a rate, no part of the peak).{part}")
+
+
 def _part(share: float, total_steps: float) -> float:
     """A share of a run, to the nearest update; of a run of length 1, which is a plan in fractions, the share itself."""
     return share * total_steps if total_steps < 2 else max(math.floor(share * total_steps + 0.5), 1)
@@ -77,18 +84,19 @@ def warmup_cosine(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor
         peak: the highest rate, that of update `warmup_steps`; finite, >= 0.
         warmup_steps: length of the rise in updates; >= 0.
         total_steps: length of the run in updates, the rise included.
-        floor: the rate of the last update; finite, >= 0.
+        floor: the rate of the last update; from 0 to `peak`.
 
     Returns:
         `cosine(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)`.
 
     Raises:
-        ValueError: the rise leaves nothing of the total.
+        ValueError: the rise leaves nothing of the total, or `floor` is above `peak`.
 
     >>> plan = warmup_cosine(peak=3e-4, warmup_steps=2_000, total_steps=100_000)
     >>> plan(1), plan(2_000), plan(100_000)
     (1.5e-07, 0.0003, 0.0)
     """
+    _below("warmup_cosine", floor, peak)
     steps = _rest("warmup_cosine", total_steps, warmup_steps=warmup_steps)
     return cosine(start=peak, end=floor, steps=steps).warmup(warmup_steps)
 
@@ -101,17 +109,18 @@ def warmup_linear(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor
         peak: the highest rate, that of update `warmup_steps`; finite, >= 0.
         warmup_steps: length of the rise in updates; >= 0.
         total_steps: length of the run in updates, the rise included.
-        floor: the rate of the last update; finite, >= 0.
+        floor: the rate of the last update; from 0 to `peak`.
 
     Returns:
         `linear(start=peak, end=floor, steps=total_steps - warmup_steps).warmup(warmup_steps)`.
 
     Raises:
-        ValueError: the rise leaves nothing of the total.
+        ValueError: the rise leaves nothing of the total, or `floor` is above `peak`.
 
     >>> warmup_linear(peak=0.1, warmup_steps=10, total_steps=110)
     warmup(linear(start=0.1, end=0.0, steps=100), steps=10, start=0.0)
     """
+    _below("warmup_linear", floor, peak)
     steps = _rest("warmup_linear", total_steps, warmup_steps=warmup_steps)
     return linear(start=peak, end=floor, steps=steps).warmup(warmup_steps)
 
@@ -156,7 +165,7 @@ def wsd(
         warmup_steps: length of the rise in updates; >= 0.
         decay_steps: length of the fall in updates; >= 0.
         total_steps: length of the run in updates, rise and fall included.
-        floor: the rate of the last update; finite, >= 0.
+        floor: the rate of the last update; from 0 to `peak`.
         along: the shape of the fall, from 1 to 0, as for `cooldown`: `along=one_minus_power(power=0.5)`. By default a
             straight line.
 
@@ -165,7 +174,7 @@ def wsd(
         without the hold where rise and fall are the whole run. Along a shape, the fall is a `cooldown` of the hold.
 
     Raises:
-        ValueError: rise and fall are longer than the total.
+        ValueError: rise and fall are longer than the total, or `floor` is above `peak`.
 
     Source: Hu et al., MiniCPM (2024), section 4.2, arXiv:2404.06395.
 
@@ -173,6 +182,7 @@ def wsd(
     >>> [plan(t) for t in (5, 10, 80, 90, 100)]
     [0.05, 0.1, 0.1, 0.05, 0.0]
     """
+    _below("wsd", floor, peak)
     no_hold = warmup_steps + decay_steps == total_steps and decay_steps > 0
     hold = 0 if no_hold else _rest("wsd", total_steps, warmup_steps=warmup_steps, decay_steps=decay_steps)
     if decay_steps == 0:
@@ -199,14 +209,14 @@ def one_cycle(
         total_steps: length of the run in updates.
         warmup_steps: length of the rise in updates; >= 0; by default 3/10 of the total, to the nearest update.
         start: rate at update 0; by default `peak / 25`.
-        floor: the rate of the last update; by default `peak / 250_000`.
+        floor: the rate of the last update; from 0 to `peak`, by default `peak / 250_000`.
 
     Returns:
         `cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)`; the fall alone where
         there is no rise.
 
     Raises:
-        ValueError: the rise leaves nothing of the total.
+        ValueError: the rise leaves nothing of the total, or `floor` is above `peak`.
 
     Source: Smith & Topin, Super-Convergence (2017), arXiv:1708.07120; the defaults are those of PyTorch's OneCycleLR.
 
@@ -219,6 +229,7 @@ def one_cycle(
     fall = _rest("one_cycle", total_steps, warmup_steps=warmup_steps)
     start = peak / 25 if start is None else start
     floor = peak / 250_000 if floor is None else floor
+    _below("one_cycle", floor, peak)
     down = cosine(start=peak, end=floor, steps=fall)
     return down if warmup_steps == 0 else cosine(start=start, end=peak, steps=warmup_steps) >> down
 
@@ -289,7 +300,7 @@ def cosine_restarts(
         cycle_steps: length of the first cycle in updates; > 0.
         cycles: how many; 1 to 10,000, or None for no end.
         warmup_steps: length of a rise before the first cycle, in updates; >= 0.
-        floor: the rate at the end of each cycle; finite, >= 0.
+        floor: the rate at the end of each cycle; from 0 to `peak`.
         stretch: how many times as long each cycle is as the last; 1 to 100.
         scale: what is left of the height above `floor` with each cycle; > 0 and <= 1.
 
@@ -299,7 +310,7 @@ def cosine_restarts(
         `(constant(value=floor) + cosine(start=peak - floor, ...).repeat(...)).warmup(warmup_steps)`.
 
     Raises:
-        ValueError: `floor` is above `peak` while `scale` is below 1.
+        ValueError: `floor` is above `peak`.
 
     Source: Loshchilov & Hutter, SGDR (2017), arXiv:1608.03983.
 
@@ -307,8 +318,7 @@ def cosine_restarts(
     >>> [plan(t) for t in (50, 100, 200, 300)]
     [0.05, 0.0, 0.05, 0.0]
     """
-    if floor > peak and scale < 1:
-        raise ValueError(f"cosine_restarts(floor={floor}): floor must be <= peak={peak} where scale is below 1")
+    _below("cosine_restarts", floor, peak)
 
     def fall(low: float, high: float) -> Schedule:
         return cosine(start=high, end=low, steps=cycle_steps)
@@ -340,7 +350,7 @@ def triangular(
         `constant(value=floor) + (linear(start=0.0, end=peak - floor, ...) >> ...).repeat(...)`.
 
     Raises:
-        ValueError: `peak` is below `floor`.
+        ValueError: `floor` is above `peak`.
 
     Source: Smith, Cyclical Learning Rates for Training Neural Networks (2015), arXiv:1506.01186.
 
@@ -348,8 +358,7 @@ def triangular(
     >>> [plan(t) for t in (0, 5, 10, 20, 30)]
     [0.1, 0.2, 0.3, 0.1, 0.3]
     """
-    if peak < floor:
-        raise ValueError(f"triangular(peak={peak}): peak must be >= floor={floor}")
+    _below("triangular", floor, peak)
     rise = _part(0.5, cycle_steps)
 
     def up_and_down(low: float, high: float) -> Schedule:

@@ -55,6 +55,18 @@ def _where_a_parameter_is(schedule: Schedule, name: str) -> str:
     return ""
 
 
+def _to_replace(schedule: Schedule, name: str) -> str:
+    """What to write for a parameter that was to be replaced, and that the outermost piece does not have."""
+    for part, inner in schedule._arguments.items():
+        if isinstance(inner, Schedule) and name in inner._arguments:
+            return (
+                f"; {inner._lr_fn.name}() in it has: plan.replace({part}=plan.arguments[{part!r}].replace({name}=...))"
+            )
+    if name in habits.OF_NAMED_PLANS:
+        return f"; it takes {', '.join(schedule._arguments)}. {habits.OF_NAMED_PLANS[name]}"
+    return did_you_mean(name, schedule._arguments) or f"; it takes {', '.join(schedule._arguments)}"
+
+
 @answers_attributes("a schedule", habits.OF_A_SCHEDULE, _where_a_parameter_is)
 @explained_methods
 class Schedule(Methods):
@@ -258,7 +270,10 @@ class Schedule(Methods):
     # -- a value among values -----------------------------------------------------------------------------------------
 
     def replace(self, **changes: Any) -> Schedule:
-        """The same lr function with some parameters changed.
+        """The same lr function with some parameters changed: those of the outermost piece.
+
+        Raises:
+            TypeError: a parameter that it does not have.
 
         >>> from optimsche import cosine
         >>> cosine(start=0.1, steps=100).replace(steps=200)
@@ -266,8 +281,7 @@ class Schedule(Methods):
         """
         for name in changes:
             if name not in self._arguments:
-                hint = did_you_mean(name, self._arguments) or f"; it takes {', '.join(self._arguments)}"
-                raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{hint}")
+                raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{_to_replace(self, name)}")
         return self._lr_fn(**{**self._arguments, **changes})
 
     def __repr__(self) -> str:

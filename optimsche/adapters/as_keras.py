@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optimsche.call_errors import explained
+from optimsche.missing import needs
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
     from optimsche.adapters.keras_schedule import KerasSchedule
 
 
+@explained
 def as_keras(plan: Schedule, accumulate: int = 1) -> KerasSchedule:
     """A plan for `learning_rate=` of a Keras optimizer.
 
@@ -28,6 +31,10 @@ def as_keras(plan: Schedule, accumulate: int = 1) -> KerasSchedule:
         ValueError: a plan that counts epochs, of which the optimizer knows nothing; a piece shorter than one update;
             `accumulate` below 1; a backend whose arrays a plan cannot take, such as TensorFlow.
     """
-    from optimsche.adapters.keras_schedule import KerasSchedule
-
+    try:
+        from optimsche.adapters.keras_schedule import KerasSchedule
+    except ModuleNotFoundError as error:
+        if error.name != "keras":
+            raise
+        raise needs("as_keras", "keras") from None
     return KerasSchedule(plan, accumulate)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from optimsche.attaching import attachable
+from optimsche.call_errors import explained
 from optimsche.schedule import Schedule
 
 
+@explained
 def as_optax(plan: Schedule) -> OptaxSchedule:
     """A plan for `learning_rate=` of an optax optimizer, or for any hyperparameter under `inject_hyperparams`.
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from optimsche import peers
-from optimsche.call_errors import shown
+from optimsche.call_errors import explained, shown
 from optimsche.schedule import Schedule
 
 # How many steps ahead a scheduler and its plan are compared.
@@ -21,6 +21,7 @@ _HOMES = {"torch.optim.lr_scheduler": "torch", "torch.optim.swa_utils": "torch",
 _FOLLOW_A_METRIC = ("ReduceLROnPlateau", "GreedyLR", "PlateauLRScheduler")
 
 
+@explained
 def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     """The plan that a torch scheduler follows, in mid-run or before it.
 
@@ -53,7 +54,8 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     if hasattr(scheduler, "state_dict") and isinstance(getattr(scheduler, "schedule", None), Schedule):
         return scheduler.schedule  # type: ignore[no-any-return]  # a ScheduleLR
     if not any(hasattr(scheduler, name) for name in ("base_lrs", "base_values", "_schedulers", "patience")):
-        raise TypeError(f"from_torch takes a scheduler of torch.optim, transformers or timm, got {shown(scheduler)}")
+        got = f"the optimizer {_name(scheduler)}" if hasattr(scheduler, "param_groups") else shown(scheduler)
+        raise TypeError(f"from_torch takes a scheduler of torch.optim, transformers or timm, got {got}")
     plan = _read(scheduler, _chosen_group(scheduler, group))
     for step, rates in _rates_ahead(scheduler):
         rate = rates[group or 0]

@@ -13,10 +13,10 @@ from annotated_types import Ge
 from torch.optim.lr_scheduler import LRScheduler
 
 from optimsche.attaching import attachable
-from optimsche.call_errors import explained_methods, shown
+from optimsche.call_errors import called_here, explained_methods, shown, warn
 from optimsche.checking import admit
 from optimsche.param_groups.entries import LR, Entry, check_entry, entry, own_tensors
-from optimsche.param_groups.rates import ask, extremes, rate_of, refuse_lost_rates
+from optimsche.param_groups.rates import ask, extremes, rate_of, refuse_lost_rates, unused_rate
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
@@ -26,6 +26,12 @@ _NO_EPOCHS = (
     "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), divided by "
     "what is accumulated"
 )
+
+#: Arguments of `OptimScheduler` and of torch's schedulers, and what to do here.
+_NO_PARAMETERS = {
+    "rates": "the plan's rates are absolute; for groups with rates of their own write {'params': ..., 'lr_scale': 0.1}",
+    "last_epoch": "to go on after n updates: scheduler.load_state_dict({'updates': n})",
+}
 
 _KEYWORD = re.compile(r"(\w+)_(\d+)")
 
@@ -99,6 +105,9 @@ class ScheduleLR(LRScheduler):
             steps_per_epoch = admit("ScheduleLR", "steps_per_epoch", _PerEpoch, steps_per_epoch)
         epochs = "" if steps_per_epoch else _NO_EPOCHS
         self._plans: dict[Entry, Schedule] = {}
+        for name, plan in others.items():
+            if not isinstance(plan, Schedule):
+                _refuse_parameter(name, plan)
         by_name = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
         for name, plan in (*by_name.items(), *others.items()):
             where = entry(_in_brackets(name, groups), "ScheduleLR")
@@ -112,6 +121,12 @@ class ScheduleLR(LRScheduler):
                 ask(self.optimizer, group, where, extremes(plan), "ScheduleLR")
         if LR not in self._plans:
             raise ValueError(f"ScheduleLR: 'lr' must be among the schedules, got {', '.join(map(str, self._plans))}")
+        if unused := unused_rate(self.schedule, self.optimizer):
+            highest, own = unused
+            warn(
+                f"ScheduleLR: the schedule's rate is up to {highest:g}, and the lr={own:g} of {kind} is not used: "
+                f"rates are absolute. Write it into the schedule: {own:g} * plan"
+            )
         self._steps_per_epoch = steps_per_epoch
         self._updates = 0
         self._last_lr: list[Any] = []  # numbers
@@ -306,7 +321,15 @@ def _innermost(optimizer: Any) -> torch.optim.Optimizer:
 def _refuse_optimizer(given: Any) -> NoReturn:
     if isinstance(given, list | tuple):
         raise TypeError(f"ScheduleLR: optimizer must be one optimizer, got {len(given)}: give each a ScheduleLR")
-    raise TypeError(f"ScheduleLR: optimizer must be a torch.optim.Optimizer, got {shown(given)}")
+    order = ".\n    The optimizer comes first: ScheduleLR(optimizer, plan)" if isinstance(given, Schedule) else ""
+    raise TypeError(f"ScheduleLR: optimizer must be a torch.optim.Optimizer, got {shown(given)}{order}")
+
+
+def _refuse_parameter(name: str, value: Any) -> None:
+    """Answer to an argument that is taken for a hyperparameter, since any name may be one."""
+    hint = f"; {_NO_PARAMETERS[name]}" if name in _NO_PARAMETERS else called_here(name, value, ())
+    if hint:
+        raise TypeError(f"ScheduleLR() has no parameter {name!r}{hint}")
 
 
 def _in_brackets(name: Any, groups: list[dict[str, Any]]) -> Any:

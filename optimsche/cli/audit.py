@@ -30,7 +30,12 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "plan", nargs="?", metavar="PLAN", help="text, also peers.transformers.get_scheduler(...), or a file"
     )
-    parser.add_argument("--counts", choices=["this", "next"], default="this", help="which update's rate a line has")
+    parser.add_argument(
+        "--counts",
+        choices=["this", "next"],
+        default="this",
+        help="which update's rate a line has (next: transformers before 4.51)",
+    )
     parser.add_argument("--accum-grad", type=at_least_one, metavar="N", help="micro-batches in one update")
     parser.add_argument("--world-size", type=at_least_one, metavar="N", help="number of processes")
     parser.add_argument("--steps-per-epoch", type=at_least_one, metavar="N", help="micro-batches in an epoch")

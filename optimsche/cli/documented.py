@@ -59,6 +59,8 @@ def found(name: str) -> Documented:
         return of[schedule]
     all_of_ours = {name: function for group in groups().values() for name, function in group.items()}
     if name not in all_of_ours:
+        if name in peers.__all__:
+            raise ValueError(f"{name} is a system: optimsche list --peers {name} lists its schedules")
         elsewhere = [f"{one}.{name}" for one, of in systems().items() if name in of]
         there = f"; another system has it: {', '.join(elsewhere)}" if elsewhere else ""
         hint = there or did_you_mean(name, all_of_ours) or "; optimsche list names all"

@@ -31,6 +31,9 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """List what was asked for."""
     if options.name is not None:
+        name = options.name.removeprefix("peers.")
+        if name == "peers" or name in peers.__all__:
+            raise ValueError(f"list takes no name: optimsche list --peers{'' if name == 'peers' else ' ' + name}")
         raise ValueError(f"list takes no name: optimsche describe {options.name} explains it")
     if options.peers is None:
         print("\n\n".join(_group(title, functions) for title, functions in groups().items()))

@@ -54,8 +54,11 @@ def _yaml(text: str) -> Any:
 
 def _of_any_system(text: str) -> Schedule:
     """A schedule as text, or another system's: its name in `optimsche.peers`, with arguments that are plain values."""
-    from optimsche import peers
+    from optimsche import names, peers
 
+    bare = re.match(r"\s*(\w+)\(", text)
+    if bare and bare[1] not in names.known() and (system := peers.system_of(bare[1])):
+        raise ValueError(f"there is no {bare[1]!r} of this library's; another system has it: peers.{system}.{bare[1]}")
     named = re.match(r"\s*(?:peers\.)?(\w+)\.(\w+)\(", text)
     try:
         if named is None or named[1] not in peers.__all__:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from annotated_types import Ge, Gt, Lt
 
 from optimsche import checking, ops
+from optimsche.names import call_of
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
@@ -252,7 +253,8 @@ def no_schedule(call: str, value: object) -> TypeError:
     several = ", a mapping of names to schedules, or a list of schedules" if call == "plot" else ""
     text = f"{call}() takes a schedule{several}, got {value!r:.80} ({type(value).__name__})."
     if callable(value):
-        text += f"\n    Call it with its parameters: {getattr(value, '__name__', 'it')}(...)."
+        call = call_of(value) or f"{getattr(value, '__name__', 'it')}(...)"
+        text += f"\n    Call it with its parameters: {call}."
     elif isinstance(value, str):
         text += f"\n    Text is read by parse: {call}(parse({value!r:.80}))."
     elif call != "plot" and isinstance(value, Mapping | Sequence):

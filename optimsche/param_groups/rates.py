@@ -65,6 +65,28 @@ def refuse_lost_rates(own: Sequence[float], call: str, or_else: str = "") -> Non
     )
 
 
+# The rates of Adam and its relatives are far below this.
+_HIGH = 0.5
+
+
+def unused_rate(schedule: Schedule, optimizer: torch.optim.Optimizer) -> tuple[float, float] | None:
+    """The highest rate of a plan and the one that Adam was built with, where the plan's is a shape's default of 1.
+
+    It is allowed, and nearly always a slip: the plan was meant as a factor on the optimizer's own rate.
+
+    >>> from optimsche import cosine
+    >>> adam = torch.optim.Adam([torch.zeros(1)], lr=3e-4)
+    >>> unused_rate(cosine(start=0.1, steps=100), adam), unused_rate(cosine(steps=100).warmup(10), adam)
+    (None, (1.0, 0.0003))
+    """
+    own = [float(group["lr"]) for group in optimizer.param_groups]
+    if "adam" not in type(optimizer).__name__.lower() or any("lr_scale" in group for group in optimizer.param_groups):
+        return None
+    # The end does not count: to search for a rate, a plan rises to one that is far too high.
+    highest = max(schedule(n, 1.0) for n in (1, *schedule.boundaries(most=2)) if n < schedule.length or n == 1)
+    return (highest, own[0]) if highest >= _HIGH and max(own) <= 0.1 * highest else None
+
+
 def ask(
     optimizer: torch.optim.Optimizer, group: Mapping[str, Any], where: Entry, values: Iterable[float], call: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 import torch
 from annotated_types import Gt, Le
 
-from optimsche.call_errors import did_you_mean
+from optimsche.call_errors import did_you_mean, explained
 from optimsche.checking import admit
 from optimsche.param_groups.names import Both, Pattern, first_few, matches, shown
 from optimsche.ranges import Meaning
@@ -31,6 +31,7 @@ def bias_or_norm(name: str, parameter: torch.Tensor) -> bool:
     return parameter.dim() <= 1
 
 
+@explained
 def without_decay(rules: Rules, where: Callable[[str, torch.Tensor], bool] = bias_or_norm) -> Rules:
     """The same rules, with no weight decay for some of the parameters.
 
@@ -58,6 +59,7 @@ def without_decay(rules: Rules, where: Callable[[str, torch.Tensor], bool] = bia
     return split
 
 
+@explained
 def layer_decay(layers: Sequence[Pattern], factor: float, schedule: Schedule) -> Rules:
     """Rules with a lower rate for each layer further from the output.
 
@@ -82,8 +84,7 @@ def layer_decay(layers: Sequence[Pattern], factor: float, schedule: Schedule) ->
     schedule = admit("layer_decay", "schedule", Schedule, schedule)
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise TypeError(
-            f"layer_decay(layers={layers!r:.80}): layers must be a list of patterns, from input to output, got "
-            f"{type(layers).__name__}."
+            f"layer_decay: layers must be a list of patterns, from input to output, got {type(layers).__name__}."
         )
     if not layers:
         raise ValueError(f"layer_decay(layers={layers!r}): there must be a layer, or several, from input to output.")

@@ -131,7 +131,12 @@ def _refuse(system: str, name: str) -> Any:
     raise AttributeError(f"optimsche.peers.{system} has no {name!r}{hint}")
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "names_of", "system_of"]
+
+
 if not TYPE_CHECKING:  # which would take every name for one that is there
     __getattr__ = _refuse_system
     for _system in __all__:
         sys.modules[f"optimsche.peers.{_system}"].__getattr__ = partial(_refuse, _system)
+        sys.modules[f"optimsche.peers.{_system}"].__dir__ = partial(names_of, _system)

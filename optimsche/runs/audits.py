@@ -120,12 +120,12 @@ def audit(
         world_size: number of processes; likewise.
         steps_per_epoch: micro-batches in an epoch; likewise. A plan that counts epochs needs it.
         counts: which update's rate a line of the log has: `"this"` for the one that it names, `"next"` for the one
-            after it, as the Trainer of Hugging Face logs it.
+            after it, as the Trainer of Hugging Face logs it before transformers 4.51.
 
     Returns:
         The verdict, with `clean`, `first`, `causes` and `explanations`. The kinds of cause are `"shift"`,
         `"clock_factor"`, `"per_epoch"`, `"restart"`, `"stale"`, `"frozen"`, `"jump"`, `"skips"`, `"warmup"`, `"total"`,
-        `"floor"`, `"factor"` and `"logged_next"`. None is named that does not explain every point.
+        `"floor"`, `"factor"`, `"logged_next"` and `"logged_this"`. None is named that does not explain every point.
 
     Raises:
         ValueError, TypeError: an argument is outside its range or of the wrong kind.
@@ -144,6 +144,7 @@ def audit(
     """
     if not isinstance(plan, Schedule):
         hint = f"\n    Text is read by parse: audit(parse({plan!r:.60}), ...)." if isinstance(plan, str) else ""
+        hint = hint or ("\n    The plan comes first: audit(plan, rates)." if isinstance(rates, Schedule) else "")
         raise TypeError(f"audit(plan=...): plan must be a schedule, got {call_errors.shown(plan)}.{hint}")
     accum_grad = checking.admit("audit", "accum_grad", Count | None, accum_grad)
     world_size = checking.admit("audit", "world_size", Count | None, world_size)
@@ -157,7 +158,7 @@ def audit(
     wrong = wrong_points(curve, log)
     found = []
     if len(wrong):
-        found = explanations(curve, log, Setting(accum_grad, world_size, per_epoch, steps_per_epoch))
+        found = explanations(curve, log, Setting(accum_grad, world_size, per_epoch, steps_per_epoch, counts))
     return Audit(
         plan,
         tuple(clock.astype(np.int64).tolist()),

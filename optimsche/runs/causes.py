@@ -35,6 +35,7 @@ class Setting(NamedTuple):
     world_size: int | None
     per_epoch: int | None
     in_epoch: int | None
+    counts: str
 
 
 class Cause(NamedTuple):

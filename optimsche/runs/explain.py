@@ -60,13 +60,33 @@ def _single(curve: Curve, log: Log, setting: Setting) -> Iterator[Explanation]:
     families = [*counters(log, float(log.clock[first]), setting), *lengths(curve, log, setting)]
     for found in of_one_number(curve, log, families, setting):
         yield found
-        if found.causes[0].kind == "shift" and "1 update early" in found.causes[0].text:
-            text = "what was logged at an update is the rate of the next one"
-            yield Explanation(found.cost - 0.1, (Cause("logged_next", text),))
+        yield from _of_the_log(found, setting)
     yield from of_values(curve, log, setting)
     yield from counting.after_an_update(curve, log, first)
     yield from counting.skips(curve, log, 1)
     yield from counting.skips(curve, log, -1)
+
+
+def _of_the_log(found: Explanation, setting: Setting) -> Iterator[Explanation]:
+    """A schedule that is one update off may have been on time, and its log read for the wrong update."""
+    cause = _READ_WRONGLY[setting.counts]
+    if found.causes[0].kind == "shift" and cause.off in found.causes[0].text:
+        yield Explanation(found.cost - 0.1, (cause.said, *found.causes[1:]))
+
+
+class _ReadWrongly(NamedTuple):
+    off: str  # as a shift says it
+    said: Cause
+
+
+_READ_WRONGLY = {
+    "this": _ReadWrongly(
+        "1 update early", Cause("logged_next", "what was logged at an update is the rate of the next one")
+    ),
+    "next": _ReadWrongly(
+        "1 update late", Cause("logged_this", "what was logged at an update is its own rate: counts='next' is wrong")
+    ),
+}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -89,9 +109,7 @@ def _pairs(curve: Curve, log: Log, setting: Setting) -> Iterator[Explanation]:
     families = [*counters(log, float(log.clock[first]), setting), *lengths(curve, log, setting)]
     for found in of_one_number(curve, log, families, setting, VALUES):
         yield found
-        if found.causes[0].kind == "shift" and "1 update early" in found.causes[0].text:
-            text = "what was logged at an update is the rate of the next one"
-            yield Explanation(found.cost - 0.1, (Cause("logged_next", text), *found.causes[1:]))
+        yield from _of_the_log(found, setting)
     yield from counting.restart_and_skips(curve, log)
     thin = _thinned(log, first)
     if any(True for _ in _unseen_warmup(curve, thin, families, setting)):

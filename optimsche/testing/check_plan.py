@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 from annotated_types import Ge
 
 from optimsche import checking
+from optimsche.call_errors import explained
 from optimsche.curve import ranges as updates_of
 from optimsche.ranges import Length, Meaning, Rate
 from optimsche.schedule import Schedule
@@ -21,6 +22,7 @@ _CLOSE = 1e-12
 _MOST = 10_000_000
 
 
+@explained
 def check_plan(
     plan: Schedule,
     *,
@@ -96,15 +98,12 @@ class _Run(NamedTuple):
 
     plan: Schedule
     rates: list[float]
+    highest: float
     per_epoch: int | None
 
     @property
     def last(self) -> int:
         return len(self.rates) - 1
-
-    @property
-    def highest(self) -> float:
-        return max(self.rates)
 
     @property
     def close(self) -> float:
@@ -124,7 +123,8 @@ def _run_of(plan: Schedule, total_steps: int | None, per_epoch: int | None) -> _
         raise ValueError(f"check_plan looks at every update, of at most {_MOST:,}; the run has {total_steps:,}")
     clock = np.arange(total_steps + 1)
     epoch = 1.0 if per_epoch is None else np.maximum(np.ceil(clock / per_epoch), 1.0)
-    return _Run(plan, plan(clock, epoch).tolist(), per_epoch)
+    rates = plan(clock, epoch)
+    return _Run(plan, rates.tolist(), float(rates.max()), per_epoch)
 
 
 def _total_steps(run: _Run, total_steps: int) -> str | None:

@@ -89,6 +89,10 @@ def _same(one: float, other: float) -> bool:
     return one == other or (one != one and other != other)
 
 
+_AT_ZERO = "Number 0 is the instant before training, and has a value: divide by ops.maximum(real_step, 1)"
+_OF_PARAMETERS = "Refuse such parameters with @lr_fn(resolve=...), or say how to draw: check_laws(f, x=...)"
+
+
 def assert_finite(schedule: Schedule, real_steps: Iterable[float] | None = None, epoch: float = 1.0) -> None:
     """Every value is a finite Python float.
 
@@ -100,7 +104,7 @@ def assert_finite(schedule: Schedule, real_steps: Iterable[float] | None = None,
             value = schedule(t, epoch)
         except Exception as error:
             how = f"at real_step={t}, epoch={epoch} it has no value: {type(error).__name__}: {error}"
-            how += "\n    Refuse such parameters with @lr_fn(resolve=...), or say how to draw: check_laws(f, x=...)"
+            how += f"\n    {_AT_ZERO if t == 0 and isinstance(error, ZeroDivisionError) else _OF_PARAMETERS}"
             raise broken("assert_finite", schedule, how) from error
         if type(value) is not float or not math.isfinite(value):
             raise broken("assert_finite", schedule, f"at real_step={t}, epoch={epoch} it is {value!r}")

@@ -158,7 +158,7 @@ def without_a_formula(t, seen=[]):  # noqa: B006
         (Own, TypeError, r"test_from_torch.Own has a get_lr of its own, which cannot be read.*under @lr_fn"),
         (by_hand, ValueError, "ExponentialLR gives update 1 the rate 0.3, and the plan that was read has 0.1.*by hand"),
         (lambda o: theirs.LambdaLR(o, without_a_formula), TypeError, "lr_lambda cannot be read as one formula"),
-        (lambda o: o, TypeError, "takes a scheduler of torch.optim, transformers or timm, got SGD"),
+        (lambda o: o, TypeError, "takes a scheduler of torch.optim, transformers or timm, got the optimizer SGD$"),
         (lambda o: cosine(steps=9), TypeError, r"takes a scheduler .*, got cosine\("),
     ],
 )

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import warnings
 
 import pytest
 import torch
@@ -316,6 +317,19 @@ def test_a_second_one_is_refused_until_the_first_is_taken_off():
     assert (scheduler.updates, second.updates, second.get_last_lr()) == (0, 1, HALVES[:1])
 
 
+def test_a_shapes_default_rate_on_adam_is_pointed_out():
+    weights = [nn.Parameter(torch.ones(1))]
+    with pytest.warns(
+        UserWarning, match=r"rate is up to 0.99.*, and the lr=0.0003 of AdamW is not used.*: 0.0003 \* plan"
+    ):
+        ScheduleLR(torch.optim.AdamW(weights, lr=3e-4), cosine(steps=100))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ScheduleLR(torch.optim.AdamW(weights, lr=3e-4), 3e-4 * cosine(steps=100))
+        ScheduleLR(torch.optim.SGD(weights, lr=3e-4), cosine(steps=100))
+        ScheduleLR(torch.optim.AdamW([{"params": weights, "lr_scale": 3e-4}]), cosine(steps=100))
+
+
 def of_both_signs():
     """Built when it is needed: a function that is known while tests are collected is drawn by others' strategies."""
 
@@ -329,7 +343,32 @@ def of_both_signs():
 BY_EPOCH = cosine(start=1e-3, steps=4).by_epoch()
 REFUSED = [
     (lambda o: ScheduleLR(o, 1e-3), TypeError, r"schedule must be a schedule, got 0.001.\n.*constant\(value=0.001\)"),
-    (lambda o: ScheduleLR(o, cosine), TypeError, r"got .*\n    Call it with its parameters: cosine\(\.\.\.\)"),
+    (lambda o: ScheduleLR(o, cosine), TypeError, r"got .*\n    Call it with its parameters: cosine\(start=\.\.\., "),
+    (
+        lambda o: ScheduleLR(o, warmup_cosine),
+        TypeError,
+        r"\n    Call it with .*: warmup_cosine\(peak=\.\.\., warmup_steps=",
+    ),
+    (
+        lambda o: ScheduleLR(PLAN, o),
+        TypeError,
+        r"got warmup.*\n    The optimizer comes first: ScheduleLR\(optimizer, plan",
+    ),
+    (
+        lambda o: ScheduleLR(o, PLAN, rates="relative"),
+        TypeError,
+        r"no parameter 'rates'; the plan's rates are absolute; .*'lr_scale'",
+    ),
+    (
+        lambda o: ScheduleLR(o, PLAN, last_epoch=3),
+        TypeError,
+        r"no parameter 'last_epoch'; .*load_state_dict\({'updates': n}",
+    ),
+    (
+        lambda o: ScheduleLR(o, PLAN, verbose=True),
+        TypeError,
+        r"no parameter 'verbose'; plan.table\(\) and plan.plot\(\) ",
+    ),
     (lambda o: ScheduleLR(o, "cosine(steps=9)"), TypeError, r"got 'cosine\(steps=9\)'.\n.*read by parse and from_dict"),
     (lambda o: ScheduleLR(o, lambda n: 0.1), TypeError, "becomes one under @lr_fn"),
     (lambda o: ScheduleLR(o, torch.optim.lr_scheduler.StepLR(o, 3)), TypeError, r"read by from_torch\(scheduler\)"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import ScheduleLR, warmup_cosine
+from optimsche import ScheduleLR, audit, read_log, warmup_cosine
 from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, watched
 
 transformers = pytest.importorskip("transformers")
@@ -53,6 +53,10 @@ def test_every_update_has_its_rate_and_the_log_says_it(accumulate, tmp_path):
     trainer, _, seen = trainer_of(tmp_path, gradient_accumulation_steps=accumulate)
     trainer.train()
     assert seen == logged(trainer) == RATES
+    trainer.save_state()
+    log = read_log(tmp_path / "trainer_state.json")
+    assert audit(PLAN, *log).clean
+    assert audit(PLAN, *log, counts="next").causes[0].kind == "logged_this"
 
 
 @pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])

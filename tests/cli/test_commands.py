@@ -49,6 +49,8 @@ def test_list_of_other_systems(capsys):
     assert "timm" not in of_one
     assert "did you mean 'torch'?" in refused(capsys, "list", "--peers", "torhc")
     assert "optimsche describe cosine explains it" in refused(capsys, "list", "cosine")
+    assert "takes no name: optimsche list --peers torch" in refused(capsys, "list", "torch")
+    assert "takes no name: optimsche list --peers\n" in refused(capsys, "list", "peers")
 
 
 def test_everything_that_is_listed_is_described(capsys):
@@ -73,6 +75,8 @@ def test_describe_prints_the_documentation_as_it_stands(capsys):
 def test_a_name_that_there_is_not(capsys):
     assert "did you mean 'cosine'?" in refused(capsys, "describe", "cosin")
     assert "another system has it: mmengine.StepLR, torch.StepLR" in refused(capsys, "describe", "StepLR")
+    assert "torch is a system: optimsche list --peers torch lists" in refused(capsys, "describe", "torch")
+    assert "another system has it: peers.torch.StepLR" in refused(capsys, "show", "StepLR(step_size=30)")
     assert "did you mean 'StepLR'?" in refused(capsys, "describe", "torch.StepLr")
     assert "optimsche list names all" in refused(capsys, "describe", "zzz")
 

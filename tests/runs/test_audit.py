@@ -41,7 +41,11 @@ def test_two_causes_are_named_together():
         (1, get("linear", 500, 5_000, base_lr=1e-5), "from update 51 on 3: skipped updates were not counted"),
         (2, get("linear", 50, 2_315, base_lr=3e-5), "from update 1,601 on 3: skipped updates were not counted"),
         (3, get("linear", 700, 27_420, base_lr=5e-5), "from update 26,001 on 11: skipped updates were not counted"),
-        (4, get("linear", 500, 10_000, base_lr=1e-5), "1. the schedule is 1 update late in the whole log"),
+        (
+            4,
+            get("linear", 500, 10_000, base_lr=1e-5),
+            "1. what was logged at an update is its own rate: counts='next' is wrong",
+        ),
         (5, get("cosine", 0, 1_000, base_lr=2e-4), "Clean"),
         (6, get("constant_with_warmup", 1_000, base_lr=3e-6), "Clean"),
     ],
@@ -129,6 +133,7 @@ def test_a_step_that_comes_twice_counts_as_it_was_last():
     ("arguments", "message"),
     [
         (("cosine(steps=9)", [0.1]), r"Text is read by parse: audit\(parse\('cosine"),
+        (([0.1], PLAN), r"plan must be a schedule, got \[0.1\].\n    The plan comes first: audit\(plan, rates"),
         ((PLAN, 0.1), "rates must be a list of numbers"),
         ((PLAN, []), "at least one number"),
         ((PLAN, ["fast"]), "rates must be a list of numbers"),

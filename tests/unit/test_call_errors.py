@@ -1,7 +1,10 @@
 """What errors say of a value, and of a name that is nearly right."""
 
+import inspect
+
 import pytest
 
+import optimsche
 from optimsche.call_errors import by_name, closest, did_you_mean, explained, explained_methods, shown
 
 
@@ -25,8 +28,39 @@ def test_an_error_from_inside_is_not_explained():
         train(steps=3)
     with pytest.raises(TypeError, match=r"train\(\) has no parameter 'step'; did you mean 'steps'"):
         train(step=3)
-    with pytest.raises(TypeError, match=r"train\(\) needs steps= \(a value\)"):
+    with pytest.raises(TypeError, match=r"train\(\) needs steps=$"):
         train()
+
+
+def test_a_wrong_name_is_answered_where_a_function_takes_any():
+    @explained
+    def search(optimizer, *, start=1.0, **options):
+        return start
+
+    assert search(1, start=2.0, use_amp=True) == 2.0
+    with pytest.raises(TypeError, match=r"search\(\) needs optimizer=$"):
+        search(use_amp=True)
+    with pytest.raises(
+        TypeError, match=r"takes at most one parameter by position: write search\(optimizer=..., start=..., name=...\)"
+    ):
+        search(1, 2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "as_keras", "as_optax", "audit", "fit", "from_torch", "layer_decay", "next_window", "plot", "range_test",
+        "read_log", "resume_step", "table", "total_updates", "without_decay",
+    ],
+)  # fmt: skip
+def test_public_functions_are_explained(name):
+    function = getattr(optimsche, name)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+    with pytest.raises(
+        TypeError, match=rf"^{name}\(\) (needs|has no parameter 'wibble'; (it takes|did you mean) )"
+    ) as caught:
+        function(wibble=1)
+    assert ("needs" in str(caught.value)) is takes_any
 
 
 def test_methods_of_a_class_are_explained_and_private_ones_are_not():

@@ -563,3 +563,12 @@ def test_parameters_may_be_given_strategies_of_their_own():
 def test_a_text_for_a_list_is_refused_in_words():
     with pytest.raises(TypeError, match=r"write a list, backends=\['numpy'\]"):
         check_laws(o.cosine, backends="numpy")
+
+
+def test_a_formula_that_divides_by_its_clock_is_told_of_number_0():
+    @lr_fn
+    def divides(real_step, epoch, *, peak: Rate):
+        return peak / real_step
+
+    with pytest.raises(AssertionError, match=r"at real_step=0, .*\n    Number 0 is .*ops.maximum\(real_step, 1\)"):
+        check_laws(divides, backends=["numpy"], examples=3)

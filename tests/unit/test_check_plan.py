@@ -1,5 +1,7 @@
 """check_plan holds a belief against every update, and names the first that says otherwise."""
 
+import time
+
 import pytest
 
 import optimsche as o
@@ -99,6 +101,13 @@ def test_one_rate_that_is_off_is_found_wherever_it_is(update):
         AssertionError, match=f"\n    update {update} rises from .* where it fell before; the piece is "
     ):
         check_plan(falling_but_once(at=update), total_steps=100, monotone=True)
+
+
+def test_a_long_run_takes_no_time():
+    plan = o.warmup_cosine(peak=0.1, warmup_steps=500, total_steps=20_000, floor=0.01)
+    begin = time.process_time()
+    check_plan(plan, peak=0.1, floor=0.01, warmup_steps=500, monotone=True)
+    assert time.process_time() - begin < 2.0  # a maximum over the run for each of its updates takes half a minute
 
 
 @pytest.mark.parametrize(

@@ -482,7 +482,7 @@ MISTAKES = [
     (lambda: plot([]), ValueError, "plot([]): there must be at least one schedule to draw."),
     (lambda: plot({}), ValueError, "plot({}): there must be at least one"),
     (lambda: table(MAPPING), TypeError, "table() takes a schedule, got {"),
-    (lambda: table(wsd), TypeError, "Call it with its parameters: wsd(...)."),
+    (lambda: table(wsd), TypeError, "Call it with its parameters: wsd(peak=..., warmup_steps=..., "),
     (lambda: RUN.plot(steps=0), ValueError, "plot(steps=0): steps must be > 0 and finite (how far to go, in updates)"),
     (lambda: RUN.plot(steps=math.inf), ValueError, "must be finite"),
     (lambda: RUN.plot(steps="100"), TypeError, "This is text; write 100 without quotes."),

@@ -37,7 +37,7 @@ def sentence(call, kind):
     ("name", "cure"),
     {
         "step": "call it with the number of the update, from 1: plan(n)",
-        "get_last_lr": "plan(n)",
+        "get_last_lr": "plan(n). A trainer that steps takes ScheduleLR(optimizer, plan)",
         "last_epoch": "keeps nothing that changes",
         "base_lrs": "belongs to no optimizer",
         "state_dict": "keeps nothing that changes",
@@ -220,6 +220,9 @@ CALLS = {
     "one_cycle(peak=0.1, total_steps=9, final_div_factor=25)": "floor=start / final_div_factor",
     "one_cycle(max_lr=0.1, total_steps=9)": "here that is 'peak'",
     "one_cycle(peak=0.1, total_steps=9, pct_start=0.3)": "warmup_steps=round(0.3 * total_steps)",
+    "cosine_restarts(peak=0.1, cycle_steps=9, total_steps=99)": "to fit a run write .over(total_steps)",
+    "triangular(peak=0.1, cycle_steps=9, total_steps=99)": "cycle_steps= and cycles=",
+    "noam(peak=0.1, warmup_steps=9, total_steps=99)": "it never ends; for an end write .cooldown(at=",
     "linear(steps=9).repeat(t_mult=2)": "here that is 'stretch'",
     "cosine(T_max=9)": "here that is 'steps'",
     "cosine(steps=9, eta_min=0.1)": "here that is 'end'",

@@ -50,6 +50,11 @@ def test_without_torch_the_torch_scheduler_says_what_to_install():
     assert "ModuleNotFoundError: optimsche.ScheduleLR needs PyTorch: pip install torch" in run(code)[1]
 
 
+def test_without_keras_its_adapter_says_what_to_install():
+    code = "import sys; sys.modules['keras'] = None\nimport optimsche as o\no.as_keras(o.linear(steps=9))"
+    assert "ModuleNotFoundError: as_keras needs Keras: pip install keras" in run(code)[1]
+
+
 def test_help_works_without_torch():
     code = (
         "import sys; sys.modules['torch'] = None\n"
@@ -100,6 +105,10 @@ def test_a_part_that_needs_torch_says_what_to_install():
             "from optimsche import get_cosine_schedule_with_warmup",
             "write optimsche.peers.transformers.get_cosine_schedule_with_warmup",
         ),
+        ("from optimsche import check_laws", "write from optimsche.testing import check_laws"),
+        ("import optimsche; optimsche.check_laws", "write from optimsche.testing import check_laws"),
+        ("from optimsche import transfer_rate", "write from optimsche.theory import transfer_rate"),
+        ("from optimsche import cosin", "optimsche has no 'cosin'; did you mean 'cosine'?"),
         ("import optimsche; optimsche.cosin", "has no attribute 'cosin'; did you mean 'cosine'?"),
         ("import optimsche; optimsche.peers.hf", "no system 'hf'; here that is 'transformers'"),
         ("import optimsche; optimsche.peers.pytorch", "no system 'pytorch'; here that is 'torch'"),
@@ -111,6 +120,21 @@ def test_a_part_that_needs_torch_says_what_to_install():
 def test_a_name_from_elsewhere_is_answered(line, answer):
     with pytest.raises((ImportError, AttributeError), match=re.escape(answer)):
         exec(line)
+
+
+@pytest.mark.parametrize("name", ["CosineAnnealingLR", "check_laws", "cosin", "wibble", "__wibble__"])
+def test_asking_whether_a_name_is_there_is_no_error(name):
+    import optimsche
+
+    assert not hasattr(optimsche, name)
+    assert getattr(optimsche, name, None) is None
+
+
+def test_only_schedules_are_completed_in_other_systems():
+    from optimsche import peers
+
+    assert set(dir(peers)) == {*peers.__all__, "names_of", "system_of"}
+    assert set(dir(peers.torch)) == set(peers.torch.__all__)
 
 
 def test_asking_for_a_part_of_the_library_loads_no_other_systems():

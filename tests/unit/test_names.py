@@ -35,6 +35,12 @@ def test_the_same_module_and_name_may_define_it_again():
     assert o.parse("of_two_modules(peak=0.5)") == second(peak=0.5) != first(peak=0.5)
 
 
+def test_how_a_function_is_called():
+    assert names.call_of(o.linear) == "linear(start=..., end=..., steps=...)"
+    assert names.call_of(o.warmup_constant) == "warmup_constant(peak=..., warmup_steps=..., total_steps=...)"
+    assert names.call_of(min) == names.call_of(None) == ""
+
+
 def test_a_function_that_nobody_holds_has_no_name():
     held = defined_in("one")
     assert names.known()["of_two_modules"] is held

@@ -380,7 +380,26 @@ WRONG_CALLS = {
         r"cosine\(\) has no parameter 'step'; did you mean 'steps'\?",
     ),
     "replacing by less": (lambda: PLAN.replace(steps=0), ValueError, r"cosine\(steps=0\): steps must be > 0"),
-    "replacing by position": (lambda: PLAN.replace(5), TypeError, r"replace\(\) takes 1 positional argument but 2"),
+    "replacing by position": (
+        lambda: PLAN.replace(5),
+        TypeError,
+        r"replace\(\) takes its parameters by name: write replace\(name=\.\.\.\)",
+    ),
+    "replacing what a plan was built with": (
+        lambda: PLAN.warmup(9).replace(total_steps=5),
+        TypeError,
+        r"warmup\(\) has no parameter 'total_steps'; it takes schedule, steps, start. Only named plans take it: build ",
+    ),
+    "replacing the height of a plan": (
+        lambda: PLAN.warmup(9).replace(peak=5),
+        TypeError,
+        r"no parameter 'peak'; it takes .*warmup_cosine\(peak=\.\.\.\), or change its height: factor \* plan$",
+    ),
+    "replacing what a piece inside has": (
+        lambda: PLAN.warmup(9).replace(end=5),
+        TypeError,
+        r"no parameter 'end'; cosine\(\) in it has: plan.replace\(schedule=plan.arguments\['schedule'\].replace\(end=",
+    ),
     "too many boundaries": (lambda: PLAN.repeat().boundaries(), ValueError, "more than 1,048,576 boundaries up to inf"),
     "divided by nothing": (lambda: PLAN / 0, ValueError, "a schedule is divided by a number > 0, got 0"),
     "divided by less": (lambda: PLAN / -2, ValueError, r"scale\(factor=-0.5\): factor must be >= 0"),
@@ -417,13 +436,27 @@ WRONG_CALLS = {
     "a triangle upside down": (
         lambda: o.triangular(floor=0.2, peak=0.1, cycle_steps=9),
         ValueError,
-        r"triangular\(peak=0.1\): peak must be >= floor=0.2",
+        r"triangular\(floor=0.2\): floor must be <= peak=0.1",
     ),
     "a floor above the peak": (
         lambda: o.cosine_restarts(peak=0.1, floor=0.2, cycle_steps=9, scale=0.5),
         ValueError,
         r"floor must be <= peak=0.1",
     ),
+    **{
+        f"a floor as a part of the peak of {plan.__name__}": (
+            functools.partial(plan, peak=3e-4, floor=0.1, **lengths),
+            ValueError,
+            rf"{plan.__name__}\(floor=0.1\): floor must be <= peak=0.0003 .*For 0.1 of the peak write floor=0.1 \*",
+        )
+        for plan, lengths in {
+            o.warmup_cosine: {"warmup_steps": 10, "total_steps": 100},
+            o.warmup_linear: {"warmup_steps": 10, "total_steps": 100},
+            o.wsd: {"warmup_steps": 10, "decay_steps": 10, "total_steps": 100},
+            o.one_cycle: {"total_steps": 100},
+            o.cosine_restarts: {"cycle_steps": 100},
+        }.items()
+    },
     # evaluating
     "before training": (
         lambda: PLAN(-1),

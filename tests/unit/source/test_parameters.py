@@ -1,5 +1,6 @@
 """Plans in JavaScript with parameters as arguments, as the live pages of the docs have them."""
 
+import contextlib
 import json
 import random
 import runpy
@@ -22,18 +23,23 @@ def test_the_page_is_what_the_command_writes():
     assert (DOCS / "live.html").read_text() == PAGE["page"]()
 
 
+def _drawn_plan(build, ranges, rng):
+    """A plan of the page with its values, of which some do not go together."""
+    while True:
+        values = {
+            name: rng.randint(int(given.low), int(given.high)) if given.whole else rng.uniform(given.low, given.high)
+            for name, given in ranges.items()
+        }
+        with contextlib.suppress(ValueError):
+            return values, build(**values)
+
+
 def test_every_plan_of_the_page_is_the_plan_wherever_its_sliders_stand():
     rng, cases, meant = random.Random(0), [], []
     for build, (ranges, _) in PAGE["PLANS"].items():
         calls = []
         for _ in range(40):
-            values = {
-                name: rng.randint(int(given.low), int(given.high))
-                if given.whole
-                else rng.uniform(given.low, given.high)
-                for name, given in ranges.items()
-            }
-            plan = build(**values)
+            values, plan = _drawn_plan(build, ranges, rng)
             calls += [[step, *values.values()] for step in (0, 1, rng.randint(1, 30_000), rng.randint(1, 60_000))]
             meant += [plan(call[0]) for call in calls[-4:]]
         cases.append([code_with_parameters(build, ranges, name="rate"), calls])
