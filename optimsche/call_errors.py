@@ -186,6 +186,34 @@ def answers_attributes(
     return answering
 
 
+def refuses_slips(what: str, known: Mapping[str, str]) -> Callable[[type[KindT]], type[KindT]]:
+    """A class whose objects refuse to be given an attribute under another library's name for it, or a misspelt one.
+
+    It would be there, and nobody would read it. Other attributes of one's own are welcome.
+
+    Args:
+        what: the object, in words.
+        known: what to write, by the name of the attribute; `{}` in it is that name.
+    """
+
+    def setting(self: Any, name: str, value: Any) -> None:
+        if not (name.startswith("_") or name in self.__dict__ or hasattr(type(self), name)):
+            own = {n for kind in type(self).__mro__ for n in (*vars(kind), *vars(kind).get("__annotations__", ()))}
+            near = None if name in own else closest(name, own, alike=0.8)
+            if name in known and name not in own:
+                raise AttributeError(f"{what} has no {name!r}: {known[name].format(name)}")
+            if near is not None:
+                raise AttributeError(f"{what} has no {name!r}; did you mean {near!r}?")
+        object.__setattr__(self, name, value)
+
+    def refusing(kind: type[KindT]) -> type[KindT]:
+        setting.__name__ = setting.__qualname__ = "__setattr__"
+        kind.__setattr__ = setting  # type: ignore[method-assign]
+        return kind
+
+    return refusing
+
+
 def refuses_operators(known: Mapping[str, str]) -> Callable[[type[KindT]], type[KindT]]:
     """A class that refuses operators which it lacks with what to write; a method that it has stays.
 
@@ -218,12 +246,12 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     return "" if close is None else f"; did you mean {close!r}?"
 
 
-def closest(name: object, known: Iterable[str]) -> str | None:
-    """The one of `known` that looks most like `name`, if any does.
+def closest(name: object, known: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """The one of `known` that looks most like `name`, if any does; `alike` says how much, up to 1.
 
     >>> closest("step", ["start", "end", "steps"])
     'steps'
     """
     import difflib  # for errors alone
 
-    return next(iter(difflib.get_close_matches(str(name), list(known), n=1)), None)
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1, cutoff=alike)), None)

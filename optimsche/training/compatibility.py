@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from optimsche.param_groups.rates import unused_rate
 from optimsche.schedule import Schedule
 
 _ROUNDING = 1e-9
@@ -23,6 +24,8 @@ def check_optimizer(optimizer: Any) -> None:
         TypeError: not an optimizer, or one whose step needs a closure.
         ValueError: no parameters, or groups without a rate; fused SGD that torch computes wrongly.
     """
+    if isinstance(optimizer, Schedule):
+        raise TypeError("the optimizer comes first, and then the schedule: OptimScheduler(optimizer, plan)")
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
             f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}. "
@@ -89,10 +92,6 @@ def check_model(optimizers: Iterable[torch.optim.Optimizer], model: Any) -> None
             )
 
 
-# The rates of Adam and its relatives are far below this.
-_HIGH = 0.5
-
-
 def point_out(schedule: Schedule, optimizer: torch.optim.Optimizer, *, relative: bool, log: logging.Logger) -> None:
     """Warn of what is allowed and yet nearly always a slip: a shape's default rate of 1, and an epoch without a rate.
 
@@ -108,18 +107,15 @@ def point_out(schedule: Schedule, optimizer: torch.optim.Optimizer, *, relative:
             "start after 0 of them. Give it one, .warmup(..., start=...), or begin with the first: "
             ".shift(-1).by_epoch()"
         )
-    # The end does not count: to search for a rate, a plan rises to one that is far too high.
-    highest = max(schedule(n, 1.0) for n in (1, *schedule.boundaries(most=2)) if n < schedule.length or n == 1)
-    own = [float(group["lr"]) for group in optimizer.param_groups]
-    scaled = relative or any("lr_scale" in group for group in optimizer.param_groups)
-    if not scaled and highest >= _HIGH and "adam" in type(optimizer).__name__.lower() and max(own) <= 0.1 * highest:
+    unused = None if relative else unused_rate(schedule, optimizer)
+    if unused is not None:
         log.warning(
             "the schedule's rate is up to %g, and the lr=%g of %s is not used. Write the rate into the schedule, such "
             "as cosine(start=%g, ...), or let it multiply the optimizer's own: OptimScheduler(..., rates='relative')",
-            highest,
-            own[0],
+            unused[0],
+            unused[1],
             type(optimizer).__name__,
-            own[0],
+            unused[1],
         )
 
 

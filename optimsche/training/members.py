@@ -11,6 +11,7 @@ from torch import nn
 
 from optimsche import habits
 from optimsche.attaching import attachable
+from optimsche.call_errors import explained
 from optimsche.param_groups.entries import LR
 from optimsche.param_groups.names import shown
 from optimsche.param_groups.rates import rate_of
@@ -59,6 +60,7 @@ class Member:
     clip: Stage | None  # the stage that grad_clip asks for
     ft_factor = Checked[float]()
 
+    @explained
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,

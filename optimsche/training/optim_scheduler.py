@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from optimsche import counting, data, habits
-from optimsche.call_errors import answers_attributes, explained_methods
+from optimsche.call_errors import answers_attributes, explained_methods, refuses_slips
 from optimsche.counting import AccumGrad
 from optimsche.param_groups import names
 from optimsche.param_groups.rules import Rules
@@ -26,6 +26,7 @@ from optimsche.training.loss_scaler import LossScaler, admitted_scaler
 from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out
 from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
+from optimsche.training.processes import Alone
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult, together
 from optimsche.training.settings import Checked, ValueT, admitted, defaults_of
@@ -71,6 +72,7 @@ class _Counted(Checked[ValueT]):
                 raise
 
 
+@refuses_slips("an OptimScheduler", habits.OF_AN_OPTIM_SCHEDULER)
 @answers_attributes("an OptimScheduler", habits.OF_AN_OPTIM_SCHEDULER)
 @explained_methods
 class OptimScheduler:
@@ -144,6 +146,12 @@ class OptimScheduler:
     stages = Checked[Sequence[Stage]](admitted_stages)
     grad_clip = GradClip()
     clip: Stage | None  # the stage that grad_clip asks for
+    members: dict[str, Member]
+    model: nn.Module | None
+    skip_non_finite: bool
+    precision: Precision
+    processes: Alone
+    log: logging.Logger
     optimizer = _OfMember[torch.optim.Optimizer]()
     schedule = _OfMember[Schedule]()
     schedules = _OfMember["Rules | None"]()

@@ -55,5 +55,7 @@ class Precision:
 def _short(use_amp: object) -> str:
     """What to write for a longer name of a precision."""
     name = str(use_amp).lower()
+    if "32" in name or name in ("no", "none", "full", "float"):
+        return " For full precision: use_amp=False."
     short = "bf16" if "bf" in name else "fp16" if "16" in name or "half" in name else ""
     return f" Write use_amp={short!r}." if short else ""

@@ -61,6 +61,76 @@ def test_rules_that_leave_nothing_for_the_schedule_are_refused_later_too():
     assert train(optim, model, some_batches(1))[0].lr == PLAN(1)
 
 
+def test_a_rate_for_some_parameters_only_says_how_to_go_on():
+    model = small_model()
+    with pytest.raises(ValueError, match=r"would never be played(.|\n)*schedules=\{\.\.\., '\*': \{\}\}"):
+        OptimScheduler(sgd(model), PLAN, schedules={"0.*": 0.1 * PLAN}, model=model)
+    optim = OptimScheduler(sgd(model), PLAN, schedules={"0.*": 0.1 * PLAN, "*": {}}, model=model)
+    assert [group["lr"] for group in optim.optimizer.param_groups] == pytest.approx([0.09, 0.9])
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("scheduler", "the plan is optim.schedule"),
+        ("shedule", "did you mean 'schedule'"),
+        ("acum_grad", "did you mean 'accum_grad'"),
+    ],
+)
+def test_an_attribute_that_nobody_reads_is_refused(name, answer):
+    _, optim = built()
+    with pytest.raises(AttributeError, match=answer):
+        setattr(optim, name, 2)
+    optim.note = "one's own"
+    assert optim.note == "one's own"
+
+
+def test_the_optimizer_comes_first():
+    with pytest.raises(TypeError, match=r"OptimScheduler\(optimizer, plan\)"):
+        OptimScheduler(PLAN, sgd(small_model()))
+
+
+def test_a_plan_set_later_is_pointed_out_like_one_at_the_beginning(caplog):
+    model = small_model()
+    optim = OptimScheduler(torch.optim.Adam(model.parameters(), lr=3e-4), linear(start=3e-4, steps=10))
+    assert not caplog.records
+    optim.schedule = PLAN
+    assert "up to 0.9, and the lr=0.00027 of Adam is not used" in caplog.text
+
+
+def test_autocast_without_a_forward_pass_in_it_is_said_once(caplog):
+    model = small_model()
+    optim = OptimScheduler(sgd(model), PLAN, use_amp="bf16")
+    for step_num, batch in enumerate(some_batches(3), 1):
+        optim.step(loss_of(model, batch), step_num=step_num)
+    assert caplog.text.count("with optim.micro_batch(step_num): loss = ...") == 1
+    caplog.clear()
+    train(OptimScheduler(sgd(model), PLAN, use_amp="bf16"), model, some_batches(3))
+    assert not caplog.records
+
+
+def test_epochs_in_which_no_micro_batch_came_are_said_once(caplog):
+    model, optim = built()
+    for _, _, batch in optim.batches(some_batches(2), epochs=3):
+        loss_of(model, batch).backward()
+    assert caplog.text.count("none of its micro-batches came to optim.step()") == 1
+    assert "epoch 1 is over" in caplog.text
+
+
+def test_one_epoch_in_which_no_micro_batch_came_is_said(caplog):
+    _, optim = built()
+    assert len(list(optim.batches(some_batches(2), epochs=1))) == 2
+    assert "epoch 1 is over" in caplog.text
+
+
+@pytest.mark.parametrize(("end", "said"), [(0.0, 1), (0.1, 0)])
+def test_a_loop_that_goes_on_at_rate_0_is_told_once(end, said, caplog):
+    model = small_model()
+    optim = OptimScheduler(sgd(model), linear(start=1.0, end=end, steps=3))
+    train(optim, model, some_batches(6))
+    assert caplog.text.count("ended with update 3 at the rate 0, and this is update 4") == said
+
+
 def test_another_optimizer_is_refused():
     model, optim = built()
     with pytest.raises(AttributeError, match="optimizer cannot be exchanged; for another one build another OptimSch"):

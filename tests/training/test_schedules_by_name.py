@@ -469,7 +469,11 @@ def test_mistakes_in_what_makes_rules(call, error, message):
         ({"*": {"lr": PLAN, "weight_decay": -1}}, ValueError, "weight_decay would be -1, which AdamW refuses: Invalid"),
         ({"*": {"lr": PLAN, "lr_scale": -1}}, ValueError, "lr_scale must be >= 0 and finite .*, got -1"),
         ({"*": {"lr": PLAN, "grad_clip": 0}}, ValueError, "grad_clip must be > 0"),
-        ({"*": {"weight_decay": PLAN}}, ValueError, r"schedules: '\*' has no 'lr', and there is no other schedule. Give it one"),
+        (
+            {"*": {"weight_decay": PLAN}},
+            ValueError,
+            r"'\*' has no 'lr', and .* Give it one",
+        ),
         ({"*": {"learning_rate": PLAN}}, ValueError, "no other schedule; 'learning_rate' is 'lr' here"),
         ({}, TypeError, "must be a mapping from patterns to schedules"),
         ([PLAN], TypeError, "must be a mapping from patterns to schedules"),
