@@ -27,7 +27,8 @@ def shown(value: Any) -> str:
     try:
         return reprlib.repr(value)
     except ValueError:  # Python refuses to write out whole numbers of thousands of digits
-        return f"a number of {value.bit_length()} bits"
+        kind = type(value).__name__
+        return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {kind} of such a number"
 
 
 def warn(text: str) -> None:
@@ -107,14 +108,17 @@ def by_name(
     Raises:
         TypeError: an unknown name, one that is missing, or one that is given twice.
     """
+    any_name = [p.name for p in parameters.values() if p.kind is p.VAR_KEYWORD]
+    parameters = {name: p for name, p in parameters.items() if name not in any_name}
     positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
     if len(args) > len(positional):
         most = f"at most {len(positional)} parameters by position" if positional else "its parameters by name"
         more = habits.BY_POSITION.get(call, "")
-        raise TypeError(f"{call}() takes {most}: write {call}({', '.join(f'{name}=...' for name in parameters)}){more}")
+        named = [*(f"{name}=..." for name in parameters), *(f"**{name}" for name in any_name)]
+        raise TypeError(f"{call}() takes {most}: write {call}({', '.join(named)}){more}")
     given = dict(zip(positional, args, strict=False))
     for name, value in kwargs.items():
-        if name not in parameters:
+        if name not in parameters and not any_name:
             free = [other for other in parameters if other not in given and other not in kwargs]
             hint = called_here(name, value, free) or did_you_mean(name, free)
             hint = hint or f"; it takes {', '.join(parameters) or 'none'}"

@@ -20,7 +20,7 @@ from optimsche import libraries
 from optimsche.call_errors import by_name, did_you_mean, shown
 from optimsche.evaluation.trace import Example
 from optimsche.ranges import Meaning, ReadAs
-from optimsche.reading import is_numeric_text, is_row
+from optimsche.reading import is_numeric_text, is_row, refuse_too_many, size_of
 from optimsche.signatures import signature
 
 P = ParamSpec("P")
@@ -172,6 +172,8 @@ def _row(items: tuple[Any, ...], meaning: Meaning) -> _Check:
 
 
 def _as_row(value: Any, meaning: Meaning) -> tuple[Any, ...]:
+    if is_row(value):
+        refuse_too_many(len(value))
     value = _plain(value)
     if not isinstance(value, tuple):
         raise _Refused("a tuple", meaning, wrong_kind=True)
@@ -205,13 +207,19 @@ def _is_a_range_of_floats(annotation: Any) -> bool:
 
 def _anything(meaning: Meaning, value: Any) -> Any:
     """For a parameter without an annotation: whatever prints, compares and is written to JSON as itself."""
+    if is_row(value):
+        refuse_too_many(size_of(value).values)  # before all of them are read
+    return _of_any_kind(meaning, value)
+
+
+def _of_any_kind(meaning: Meaning, value: Any) -> Any:
     value = _plain(value)
     if value is None or isinstance(value, bool | str) or getattr(value, "is_schedule", False):
         return value
     if isinstance(value, int | float):
         return _number(float, meaning, value)
     if isinstance(value, tuple) and not any(getattr(element, "is_schedule", False) for element in value):
-        return tuple(_anything(meaning, element) for element in value)
+        return tuple(_of_any_kind(meaning, element) for element in value)
     raise _Refused("a number, text, a tuple of these, or a schedule", meaning, wrong_kind=True)
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar, overload
+
+from annotated_types import Ge
 
 from optimsche import habits
 from optimsche.call_errors import answers_attributes, did_you_mean, explained_methods
+from optimsche.checking import admit
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.node import Node, arrays_in, as_bound
 from optimsche.evaluation.precision import with_rounding
 from optimsche.libraries import is_numpy_array, library_of, wide
 from optimsche.methods import Methods
 from optimsche.pickling import build, build_by_name
+from optimsche.ranges import Meaning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
     from optimsche.lr_fn import LrFn
 
+_Clock = Annotated[float, Meaning("a clock, in updates")]
+_Most = Annotated[int, Ge(0), Meaning("how many")] | None
 # Each level costs a few of Python's stack frames; text and JSON nest as deep.
 _DEEPEST = 100
 
@@ -163,6 +169,9 @@ class Schedule(Methods):
                 return flat(0.0 + real_step, 0.0 + epoch)
         return arrays.call(node, real_step, epoch, needs_epoch=node.counts_epochs)
 
+    # Python's own words for a wrong name begin with this. To answer it otherwise would take time from every call.
+    __call__.__qualname__ = "a schedule is called with the number of an update, plan(n), or plan(n, epoch): plan"
+
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
 
@@ -237,12 +246,17 @@ class Schedule(Methods):
             most: only the first so many.
 
         Raises:
-            ValueError: there are more than a million, as of a repetition without an end.
+            ValueError: there are more than a million, as of a repetition without an end; or an argument is outside its
+                range.
+            TypeError: an argument is of the wrong kind.
 
         >>> from optimsche import linear
         >>> linear(steps=10).repeat().boundaries(upto=35)
         (10.0, 20.0, 30.0)
         """
+        if not (isinstance(upto, float) and upto == math.inf):
+            upto = admit("boundaries", "upto", _Clock, upto)
+        most = admit("boundaries", "most", _Most, most)
         return self._node.boundaries(upto) if most is None else self._node.first_boundaries(most, upto)
 
     @property

@@ -38,7 +38,7 @@ def enter(value: Any, name: str) -> Any:
         ValueError: below the first clock, or above 1e300. Arrays on an accelerator are not looked at, since the program
             would wait for them, nor are traced ones.
     """
-    if is_numpy_scalar(value):
+    if is_numpy_scalar(value) and value.dtype.kind in "iufb":
         # A float32 is the shortest number that prints like it: 0.7, and not 0.699999988.
         value = float(str(value)) if value.dtype.kind == "f" else value.item()
     if isinstance(value, int | float) and not isinstance(value, bool):

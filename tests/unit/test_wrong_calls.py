@@ -34,6 +34,10 @@ def _no_function(given):
 PIECES = [PLAN, PLAN]
 
 WRONG_CALLS = {
+    # a call of a schedule
+    "a clock by another name": (lambda: PLAN(step=3), TypeError, r"called with the number .*, plan\(n\), .*'step'"),
+    "a third clock": (lambda: PLAN(1, 2, 3), TypeError, r"called with .* plan\(n, epoch\): plan\(\) takes .* 4 were"),
+    "a span of time": (lambda: PLAN(np.timedelta64(3)), TypeError, r"must hold whole or real .* timedelta64"),
     # options of @lr_fn
     "lr_fn of a partial": _no_function(functools.partial(_plain(), q=0.3)),
     "lr_fn of an object": _no_function(operator.itemgetter(1)),
@@ -380,7 +384,7 @@ WRONG_CALLS = {
         r"cosine\(\) has no parameter 'step'; did you mean 'steps'\?",
     ),
     "replacing by less": (lambda: PLAN.replace(steps=0), ValueError, r"cosine\(steps=0\): steps must be > 0"),
-    "replacing by position": (lambda: PLAN.replace(5), TypeError, r"replace\(\) takes 1 positional argument but 2"),
+    "replacing by position": (lambda: PLAN.replace(5), TypeError, r"by name: write replace\(\*\*changes\), such as"),
     "too many boundaries": (lambda: PLAN.repeat().boundaries(), ValueError, "more than 1,048,576 boundaries up to inf"),
     "divided by nothing": (lambda: PLAN / 0, ValueError, "a schedule is divided by a number > 0, got 0"),
     "divided by less": (lambda: PLAN / -2, ValueError, r"scale\(factor=-0.5\): factor must be >= 0"),
