@@ -179,16 +179,6 @@ def tolerance(steps: float) -> float:
     return minimum(steps * _rounding(steps), _LESS_THAN_AN_UPDATE)
 
 
-def is_past(real_step: float, boundary: float) -> bool:
-    """Whether a clock is past a boundary, and not on it but for rounding; numbers both.
-
-    >>> is_past(10.5, 10.0), is_past(10.0 + 1e-12, 10.0)
-    (True, False)
-    """
-    late = real_step - boundary
-    return late > _LESS_THAN_AN_UPDATE or late > tolerance(real_step)
-
-
 def _rounding(x: float) -> float:
     """What rounding does to a sum of a few numbers, as a part of it."""
     return max(rounding(), _IN_FLOAT32) if _is_narrow(x) else rounding()

@@ -98,13 +98,17 @@ def spread(value: Any, real_step: Any, epoch: Any) -> Any:
 
 def as_inside(clock: Any) -> Any:
     """A clock that a user's formula hands to a schedule inside it, in the kind that all formulas see."""
+    if clock is None:
+        raise TypeError(
+            "a schedule inside of a formula is called with both clocks: schedule(real_step, epoch), as the formula is"
+        )
     if type(clock) is float or clock is NO_EPOCH or is_symbol(clock):
         return clock
     if is_numpy_scalar(clock):
         clock = clock.item()
     if isinstance(clock, int | float) and not isinstance(clock, bool):
         return float(clock)
-    return _library_of_clock(clock, "real_step").wide(clock)
+    return _library_of_clock(clock, "a clock").wide(clock)
 
 
 def own(clock: Any) -> Any:

@@ -334,7 +334,7 @@ class Part:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    def __call__(self, real_step: Any, epoch: Any) -> Any:
+    def __call__(self, real_step: Any = None, epoch: Any = None) -> Any:  # without a clock it says what to write
         """The value; each clock a number or an array."""
         return self._node(clocks.as_inside(real_step), clocks.as_inside(epoch))
 
@@ -405,15 +405,20 @@ def _apart(name: str, boundaries: Iterable[Any], length: float, upto: float) -> 
                 "say how far, and less: boundaries(upto=1_000)"
             )
         boundary = found if type(found) is float else _plain_boundary(found)
-        if boundary >= nearly and not ops.is_past(boundary, length):
+        if boundary >= nearly and not _is_past(boundary, length):
             boundary = length  # also where a rounding error would put it past `upto`
-        if kept is not None and ops.is_past(boundary, kept):
+        if kept is not None and _is_past(boundary, kept):
             yield kept
         if boundary > upto:
             return
         kept = boundary
     if kept is not None:
         yield kept
+
+
+def _is_past(one: float, other: float) -> bool:
+    late = one - other
+    return late > 1.0 or late > ops.tolerance(one)  # which is less than an update
 
 
 def _plain_boundary(found: Any) -> float:

@@ -31,9 +31,32 @@ def _no_function(given):
     return (lambda: lr_fn(given), TypeError, r"@lr_fn takes a function with a name and a signature, got ")
 
 
+def _inside(formula):
+    def outer(real_step, epoch, *, schedule: o.Schedule):
+        return formula(real_step, epoch, schedule)
+
+    return lr_fn(outer)(schedule=PLAN)
+
+
 PIECES = [PLAN, PLAN]
 
 WRONG_CALLS = {
+    # a schedule inside of a formula
+    "without an epoch": (
+        lambda: _inside(lambda t, e, s: s(t))(1),
+        TypeError,
+        r"called with both clocks: schedule\(real_",
+    ),
+    "without a clock": (
+        lambda: _inside(lambda t, e, s: s())(1, 1),
+        TypeError,
+        r"called with both clocks: schedule\(real_st",
+    ),
+    "an epoch of text": (
+        lambda: _inside(lambda t, e, s: s(t, "1"))(1),
+        TypeError,
+        r"a clock must be a number, .* got '1'",
+    ),
     # a call of a schedule
     "a clock by another name": (lambda: PLAN(step=3), TypeError, r"called with the number .*, plan\(n\), .*'step'"),
     "a third clock": (lambda: PLAN(1, 2, 3), TypeError, r"called with .* plan\(n, epoch\): plan\(\) takes .* 4 were"),
