@@ -112,7 +112,8 @@ def by_name(
     parameters = {name: p for name, p in parameters.items() if name not in any_name}
     positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
     if len(args) > len(positional):
-        most = f"at most {len(positional)} parameters by position" if positional else "its parameters by name"
+        some = "parameter" if len(positional) == 1 else "parameters"
+        most = f"at most {len(positional)} {some} by position" if positional else "its parameters by name"
         more = habits.BY_POSITION.get(call, "")
         named = [*(f"{name}=..." for name in parameters), *(f"**{name}" for name in any_name)]
         raise TypeError(f"{call}() takes {most}: write {call}({', '.join(named)}){more}")

@@ -262,9 +262,10 @@ def _plain(value: Any) -> Any:
 
 
 def _cure_for_kind(value: Any, allowed: str) -> str:
-    if "Schedule" in allowed and isinstance(value, int | float):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if "Schedule" in allowed and is_number:
         return f"A number is written as a schedule: constant(value={value!r})."
-    if "tuple" in allowed and isinstance(value, int | float):
+    if "tuple" in allowed and is_number:
         return f"Write ({value!r},) for a single one."
     if hasattr(value, "shape") and hasattr(value, "dtype") and not libraries.is_numpy_scalar(value):
         return "A schedule holds plain numbers; arrays and tensors go through schedule.apply(real_step, epoch, params)."

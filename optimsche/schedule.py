@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar, o
 from annotated_types import Ge
 
 from optimsche import habits
-from optimsche.call_errors import answers_attributes, did_you_mean, explained_methods
+from optimsche.call_errors import answers_attributes, called_here, did_you_mean, explained_methods
 from optimsche.checking import admit
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.node import Node, arrays_in, as_bound
@@ -278,9 +278,10 @@ class Schedule(Methods):
         >>> cosine(start=0.1, steps=100).replace(steps=200)
         cosine(start=0.1, end=0.0, steps=200)
         """
-        for name in changes:
+        for name, value in changes.items():
             if name not in self._arguments:
-                hint = did_you_mean(name, self._arguments) or f"; it takes {', '.join(self._arguments)}"
+                hint = called_here(name, value, list(self._arguments)) or did_you_mean(name, self._arguments)
+                hint = hint or f"; it takes {', '.join(self._arguments)}"
                 raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{hint}")
         return self._lr_fn(**{**self._arguments, **changes})
 

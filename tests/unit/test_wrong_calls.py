@@ -45,6 +45,14 @@ WRONG_CALLS = {
     "inside without an epoch": (lambda: _inside(lambda t, e, s: s(t))(1), TypeError, r"with both clocks: schedule\(re"),
     "inside without a clock": (lambda: _inside(lambda t, e, s: s())(1, 1), TypeError, r"with both clocks: schedule\(r"),
     "inside an epoch of text": (lambda: _inside(lambda t, e, s: s(t, "1"))(1), TypeError, r"a clock must be .* '1'"),
+    # a parameter of a schedule
+    "one by position": (lambda: o.constant(0.1, 5), TypeError, r"constant\(\) takes at most 1 parameter by position"),
+    "torch's name to replace": (
+        lambda: PLAN.replace(T_max=5),
+        TypeError,
+        r"no parameter 'T_max'; here that is 'steps'",
+    ),
+    "truth as a factor": (lambda: PLAN * True, TypeError, r"factor must be a number or .*got True \(bool\)\.$"),
     # a call of a schedule
     "a clock by another name": (lambda: PLAN(step=3), TypeError, r"called with the number .*, plan\(n\), .*'step'"),
     "a third clock": (lambda: PLAN(1, 2, 3), TypeError, r"called with .* plan\(n, epoch\): plan\(\) takes .* 4 were"),
