@@ -20,7 +20,7 @@ from optimsche import libraries
 from optimsche.call_errors import by_name, did_you_mean, shown
 from optimsche.evaluation.trace import Example
 from optimsche.ranges import Meaning, ReadAs
-from optimsche.reading import is_numeric_text, is_row, refuse_too_many, size_of
+from optimsche.reading import is_numeric_text, is_row, length_of, refuse_too_many, size_of
 from optimsche.signatures import signature
 
 P = ParamSpec("P")
@@ -172,8 +172,6 @@ def _row(items: tuple[Any, ...], meaning: Meaning) -> _Check:
 
 
 def _as_row(value: Any, meaning: Meaning) -> tuple[Any, ...]:
-    if is_row(value):
-        refuse_too_many(len(value))
     value = _plain(value)
     if not isinstance(value, tuple):
         raise _Refused("a tuple", meaning, wrong_kind=True)
@@ -258,7 +256,10 @@ def _plain(value: Any) -> Any:
         return value.item()
     if libraries.is_numpy(value) and getattr(value, "ndim", 0) == 1:
         return tuple(value.tolist())
-    return tuple(value) if type(value) is not tuple and is_row(value) else value
+    if type(value) is tuple or not is_row(value):
+        return value
+    refuse_too_many(length_of(value))
+    return tuple(value)
 
 
 def _cure_for_kind(value: Any, allowed: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -92,7 +93,7 @@ def _size(data: Any, known: dict[int, tuple[Any, Size]], depth: int) -> Size:
         if depth > 2 * DEEPEST + 1:
             raise ValueError(f"nested more than {DEEPEST} deep")
         # A schedule is two mappings: its name, and its parameters.
-        values, schedules = len(data), isinstance(data, Mapping) / 2
+        values, schedules = length_of(data), isinstance(data, Mapping) / 2
         for inside in data.values() if isinstance(data, Mapping) else data if values <= MOST_VALUES else ():
             if type(inside) not in _ATOMS and (isinstance(inside, Mapping) or is_row(inside)):
                 more = _size(inside, known, depth + 1)
@@ -112,3 +113,15 @@ def refuse_too_many(values: int) -> None:
     """
     if values > MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES:,} values in one")
+
+
+def length_of(data: Mapping[Any, Any] | Sequence[Any]) -> int:
+    """`len(data)`, also where Python has no number for it.
+
+    >>> length_of(range(3)), length_of(range(10**30)) > MOST_VALUES
+    (3, True)
+    """
+    try:
+        return len(data)
+    except OverflowError:
+        return sys.maxsize

@@ -40,7 +40,7 @@ def sequence(schedules: Iterable[Schedule], at: Iterable[float] | None = None) -
     pieces = tuple(schedules)
     for piece in pieces:
         if not isinstance(piece, Schedule):
-            raise TypeError(f"sequence takes schedules, got {piece!r} ({type(piece).__name__})")
+            raise TypeError(f"sequence takes schedules, got {shown(piece)} ({type(piece).__name__})")
     if not pieces:
         raise ValueError("sequence needs at least one schedule")
     if at is None:  # where a piece that was shifted away to nothing ends where it begins
