@@ -28,7 +28,11 @@ def shown(value: Any) -> str:
         return reprlib.repr(value)
     except ValueError:  # Python refuses to write out whole numbers of thousands of digits
         kind = type(value).__name__
-        return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {kind} of such a number"
+        return (
+            f"a number of {value.bit_length()} bits"
+            if isinstance(value, int)
+            else f"a {kind} with a number of thousands of digits"
+        )
 
 
 def warn(text: str) -> None:
