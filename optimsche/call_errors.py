@@ -27,7 +27,12 @@ def shown(value: Any) -> str:
     try:
         return reprlib.repr(value)
     except ValueError:  # Python refuses to write out whole numbers of thousands of digits
-        return f"a number of {value.bit_length()} bits"
+        kind = type(value).__name__
+        return (
+            f"a number of {value.bit_length()} bits"
+            if isinstance(value, int)
+            else f"a {kind} with a number of thousands of digits"
+        )
 
 
 def warn(text: str) -> None:
@@ -107,18 +112,18 @@ def by_name(
     Raises:
         TypeError: an unknown name, one that is missing, or one that is given twice.
     """
-    takes_any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    any_name = [p.name for p in parameters.values() if p.kind is p.VAR_KEYWORD]
     parameters = {name: p for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
     if len(args) > len(positional):
         few = "one parameter" if len(positional) == 1 else f"{len(positional)} parameters"
         most = f"at most {few} by position" if positional else "its parameters by name"
         more = habits.BY_POSITION.get(call, "")
-        written = ", ".join(f"{name}=..." for name in [*parameters, *(["name"] if takes_any_name else [])])
-        raise TypeError(f"{call}() takes {most}: write {call}({written}){more}")
+        named = [*(f"{name}=..." for name in parameters), *(f"**{name}" for name in any_name)]
+        raise TypeError(f"{call}() takes {most}: write {call}({', '.join(named)}){more}")
     given = dict(zip(positional, args, strict=False))
     for name, value in kwargs.items():
-        if name not in parameters and not takes_any_name:
+        if name not in parameters and not any_name:
             free = [other for other in parameters if other not in given and other not in kwargs]
             words = habits.IN_WORDS_OF.get(call, {}).get(name)
             hint = f"; {words}" if words else called_here(name, value, free) or did_you_mean(name, free)

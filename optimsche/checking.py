@@ -20,7 +20,7 @@ from optimsche import libraries
 from optimsche.call_errors import by_name, did_you_mean, shown
 from optimsche.evaluation.trace import Example
 from optimsche.ranges import Meaning, ReadAs
-from optimsche.reading import is_numeric_text, is_row
+from optimsche.reading import is_numeric_text, is_row, length_of, refuse_too_many, size_of
 from optimsche.signatures import signature
 
 P = ParamSpec("P")
@@ -205,13 +205,19 @@ def _is_a_range_of_floats(annotation: Any) -> bool:
 
 def _anything(meaning: Meaning, value: Any) -> Any:
     """For a parameter without an annotation: whatever prints, compares and is written to JSON as itself."""
+    if is_row(value):
+        refuse_too_many(size_of(value).values)  # before all of them are read
+    return _of_any_kind(meaning, value)
+
+
+def _of_any_kind(meaning: Meaning, value: Any) -> Any:
     value = _plain(value)
     if value is None or isinstance(value, bool | str) or getattr(value, "is_schedule", False):
         return value
     if isinstance(value, int | float):
         return _number(float, meaning, value)
     if isinstance(value, tuple) and not any(getattr(element, "is_schedule", False) for element in value):
-        return tuple(_anything(meaning, element) for element in value)
+        return tuple(_of_any_kind(meaning, element) for element in value)
     raise _Refused("a number, text, a tuple of these, or a schedule", meaning, wrong_kind=True)
 
 
@@ -250,13 +256,17 @@ def _plain(value: Any) -> Any:
         return value.item()
     if libraries.is_numpy(value) and getattr(value, "ndim", 0) == 1:
         return tuple(value.tolist())
-    return tuple(value) if type(value) is not tuple and is_row(value) else value
+    if type(value) is tuple or not is_row(value):
+        return value
+    refuse_too_many(length_of(value))
+    return tuple(value)
 
 
 def _cure_for_kind(value: Any, allowed: str) -> str:
-    if "Schedule" in allowed and isinstance(value, int | float):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if "Schedule" in allowed and is_number:
         return f"A number is written as a schedule: constant(value={value!r})."
-    if "tuple" in allowed and isinstance(value, int | float):
+    if "tuple" in allowed and is_number:
         return f"Write ({value!r},) for a single one."
     if hasattr(value, "shape") and hasattr(value, "dtype") and not libraries.is_numpy_scalar(value):
         return "A schedule holds plain numbers; arrays and tensors go through schedule.apply(real_step, epoch, params)."

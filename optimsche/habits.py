@@ -11,6 +11,7 @@ _SAVED = "plot(...).figure.savefig('curve.png') saves the picture"
 #: What to say of arguments by position that a function does not take.
 BY_POSITION = {
     "plot": f". Several schedules are one list, plot([a, b]), and {_SAVED}",
+    "replace": ", such as replace(steps=200)",
     "sequence": ". The schedules are one list: sequence([a, b, c])",
 }
 

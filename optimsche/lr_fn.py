@@ -130,7 +130,11 @@ class Shape:
         return self._call
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError(f"{self._call} needs steps= (a length, in updates); without it, it only goes into along=")
+        raise TypeError(self.needs_a_length())
+
+    def needs_a_length(self) -> str:
+        """What is missing, in words."""
+        return f"{self._call} needs steps= (a length, in updates); without it, it only goes into along="
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
@@ -138,7 +142,8 @@ class Shape:
         self._refuse()
 
     __call__ = _refuse
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rshift__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
+    __rshift__ = __rrshift__ = _refuse
 
 
 def as_shape(value: Any) -> Any:

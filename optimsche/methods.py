@@ -67,7 +67,8 @@ class Methods:
 
         Returns:
             The text of a function of `real_step`, from 1, and of `epoch` if the schedule counts epochs. For whole
-            numbers up to 2**53 the Python gives the schedule's bits; JavaScript rounds by its own `Math`.
+            numbers the Python gives the schedule's bits, as long as the clocks inside, such as tokens, are below 2**53;
+            JavaScript rounds by its own `Math`.
 
         Raises:
             ValueError: a part of it is no formula, such as `jitter`, which the message names; or an argument is not one

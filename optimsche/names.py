@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 from weakref import WeakValueDictionary
 
-from optimsche.call_errors import did_you_mean
+from optimsche.call_errors import did_you_mean, shown
 
 # A function that nobody holds any more has no name: one that was defined in a test, say, ends with it.
 _table: WeakValueDictionary[str, Callable[..., Any]] = WeakValueDictionary()
@@ -36,7 +36,7 @@ def register(name: str, constructor: Callable[..., Any]) -> None:
     _table[name] = constructor
 
 
-def lookup(name: str) -> Callable[..., Any]:
+def lookup(name: object) -> Callable[..., Any]:
     """The lr function or plan of this name.
 
     Raises:
@@ -46,12 +46,12 @@ def lookup(name: str) -> Callable[..., Any]:
     Traceback (most recent call last):
     ValueError: unknown lr function or plan 'cosin'; did you mean 'cosine'?
     """
-    found = _table.get(name)
+    found = _table.get(name) if isinstance(name, str) else None
     if found is None:
-        hint = did_you_mean(name, _table) or (
+        hint = (isinstance(name, str) and did_you_mean(name, _table)) or (
             f"; known are {', '.join(sorted(_table))}, and functions of your own once they are imported"
         )
-        raise ValueError(f"unknown lr function or plan {name!r}{hint}")
+        raise ValueError(f"unknown lr function or plan {shown(name)}{hint}")
     return found
 
 

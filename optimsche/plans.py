@@ -76,6 +76,12 @@ def _part(share: float, total_steps: float) -> float:
     return share * total_steps if total_steps < 2 else max(math.floor(share * total_steps + 0.5), 1)
 
 
+def _share(rate: float, divisor: int) -> float:
+    """A part of a rate as a person would write it: of 0.0003 the 25th part is 1.2e-05, not 1.1999999999999999e-05."""
+    share = rate / divisor
+    return float(f"{share:.15g}") if type(share) is float else share  # one that stands for others is not a number yet
+
+
 @_plan
 def warmup_cosine(*, peak: Rate, warmup_steps: Length, total_steps: Steps, floor: Rate = 0.0) -> Schedule:
     """Rise to `peak` in a straight line, then fall to `floor` along half a cosine.
@@ -227,8 +233,8 @@ def one_cycle(
     if warmup_steps is None:
         warmup_steps = _part(0.3, total_steps)
     fall = _rest("one_cycle", total_steps, warmup_steps=warmup_steps)
-    start = peak / 25 if start is None else start
-    floor = peak / 250_000 if floor is None else floor
+    start = _share(peak, 25) if start is None else start
+    floor = _share(peak, 250_000) if floor is None else floor
     _below("one_cycle", floor, peak)
     down = cosine(start=peak, end=floor, steps=fall)
     return down if warmup_steps == 0 else cosine(start=start, end=peak, steps=warmup_steps) >> down

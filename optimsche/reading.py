@@ -1,12 +1,13 @@
-"""Numbers and expressions as people write them in text, and Python's own tree of them."""
+"""Numbers and expressions as people write them in text, Python's own tree of them, and how much data may be."""
 
 from __future__ import annotations
 
 import ast
 import math
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def syntax_tree(text: str) -> ast.expr:
@@ -39,9 +40,13 @@ def is_row(value: Any) -> bool:
 def is_numeric_text(text: str) -> bool:
     """Whether `text` is a finite number as Python writes it: `3e-4`, `9_000`."""
     try:
-        return math.isfinite(float(text))
+        # Of thousands of digits, zeros before a number say, Python makes a float and no whole number.
+        return len(text) <= _LONGEST_NUMBER and math.isfinite(float(text))
     except ValueError:
         return False
+
+
+_LONGEST_NUMBER = 1_000
 
 
 def numbers_from_text(value: Any) -> Any:
@@ -58,3 +63,65 @@ def numbers_from_text(value: Any) -> Any:
         row = [numbers_from_text(item) for item in value]
         return tuple(row) if isinstance(value, tuple) else row
     return value
+
+
+# Far above what a person writes, far below what could exhaust the stack or the memory.
+DEEPEST, MOST_VALUES = 250, 1_100_000
+
+
+class Size(NamedTuple):
+    """How many values there are in nested data, and how many schedules if it is written as `to_dict` does."""
+
+    values: int
+    schedules: float
+
+
+def size_of(data: Any) -> Size:
+    """The size of nested mappings and rows: what is there twice is counted twice, and read once.
+
+    Raises:
+        ValueError: it is nested more than 250 deep, as what holds itself is.
+
+    >>> size_of([1, [2, 3]]).values
+    4
+    """
+    return _size(data, {}, depth=0)
+
+
+def _size(data: Any, known: dict[int, tuple[Any, Size]], depth: int) -> Size:
+    if id(data) not in known:
+        if depth > 2 * DEEPEST + 1:
+            raise ValueError(f"nested more than {DEEPEST} deep")
+        # A schedule is two mappings: its name, and its parameters.
+        values, schedules = length_of(data), isinstance(data, Mapping) / 2
+        for inside in data.values() if isinstance(data, Mapping) else data if values <= MOST_VALUES else ():
+            if type(inside) not in _ATOMS and (isinstance(inside, Mapping) or is_row(inside)):
+                more = _size(inside, known, depth + 1)
+                values, schedules = values + more.values, schedules + more.schedules
+        known[id(data)] = data, Size(values, schedules)  # held, so that nothing else takes its id
+    return known[id(data)][1]
+
+
+_ATOMS = frozenset({int, float, str, bool, type(None)})
+
+
+def refuse_too_many(values: int) -> None:
+    """Refuse more values than a schedule holds.
+
+    Raises:
+        ValueError: there are more than 1,100,000.
+    """
+    if values > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES:,} values in one")
+
+
+def length_of(data: Mapping[Any, Any] | Sequence[Any]) -> int:
+    """`len(data)`, also where Python has no number for it.
+
+    >>> length_of(range(3)), length_of(range(10**30)) > MOST_VALUES
+    (3, True)
+    """
+    try:
+        return len(data)
+    except OverflowError:
+        return sys.maxsize

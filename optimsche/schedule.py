@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar, overload
+
+from annotated_types import Ge
 
 from optimsche import habits
-from optimsche.call_errors import answers_attributes, did_you_mean, explained_methods
+from optimsche.call_errors import answers_attributes, called_here, did_you_mean, explained_methods
+from optimsche.checking import admit
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.node import Node, arrays_in, as_bound
 from optimsche.evaluation.precision import with_rounding
 from optimsche.libraries import is_numpy_array, library_of, wide
 from optimsche.methods import Methods
 from optimsche.pickling import build, build_by_name
+from optimsche.ranges import Meaning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
     from optimsche.lr_fn import LrFn
 
+_Clock = Annotated[float, Meaning("a clock, in updates")]
+_Most = Annotated[int, Ge(0), Meaning("how many")] | None
 # Each level costs a few of Python's stack frames; text and JSON nest as deep.
 _DEEPEST = 100
 
@@ -55,13 +61,15 @@ def _where_a_parameter_is(schedule: Schedule, name: str) -> str:
     return ""
 
 
-def _to_replace(schedule: Schedule, name: str) -> str:
+def _to_replace(schedule: Schedule, name: str, value: Any) -> str:
     """What to write for a parameter that was to be replaced, and that the outermost piece does not have."""
     for part, inner in schedule._arguments.items():
         if isinstance(inner, Schedule) and name in inner._arguments:
             return (
                 f"; {inner._lr_fn.name}() in it has: plan.replace({part}=plan.arguments[{part!r}].replace({name}=...))"
             )
+    if not schedule.inner and (hint := called_here(name, value, list(schedule._arguments))):
+        return hint  # of several pieces it might mean any
     if name in habits.OF_NAMED_PLANS:
         return f"; it takes {', '.join(schedule._arguments)}. {habits.OF_NAMED_PLANS[name]}"
     return did_you_mean(name, schedule._arguments) or f"; it takes {', '.join(schedule._arguments)}"
@@ -175,6 +183,9 @@ class Schedule(Methods):
                 return flat(0.0 + real_step, 0.0 + epoch)
         return arrays.call(node, real_step, epoch, needs_epoch=node.counts_epochs)
 
+    # Python's own words for a wrong name begin with this. To answer it otherwise would take time from every call.
+    __call__.__qualname__ = "a schedule is called with the number of an update, plan(n), or plan(n, epoch): plan"
+
     def apply(self, real_step: Any, epoch: Any, params: Mapping[str, Any]) -> Any:
         """The same pure function with other parameters: numbers, arrays, tensors or traced values.
 
@@ -249,12 +260,17 @@ class Schedule(Methods):
             most: only the first so many.
 
         Raises:
-            ValueError: there are more than a million, as of a repetition without an end.
+            ValueError: there are more than a million, as of a repetition without an end; or an argument is outside its
+                range.
+            TypeError: an argument is of the wrong kind.
 
         >>> from optimsche import linear
         >>> linear(steps=10).repeat().boundaries(upto=35)
         (10.0, 20.0, 30.0)
         """
+        if not (isinstance(upto, float) and upto == math.inf):
+            upto = admit("boundaries", "upto", _Clock, upto)
+        most = admit("boundaries", "most", _Most, most)
         return self._node.boundaries(upto) if most is None else self._node.first_boundaries(most, upto)
 
     @property
@@ -279,9 +295,9 @@ class Schedule(Methods):
         >>> cosine(start=0.1, steps=100).replace(steps=200)
         cosine(start=0.1, end=0.0, steps=200)
         """
-        for name in changes:
+        for name, value in changes.items():
             if name not in self._arguments:
-                raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{_to_replace(self, name)}")
+                raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{_to_replace(self, name, value)}")
         return self._lr_fn(**{**self._arguments, **changes})
 
     def __repr__(self) -> str:

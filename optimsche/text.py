@@ -24,14 +24,22 @@ from typing import Any
 from optimsche import combinators
 from optimsche.annotations import annotations_of, takes_schedule, takes_text
 from optimsche.call_errors import did_you_mean, shown
+from optimsche.lr_fn import Shape
 from optimsche.names import lookup
-from optimsche.reading import is_numeric_text, is_row, numbers_from_text, syntax_tree
+from optimsche.reading import (
+    DEEPEST,
+    MOST_VALUES,
+    is_numeric_text,
+    is_row,
+    numbers_from_text,
+    size_of,
+    syntax_tree,
+)
 from optimsche.schedule import Schedule
 
 # Far above what a person writes, far below what could exhaust the stack or the memory.
 _LONGEST_TEXT = 1_000_000
-_DEEPEST = 250
-_MOST_VALUES, _MOST_SCHEDULES = 1_100_000, 50_000
+_MOST_VALUES, _MOST_SCHEDULES = MOST_VALUES, 50_000
 _METHODS = (*combinators.__all__, "sequence", "replace")
 
 
@@ -72,6 +80,13 @@ def parse(text: str | Mapping[str, Any] | Schedule) -> Schedule:
 
 
 def _from_text(text: str) -> Schedule:
+    value = _value_of_text(text)
+    if isinstance(value, Shape):
+        raise TypeError(f"parse: {value.needs_a_length()}")
+    return value
+
+
+def _value_of_text(text: str) -> Schedule | Shape:
     if len(text) > _LONGEST_TEXT:
         raise ValueError(f"parse: the text has {len(text)} characters; at most {_LONGEST_TEXT} are read")
     if not text.strip():
@@ -83,7 +98,7 @@ def _from_text(text: str) -> Schedule:
         value = _read(text)
     if isinstance(value, dict):  # the other form, on a command line
         return from_dict(value)
-    if not isinstance(value, Schedule):
+    if not isinstance(value, Schedule | Shape):
         raise ValueError(f"parse: {_shortened(text)} is a {type(value).__name__}, not a schedule")
     return value
 
@@ -167,17 +182,15 @@ class _Reader:
         self.text = text
 
     def read(self, node: ast.expr, depth: int) -> Any:
-        if depth > _DEEPEST:
-            raise self._error(node, f"nested more than {_DEEPEST} deep")
+        if depth > DEEPEST:
+            raise self._error(node, f"nested more than {DEEPEST} deep")
         match node:
             case ast.Constant(value=bool() | int() | float() | str() | None as value):
                 return value
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 return tuple(self.read(element, depth + 1) for element in elements)
             case ast.Dict(keys=keys, values=values) if None not in keys:
-                return {
-                    self.read(k, depth + 1): self.read(v, depth + 1) for k, v in zip(keys, values, strict=True) if k
-                }
+                return self._mapping(keys, values, depth + 1)  # type: ignore[arg-type]  # None is not among them
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
                 number = self._number(operand, depth)
                 return -number if isinstance(sign, ast.USub) else number
@@ -200,6 +213,17 @@ class _Reader:
             "lr functions and plans by name, their methods, >>, *, /, + and -",
         )
 
+    def _mapping(self, keys: list[ast.expr], values: list[ast.expr], depth: int) -> dict[Any, Any]:
+        read: dict[Any, Any] = {}
+        for key, value in zip(keys, values, strict=True):
+            name = self.read(key, depth)
+            if not isinstance(name, str | int | float):
+                raise self._error(key, f"the key of a mapping is text or a number, got {shown(name)}")
+            if name in read:
+                raise self._error(key, f"{name!r} is given twice")
+            read[name] = self.read(value, depth)
+        return read
+
     def _named(self, node: ast.expr, name: str) -> Callable[..., Schedule]:
         try:
             return lookup(name)
@@ -208,7 +232,7 @@ class _Reader:
 
     def _method(self, node: ast.expr, owner: Any, name: str) -> Callable[..., Schedule]:
         if not isinstance(owner, Schedule):
-            raise self._error(node, f"only a schedule has methods, and {owner!r} is none")
+            raise self._error(node, f"only a schedule has methods, and {shown(owner)} is none")
         if name not in _METHODS:
             hint = did_you_mean(name, _METHODS)
             raise self._error(node, f"a schedule has no method {name!r}{hint}")
@@ -231,7 +255,7 @@ class _Reader:
     def _number(self, node: ast.expr, depth: int) -> Any:
         value = self.read(node, depth + 1)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._error(node, f"a sign stands before a number, not before {value!r}")
+            raise self._error(node, f"a sign stands before a number, not before {shown(value)}")
         return value
 
     def _combine(self, node: ast.expr, sign: ast.operator, left: Any, right: Any) -> Any:
@@ -248,9 +272,13 @@ class _Reader:
         if not numbers or not isinstance(sign, allowed.get(schedules, ast.Mult | ast.Add | ast.Sub | ast.Div)):
             raise self._error(node, "schedules take >> * + -, with a number * / + -; numbers take + - * /")
         try:
-            return _OPERATORS[type(sign)](left, right)
+            made = _OPERATORS[type(sign)](left, right)
         except (ArithmeticError, TypeError, ValueError) as error:
             raise self._error(node, str(error)) from None
+        if type(made) is int and not -sys.float_info.max <= made <= sys.float_info.max:
+            # The product with more of its kind would take long.
+            raise self._error(node, f"{shown(made)} is too large a number")
+        return made
 
     def _error(self, node: ast.expr | ast.keyword, message: str) -> ValueError:
         return ValueError(self._place(node) + message)
@@ -320,34 +348,19 @@ def from_dict(data: Mapping[str, Any] | str | Schedule) -> Schedule:
 
 def _refuse_too_much(data: Any) -> None:
     """Count every element before anything is built: aliases in a YAML file make a short text a huge tree."""
-    values, schedules = _size(data, {}, depth=0)
+    try:
+        values, schedules = size_of(data)
+    except ValueError as error:
+        raise ValueError(f"from_dict: {error}") from None
     if values > _MOST_VALUES or schedules > _MOST_SCHEDULES:
         raise ValueError(f"from_dict: more than {_MOST_VALUES:,} values, or {_MOST_SCHEDULES:,} schedules, in one")
-
-
-def _size(data: Any, known: dict[int, tuple[Any, int, float]], depth: int) -> tuple[int, float]:
-    """How many values there are inside, and how many schedules; what is there twice is counted twice, and read once."""
-    if id(data) not in known:
-        if depth > 2 * _DEEPEST + 1:
-            raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
-        # A schedule is two mappings: its name, and its parameters.
-        values, schedules = len(data), isinstance(data, Mapping) / 2
-        for inside in data.values() if isinstance(data, Mapping) else data:
-            if type(inside) not in _ATOMS and (isinstance(inside, Mapping) or is_row(inside)):
-                more_values, more_schedules = _size(inside, known, depth + 1)
-                values, schedules = values + more_values, schedules + more_schedules
-        known[id(data)] = data, values, schedules  # held, so that nothing else takes its id
-    return known[id(data)][1:]
-
-
-_ATOMS = frozenset({int, float, str, bool, type(None)})
 
 
 def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, tuple[Any, Schedule]]) -> Schedule:
     if id(data) in built:  # an alias
         return built[id(data)][1]
-    if depth > _DEEPEST:
-        raise ValueError(f"from_dict: nested more than {_DEEPEST} deep")
+    if depth > DEEPEST:
+        raise ValueError(f"from_dict: nested more than {DEEPEST} deep")
     name, parameters = _name_and_parameters(data, path)
     try:
         build = _target(name) if _TARGET in data else lookup(name)
@@ -413,7 +426,7 @@ def _value(
         return value
     if isinstance(value, str) and may_be_schedule and not is_numeric_text(value):
         try:
-            return parse(value)
+            return _value_of_text(value)
         except (ValueError, TypeError) as error:
             raise _at(path, error) from None
     return numbers_from_text(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 from optimsche import ops
 from optimsche.combinators import facts
+from optimsche.combinators.running_product import takes_long
 from optimsche.evaluation.node import Node
 from optimsche.lr_fn import LrFn, Shape, as_shape, lr_fn
 from optimsche.ranges import Length, Meaning, Rate, ReadAs
@@ -23,6 +24,9 @@ def _from_one_to_zero(along: Schedule | None, **_: Any) -> dict[str, Any]:
     if along is not None:
         if along.length == math.inf:
             raise ValueError(f"along must be a schedule with an end, got {along!r}; give it a length (steps=)")
+        if along.counts_epochs or takes_long(along):
+            what = "counts epochs" if along.counts_epochs else "is evaluated update by update"
+            raise ValueError(f"along must be a shape that is fitted to steps, got {along!r}, which {what}")
         ends = along(0), along(along.length)
         if ends != (1.0, 0.0):
             raise ValueError(f"along must go from 1 to 0, got {along!r}, which goes from {ends[0]} to {ends[1]}")

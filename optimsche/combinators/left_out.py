@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optimsche.call_errors import warn
+from optimsche.combinators.running_product import takes_long
 from optimsche.schedule import Schedule
 
 
@@ -17,10 +18,11 @@ def warn_of_left_out_start(first: Schedule, second: Schedule, at: float) -> None
     while first.lr_fn.name == "then":
         one, other, joined = first.arguments.values()
         first, at = (one, at) if at <= joined else (other, at - joined)
-    if not second._has_default_start or first.counts_epochs or first._depth > _DEEPEST:
+    if not second._has_default_start:
         return
-    start, before = second.arguments["start"], first(at)
-    if start not in (before, *map(first, (0.0, *first.boundaries(at, most=_LOOKED_AT)))):
+    start, known = second.arguments["start"], _values_at_boundaries(first, at)
+    if known and start not in known:
+        before = known[0]
         warn(
             f"{second!r} begins with the default start={start}, and the piece before it ends with {before:g}. "
             f"Write start={before:g} to go on from there, or start={start} if the jump is meant"
@@ -28,7 +30,18 @@ def warn_of_left_out_start(first: Schedule, second: Schedule, at: float) -> None
 
 
 # What is nested deeper is not evaluated to ask: it may hold the same parts again and again.
-_LOOKED_AT, _DEEPEST = 20, 10
+_LOOKED_AT, _AMONG, _DEEPEST = 20, 100, 10
+
+
+def _values_at_boundaries(schedule: Schedule, at: float) -> list[float]:
+    """The values at its end, at 0 and at its first boundaries; none where it takes long to find them, or has none."""
+    if schedule.counts_epochs or schedule._depth > _DEEPEST or takes_long(schedule):
+        return []
+    try:
+        boundaries = schedule._node.first_boundaries(_LOOKED_AT, at, among=_AMONG)
+        return [*map(schedule, (at, 0.0, *boundaries))]
+    except Exception:  # as 1 / t has none at 0: whoever evaluates it there is told
+        return []
 
 
 def warn_of_left_out_starts(schedule: Schedule) -> None:

@@ -18,7 +18,9 @@ def _has_an_end_and_room(schedule: Schedule, steps: float) -> dict[str, Any]:
     if schedule.length == 0:
         raise ValueError("the schedule has length 0, so it cannot be stretched")
     before = 0.0
-    for inner, outer in zip(schedule.boundaries(), _fitted(schedule, steps), strict=True):
+    # One after the other, since the first that is too short may be one of very many.
+    for inner in schedule._node.each_boundary():
+        outer = steps if inner >= schedule.length else _moved(inner, steps / schedule.length)
         if outer <= before:
             raise ValueError(
                 f"over {steps} updates the piece that ends at {inner} has less than one update; "
@@ -31,7 +33,11 @@ def _has_an_end_and_room(schedule: Schedule, steps: float) -> dict[str, Any]:
 def _fitted(schedule: Schedule | Node, steps: float) -> list[float]:
     """The boundaries of a schedule, stretched to `steps` and moved to the nearest whole update; the last is its end."""
     ratio = steps / schedule.length
-    return [*(ops.floor(boundary * ratio + 0.5) for boundary in schedule.boundaries()[:-1]), steps]
+    return [*(_moved(boundary, ratio) for boundary in schedule.boundaries()[:-1]), steps]
+
+
+def _moved(boundary: float, ratio: float) -> float:
+    return ops.floor(boundary * ratio + 0.5)
 
 
 def _knots(schedule: Node, steps: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -38,12 +38,18 @@ def _begin(cycle: float, every: float, stretch: float) -> float:
 
 
 def _boundaries(schedule: Node, times: int | None, every: float, stretch: float, **_: Any) -> Iterator[float]:
-    inside = [*facts.boundaries_before(schedule, every), every]
+    few = [*itertools.islice(facts.boundaries_before(schedule, every), _FEW + 1)]
     for cycle in itertools.count() if times is None else range(times):
-        begin = _begin(cycle, every, stretch)
+        begin, longer = _begin(cycle, every, stretch), stretch**cycle
         if ops.is_number(begin) and begin > LARGEST_CLOCK:
             return
-        yield from (begin + boundary * stretch**cycle for boundary in inside)
+        # Of many, the first must come before the last is known: those of a cycle may be more than can be listed.
+        for boundary in few if len(few) <= _FEW else facts.boundaries_before(schedule, every):
+            yield begin + boundary * longer
+        yield begin + every * longer
+
+
+_FEW = 1_000
 
 
 def _six_boundaries(**params: Any) -> float:

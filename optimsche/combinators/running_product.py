@@ -60,3 +60,8 @@ def running_product(real_step: float, epoch: float, schedule: Schedule) -> float
         products[here] = block[counts[here].astype(int) - begin - 1]
         before = block[-1]
     return float(products) if ops.is_number(real_step) else products  # type: ignore[return-value]
+
+
+def takes_long(schedule: Schedule) -> bool:
+    """Whether a call late in a run goes through all updates before it, so that it is not asked by the way."""
+    return schedule.lr_fn is running_product or any(map(takes_long, schedule.inner))

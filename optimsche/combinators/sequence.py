@@ -40,10 +40,10 @@ def sequence(schedules: Iterable[Schedule], at: Iterable[float] | None = None) -
     pieces = tuple(schedules)
     for piece in pieces:
         if not isinstance(piece, Schedule):
-            raise TypeError(f"sequence takes schedules, got {piece!r} ({type(piece).__name__})")
+            raise TypeError(f"sequence takes schedules, got {shown(piece)} ({type(piece).__name__})")
     if not pieces:
         raise ValueError("sequence needs at least one schedule")
-    if at is None:
+    if at is None:  # where a piece that was shifted away to nothing ends where it begins
         edges: tuple[float, ...] = tuple(itertools.accumulate(piece.length for piece in pieces[:-1]))
     else:
         given = tuple(at) if isinstance(at, Iterable) else at
@@ -56,7 +56,7 @@ def sequence(schedules: Iterable[Schedule], at: Iterable[float] | None = None) -
             f"sequence: piece {edges.index(math.inf)} never ends; "
             "give it a length (steps=) or say where each ends (at=)"
         )
-    for left, right in itertools.pairwise((0, *edges)):
+    for left, right in itertools.pairwise((0, *edges)) if at is not None else ():
         if right <= left:
             raise ValueError(f"sequence(at={edges!r}): at must increase from above 0, got {right} after {left}")
     return _joined(pieces, (0, *edges))

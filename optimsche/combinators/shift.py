@@ -27,7 +27,12 @@ def _boundaries(schedule: Node, by: float) -> Iterator[float]:
 def _reach(schedule: Node, by: float) -> float:
     """As far as the schedule's own reach is moved, and to the sixth boundary that is left of a repetition."""
     reach = _moved(schedule.reach, by)
-    return reach if reach == math.inf else max(reach, *itertools.islice(_boundaries(schedule, by), 6), 0.0)
+    if reach == math.inf:
+        return reach
+    try:
+        return max(reach, *itertools.islice(_boundaries(schedule, by), 6), 0.0)
+    except ValueError:  # so much is cut off that nobody goes through it
+        return math.inf
 
 
 @lr_fn(

@@ -38,7 +38,7 @@ def enter(value: Any, name: str) -> Any:
         ValueError: below the first clock, or above 1e300. Arrays on an accelerator are not looked at, since the program
             would wait for them, nor are traced ones.
     """
-    if is_numpy_scalar(value):
+    if is_numpy_scalar(value) and value.dtype.kind in "iufb":
         # A float32 is the shortest number that prints like it: 0.7, and not 0.699999988.
         value = float(str(value)) if value.dtype.kind == "f" else value.item()
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -98,13 +98,17 @@ def spread(value: Any, real_step: Any, epoch: Any) -> Any:
 
 def as_inside(clock: Any) -> Any:
     """A clock that a user's formula hands to a schedule inside it, in the kind that all formulas see."""
+    if clock is None:
+        raise TypeError(
+            "a schedule inside of a formula is called with both clocks: schedule(real_step, epoch), as the formula is"
+        )
     if type(clock) is float or clock is NO_EPOCH or is_symbol(clock):
         return clock
     if is_numpy_scalar(clock):
         clock = clock.item()
     if isinstance(clock, int | float) and not isinstance(clock, bool):
         return float(clock)
-    return _library_of_clock(clock, "real_step").wide(clock)
+    return _library_of_clock(clock, "a clock").wide(clock)
 
 
 def own(clock: Any) -> Any:

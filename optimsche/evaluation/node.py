@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -33,7 +34,7 @@ DerivedT = TypeVar("DerivedT")
 
 # After so many values a schedule is worth flat code: writing it takes as long as a few hundred.
 _VALUES_BEFORE_CODE = 32
-# More boundaries than this are not listed.
+# More boundaries than this are not listed, and none are looked for behind so many.
 _MOST_BOUNDARIES = 2**20
 
 
@@ -218,24 +219,28 @@ class Node:
             return self.derived("boundaries", lambda: self._listed(upto))
         return self._listed(upto)
 
-    def first_boundaries(self, most: int, upto: float = math.inf) -> tuple[float, ...]:
-        """The first so many of them."""
-        return tuple(itertools.islice(self.each_boundary(upto), most))
+    def first_boundaries(
+        self, most: int, upto: float = math.inf, *, among: int = _MOST_BOUNDARIES
+    ) -> tuple[float, ...]:
+        """The first so many of them.
+
+        Raises:
+            ValueError: a part of it would have to go through more than `among` of its own, which a shift cuts off, say.
+        """
+        before, _search.among = _search.among, among
+        try:
+            return tuple(itertools.islice(self.each_boundary(upto), most))
+        finally:
+            _search.among = before
 
     def _listed(self, upto: float) -> tuple[float, ...]:
-        found = self.first_boundaries(_MOST_BOUNDARIES + 1, upto)
-        if len(found) > _MOST_BOUNDARIES:
-            raise ValueError(
-                f"{self.lr_fn.name} has more than {_MOST_BOUNDARIES:,} boundaries up to {upto:g}; "
-                "say how far, and less: boundaries(upto=1_000)"
-            )
-        return found
+        return self.first_boundaries(_MOST_BOUNDARIES + 1, upto)
 
     def each_boundary(self, upto: float = math.inf) -> Iterator[float]:
         """The boundaries up to a clock one after the other, in order, however many there are."""
         found, length = self.lr_fn.boundaries, self.length
         declared = () if length == math.inf else (length,)
-        return _apart(declared if found is None else found(**self.params), length, upto)
+        return _apart(self.lr_fn.name, declared if found is None else found(**self.params), length, upto)
 
     @property
     def rests_at(self) -> float:
@@ -329,7 +334,7 @@ class Part:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    def __call__(self, real_step: Any, epoch: Any) -> Any:
+    def __call__(self, real_step: Any = None, epoch: Any = None) -> Any:  # without a clock it says what to write
         """The value; each clock a number or an array."""
         return self._node(clocks.as_inside(real_step), clocks.as_inside(epoch))
 
@@ -379,20 +384,47 @@ def _is_compiled_by_torch() -> bool:
     return torch is not None and torch.compiler.is_compiling()
 
 
-def _apart(boundaries: Iterable[Any], length: float, upto: float) -> Iterator[float]:
+class _Search(threading.local):
+    """How many boundaries each schedule may go through, in the search that runs in this thread."""
+
+    def __init__(self) -> None:
+        self.among = _MOST_BOUNDARIES
+
+
+_search = _Search()
+
+
+def _apart(name: str, boundaries: Iterable[Any], length: float, upto: float) -> Iterator[float]:
     """Boundaries without those that are the next but for rounding, as are two sums of the same lengths."""
-    kept: float | None = None
-    for found in boundaries:
-        if is_array(found):
-            raise TypeError(f"a boundary must be a number, got {shown(found)}")
-        boundary = float(found)
-        if kept is not None and boundary > kept + ops.tolerance(boundary):
+    length = _plain_boundary(length)
+    kept, nearly = None, length - ops.tolerance(length) if length < math.inf else math.inf
+    for count, found in enumerate(boundaries):
+        if count >= _search.among:
+            raise ValueError(
+                f"{name} has more than {_search.among:,} boundaries up to {upto:g}; "
+                "say how far, and less: boundaries(upto=1_000)"
+            )
+        boundary = found if type(found) is float else _plain_boundary(found)
+        if boundary >= nearly and not _is_past(boundary, length):
+            boundary = length  # also where a rounding error would put it past `upto`
+        if kept is not None and _is_past(boundary, kept):
             yield kept
         if boundary > upto:
             return
         kept = boundary
     if kept is not None:
-        yield length if abs(kept - length) <= ops.tolerance(length) else kept
+        yield kept
+
+
+def _is_past(one: float, other: float) -> bool:
+    late = one - other
+    return late > 1.0 or late > ops.tolerance(one)  # which is less than an update
+
+
+def _plain_boundary(found: Any) -> float:
+    if is_array(found):
+        raise TypeError(f"a boundary must be a number, got {shown(found)}")
+    return float(found)
 
 
 def _parameter(call: str, name: str, annotation: Any, value: Any) -> Any:

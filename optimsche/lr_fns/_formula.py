@@ -42,7 +42,8 @@ def _read(text: str) -> ast.expr:
     try:
         tree = syntax_tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{text!r:.80} is not a formula: {getattr(error, 'msg', '') or 'nested too deeply'}") from None
+        why = getattr(error, "msg", "") or ("this is no text" if isinstance(error, ValueError) else "nested too deeply")
+        raise ValueError(f"{text!r:.80} is not a formula: {why}") from None
     variable = "t"
     if isinstance(tree, ast.Lambda):
         taken = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
@@ -122,7 +123,8 @@ def _function(node: ast.expr, given: int) -> str:
         raise ValueError(f"unknown function {ast.unparse(node)!r:.60}{did_you_mean(name, _ARITY)}")
     least, most = _ARITY[name]
     if not least <= given <= most:
-        raise ValueError(f"{name} takes {least if least == most else f'at least {least}'}, got {given} arguments")
+        bound = f"{least}" if least == most else f"at least {least}" if given < least else f"at most {most}"
+        raise ValueError(f"{name} takes {bound}, got {given} arguments")
     return name
 
 

@@ -2,6 +2,7 @@
 
 import enum
 import math
+import time
 
 import numpy as np
 import pytest
@@ -73,3 +74,46 @@ def test_elements_of_a_long_row_are_stored_as_those_of_a_short_one():
     rates = o.piecewise_linear(at=LONG, values=[2**53 + 1, 2**53 + 2, *LONG[2:]]).params["values"]
     assert rates[:2] == (2**53, 2**53 + 2)
     assert type(rates[0]) is float
+
+
+@lr_fn
+def of_anything(real_step, epoch, *, rows, more: tuple = ()):
+    return 1.0
+
+
+def _doubled(times):
+    rows = [1, 2]
+    for _ in range(times):
+        rows = [rows, rows]
+    return rows
+
+
+def _in_itself():
+    rows = []
+    rows += [rows, rows]
+    return rows
+
+
+@pytest.mark.parametrize("name", ["rows", "more"])
+def test_nested_rows_are_counted_before_they_are_read(name):
+    given = {"rows": 1}
+    assert of_anything(**given | {name: [1, [2, "a", None]]}).params[name] == (1, (2, "a", None))
+    for rows, message in (
+        (_doubled(24), "more than 1,100,000 values in one"),
+        (range(10**12), "more than 1,100,000 values in one"),
+        (_in_itself(), "nested more than 250 deep"),
+    ):
+        begin = time.process_time()
+        with pytest.raises(ValueError, match=message):
+            of_anything(**given | {name: rows})
+        assert time.process_time() - begin < 1.0
+
+
+@pytest.mark.parametrize("most", [10**9, 10**12, 10**30])
+def test_a_row_that_is_too_long_is_refused_before_it_is_read(most):
+    with pytest.raises(ValueError, match=r"milestones\(at=range.*\): more than 1,100,000 values in one"):
+        o.milestones(at=range(1, most))
+    with pytest.raises(ValueError, match=r"linear\(steps=range.*\): more than 1,100,000 values in one"):
+        o.linear(steps=range(1, most))
+    with pytest.raises(ValueError, match=r"more than 1,100,000 values"):
+        o.from_dict({"milestones": {"at": range(1, most)}})

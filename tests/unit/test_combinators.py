@@ -1,7 +1,9 @@
 """Exact values, lengths and boundaries of every combinator, on numbers, on arrays, and with arrays as parameters."""
 
+import functools
 import inspect
 import math
+import operator
 import sys
 
 import jax.numpy as jnp
@@ -238,6 +240,16 @@ def test_more_than_a_million_boundaries_are_not_listed():
     with pytest.raises(ValueError, match=r"more than 1,048,576 boundaries up to 1e\+09"):
         DOWN.repeat().boundaries(upto=1e9)
     assert DOWN.repeat(every=1e-3).boundaries(most=3) == (0.001, 0.002, 0.003)
+
+
+def test_a_sequence_takes_pieces_of_no_length_as_joining_them_does():
+    nothing, last = DOWN.shift(-10), o.constant(0.5)
+    for pieces in ([nothing, last], [DOWN, nothing, nothing, last], [nothing, DOWN, nothing, DOWN]):
+        joined = functools.reduce(operator.rshift, pieces)
+        plan = o.sequence(pieces)
+        assert plan.length == joined.length
+        assert plan.boundaries() == joined.boundaries()
+        assert [plan(t) for t in range(25)] == [joined(t) for t in range(25)]
 
 
 @pytest.mark.parametrize("stretch", [1.0, 2.0, 3.0, 10.0])

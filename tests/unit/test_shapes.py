@@ -70,6 +70,15 @@ def test_one_cycle_of_a_few_updates(total):
     assert plan(plan.boundaries()[0]) == 1.0
 
 
+@pytest.mark.parametrize("peak", [0.1, 3e-4, 6e-4, 2e-5, 0.4, 1])
+def test_one_cycle_prints_its_defaults_as_a_person_writes_them(peak):
+    rise, fall = o.one_cycle(peak=peak, total_steps=100).inner
+    assert len(str(rise.arguments["start"])) <= len("1.2e-05")
+    assert len(str(fall.arguments["end"])) <= len("1.2e-09")
+    assert rise(0) == pytest.approx(peak / 25, rel=1e-15)
+    assert fall(70) == pytest.approx(peak / 250_000, rel=1e-15)
+
+
 @pytest.mark.parametrize("warmup_steps", [1, 10, 4_000, 16_000])
 def test_noam_is_the_formula_of_the_transformer(warmup_steps):
     by_width, by_peak = o.noam(d_model=512, warmup_steps=warmup_steps), o.noam(peak=2e-3, warmup_steps=warmup_steps)

@@ -328,6 +328,58 @@ def test_from_dict_counts_the_elements_of_tables():
     assert from_dict({"milestones": {"at": list(at), "factor": 1.0}}).boundaries() == tuple(at)
 
 
+def test_from_dict_does_not_go_through_a_row_that_is_too_long():
+    refused_at_once({"milestones": {"at": range(10**12)}}, "more than 1,100,000 values")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            {"milestones": {"at": [10**5_000]}},
+            r"milestones\(at=a list with a number of thousands of digits\): at must be finite",
+        ),
+        ({10**5_000: {}}, "unknown lr function or plan a number of 16610 bits"),
+        ({"constant": {"value": "0" * 5_000 + "1"}}, "value must be a number .* got '000"),
+    ],
+)
+def test_from_dict_refuses_numbers_that_python_does_not_write(data, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("text_of_it", "message"),
+    [
+        ("cosine(steps=" + " * ".join(["9" * 4_000] * 200) + ")", "at character 14 of .* is too large a number"),
+        ("{'cosine': {'steps': 3, 'steps': 4}}", "at character 25 of .*'steps' is given twice"),
+        ("{{}: 1}", "at character 2 of .*the key of a mapping is text or a number, got {}"),
+        ("constant(1, steps=10_000_000).running_product().running_product() >> linear(steps=3).foo", "has no place"),
+        (
+            "constant(0.1).cooldown(at=1, steps=1, along=constant(1, steps=10_000_000)"
+            + ".running_product()" * 5
+            + ")",
+            "along must be a shape that is fitted to steps, .* which is evaluated update by update",
+        ),
+    ],
+)
+def test_parse_refuses_at_once(text_of_it, message):
+    begin = time.process_time()
+    with pytest.raises(ValueError, match=message):
+        parse(text_of_it)
+    assert time.process_time() - begin < 1.0
+
+
+def test_a_shape_without_a_length_is_read_where_it_goes_along():
+    cooldown = {"schedule": "constant(0.1)", "at": 80, "steps": 20, "along": "one_minus_power(power=0.5)"}
+    plan = from_dict({"cooldown": cooldown})
+    assert plan == o.constant(0.1).cooldown(at=80, steps=20, along=o.one_minus_power(power=0.5))
+    with pytest.raises(TypeError, match=r"one_minus_power\(power=0.5\) needs steps= \(a length, in updates\)"):
+        parse("one_minus_power(power=0.5)")
+    with pytest.raises(TypeError, match=r"at then: one_minus_power\(power=0.5\) needs steps="):
+        from_dict({"then": {"first": "one_minus_power(power=0.5)", "second": "constant()"}})
+
+
 def tree(leaves):
     if leaves == 1:
         return {"constant": {"value": 0.0}}

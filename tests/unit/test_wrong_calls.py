@@ -31,9 +31,32 @@ def _no_function(given):
     return (lambda: lr_fn(given), TypeError, r"@lr_fn takes a function with a name and a signature, got ")
 
 
+def _inside(formula):
+    def outer(real_step, epoch, *, schedule: o.Schedule):
+        return formula(real_step, epoch, schedule)
+
+    return lr_fn(outer)(schedule=PLAN)
+
+
 PIECES = [PLAN, PLAN]
 
 WRONG_CALLS = {
+    # a schedule inside of a formula
+    "inside without an epoch": (lambda: _inside(lambda t, e, s: s(t))(1), TypeError, r"with both clocks: schedule\(re"),
+    "inside without a clock": (lambda: _inside(lambda t, e, s: s())(1, 1), TypeError, r"with both clocks: schedule\(r"),
+    "inside an epoch of text": (lambda: _inside(lambda t, e, s: s(t, "1"))(1), TypeError, r"a clock must be .* '1'"),
+    # a parameter of a schedule
+    "one by position": (lambda: o.constant(0.1, 5), TypeError, r"constant\(\) takes at most one parameter by position"),
+    "torch's name to replace": (
+        lambda: PLAN.replace(T_max=5),
+        TypeError,
+        r"no parameter 'T_max'; here that is 'steps'",
+    ),
+    "truth as a factor": (lambda: PLAN * True, TypeError, r"factor must be a number or .*got True \(bool\)\.$"),
+    # a call of a schedule
+    "a clock by another name": (lambda: PLAN(step=3), TypeError, r"called with the number .*, plan\(n\), .*'step'"),
+    "a third clock": (lambda: PLAN(1, 2, 3), TypeError, r"called with .* plan\(n, epoch\): plan\(\) takes .* 4 were"),
+    "a span of time": (lambda: PLAN(np.timedelta64(3)), TypeError, r"must hold whole or real .* timedelta64"),
     # options of @lr_fn
     "lr_fn of a partial": _no_function(functools.partial(_plain(), q=0.3)),
     "lr_fn of an object": _no_function(operator.itemgetter(1)),
@@ -380,11 +403,7 @@ WRONG_CALLS = {
         r"cosine\(\) has no parameter 'step'; did you mean 'steps'\?",
     ),
     "replacing by less": (lambda: PLAN.replace(steps=0), ValueError, r"cosine\(steps=0\): steps must be > 0"),
-    "replacing by position": (
-        lambda: PLAN.replace(5),
-        TypeError,
-        r"replace\(\) takes its parameters by name: write replace\(name=\.\.\.\)",
-    ),
+    "replacing by position": (lambda: PLAN.replace(5), TypeError, r"by name: write replace\(\*\*changes\), such as"),
     "replacing what a plan was built with": (
         lambda: PLAN.warmup(9).replace(total_steps=5),
         TypeError,
