@@ -6,7 +6,7 @@ import ast
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def syntax_tree(text: str) -> ast.expr:
@@ -25,6 +25,15 @@ def syntax_tree(text: str) -> ast.expr:
     if isinstance(alone, ast.List) and not alone.elts:
         raise SyntaxError("there is nothing in it")
     return tree
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Whether `value` is a mapping; or what can be read like one, as `ConfigDict` of ml_collections can.
+
+    >>> is_mapping({"steps": 9}), is_mapping("steps"), is_mapping([("steps", 9)])
+    (True, False, False)
+    """
+    return isinstance(value, Mapping) or all(hasattr(type(value), name) for name in ("keys", "values", "__getitem__"))
 
 
 def is_row(value: Any) -> bool:
@@ -52,7 +61,7 @@ def numbers_from_text(value: Any) -> Any:
     """
     if isinstance(value, str) and is_numeric_text(value):
         return int(value) if value.strip("+- ").replace("_", "").isdecimal() else float(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {key: numbers_from_text(item) for key, item in value.items()}
     if is_row(value):
         row = [numbers_from_text(item) for item in value]

@@ -24,8 +24,8 @@ from optimsche.schedule import Schedule
 _PerEpoch = Annotated[int, Ge(1), Meaning("updates in an epoch")]
 _Updates = Annotated[int, Ge(0), Meaning("updates made")]
 _NO_EPOCHS = (
-    "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), divided by "
-    "what is accumulated"
+    "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)); with "
+    "accumulation math.ceil(len(loader) / accumulate)"
 )
 
 _KEYWORD = re.compile(r"(\w+)_(\d+)")

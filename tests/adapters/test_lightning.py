@@ -66,6 +66,26 @@ def test_a_forward_pass_sees_the_rate_of_its_update(tmp_path):
     assert model.logged == RATES
 
 
+@pytest.mark.parametrize(("interval", "sees"), [("step", RATES), (None, [RATES[0], *RATES[:-1]])])
+def test_under_a_loss_scaler_it_runs_before_the_step(interval, sees, tmp_path):
+    from lightning.pytorch.plugins import MixedPrecision
+
+    model, scaler = Model(interval=interval), torch.amp.GradScaler("cpu", init_scale=2.0)
+    fitted(model, tmp_path, plugins=[MixedPrecision("16-mixed", "cpu", scaler=scaler)])
+    assert (model.seen, model.logged) == (RATES, sees)
+
+
+def test_a_search_for_a_rate_is_told_that_its_rates_are_lost(tmp_path):
+    from lightning.pytorch.tuner import Tuner
+
+    trainer = lightning.Trainer(
+        accelerator="cpu", default_root_dir=tmp_path, logger=False, enable_progress_bar=False, max_steps=3
+    )
+    loader = DataLoader(batches(8), batch_size=None)
+    with pytest.warns(UserWarning, match="has the rate 1e-08, which something else has written"):
+        Tuner(trainer).lr_find(Model(), train_dataloaders=loader, num_training=3, update_attr=False)
+
+
 @pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])
 @pytest.mark.parametrize("interval", [None, "step"])
 def test_resumed_from_a_checkpoint(interval, plan, rates, tmp_path):
