@@ -97,9 +97,10 @@ class ScheduleLR(LRScheduler):
         self.optimizer = _stepped(optimizer)
         check_rates(self.optimizer, "ScheduleLR")
         kind, groups = type(self.optimizer).__name__, self.optimizer.param_groups
-        if "last_epoch" in others:
+        # skorch and LightningCLI, which build torch's schedulers by their class, pass -1: no step was made.
+        if (last_epoch := others.pop("last_epoch", -1)) != -1:
             raise TypeError(
-                f"ScheduleLR(last_epoch={shown(others['last_epoch'])}): it counts the updates itself.\n    To go on "
+                f"ScheduleLR(last_epoch={shown(last_epoch)}): it counts the updates itself.\n    To go on "
                 "after n of them: scheduler.load_state_dict({'updates': n})"
             )
         if steps_per_epoch is not None:

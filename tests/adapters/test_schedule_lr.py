@@ -439,7 +439,7 @@ REFUSED = [
     (lambda o: ScheduleLR(o, None), TypeError, "schedule must be a schedule, got None$"),
     (lambda o: ScheduleLR(o, [PLAN, PLAN]), TypeError, r"schedule must be a schedule, got \[.*\]$"),
     (
-        lambda o: ScheduleLR(o, PLAN, last_epoch=-1),
+        lambda o: ScheduleLR(o, PLAN, last_epoch=3),
         TypeError,
         r"counts the updates itself.\n.*load_state_dict\(\{'up",
     ),
@@ -534,6 +534,11 @@ def test_a_group_without_a_rate_is_refused():
 def test_an_lr_scale_that_is_no_factor_is_refused():
     with pytest.raises(ValueError, match=re.escape("parameter group 0(lr_scale=-1.0): lr_scale must be >= 0")):
         built(groups=lambda model: [{"params": model.parameters(), "lr_scale": -1.0}])
+
+
+def test_whoever_builds_torchs_schedulers_by_their_class_builds_one():
+    optimizer = torch.optim.AdamW(small_model().parameters(), lr=1e-3)
+    assert ScheduleLR(optimizer, schedule=PLAN, last_epoch=-1).get_last_lr() == RATES[:1]
 
 
 def test_a_plan_over_the_trainers_length():
