@@ -60,13 +60,14 @@ class ScheduleLR(LRScheduler):
         steps_per_epoch: updates in an epoch, >= 1: for plans that count epochs. Update `n` is in epoch
             `(n - 1) // steps_per_epoch + 1`.
         others: schedules of other hyperparameters by name, such as `weight_decay=`. A part of a tuple is `betas_0=`,
-            or `betas[0]` in a mapping. Their values are the same for all groups.
+            or `betas[0]` in a mapping. Their values are the same for all groups. A group that was built with 0 where
+            others were not keeps it, such as biases without weight decay.
 
     Raises:
         TypeError: no optimizer, or no schedule.
         ValueError: a plan that counts epochs without `steps_per_epoch`; an unknown hyperparameter; groups with rates of
-            their own and no `lr_scale`; an optimizer that follows a `ScheduleLR` already, or whose rate is none to
-            write.
+            their own and no `lr_scale`, or with other values of a scheduled hyperparameter; an optimizer that follows a
+            `ScheduleLR` already, or whose rate is none to write.
 
     >>> from optimsche import warmup_cosine
     >>> weight = torch.nn.Parameter(torch.ones(1))
@@ -123,6 +124,8 @@ class ScheduleLR(LRScheduler):
         self._steps_per_epoch = steps_per_epoch
         self._updates = 0
         self._last_lr: list[Any] = []  # numbers
+        self._off: list[set[Entry]] = []  # for each group, what stays 0
+        self._built_with: dict[Entry, float] = {}
         self._warned = False
         self._attach()
         try:
@@ -218,14 +221,35 @@ class ScheduleLR(LRScheduler):
         for where, value in others.items():
             if not math.isfinite(value):
                 raise ValueError(f"ScheduleLR: {where} would be {value}; it is finite")
+        self._look_at_new_groups(groups[len(self._off) :])
         if looking and not self._warned:
             self._warn_of_another_writer(groups, rates)
         own_tensors(self.optimizer, {where.name for where in self._plans})
-        for group, rate in zip(groups, rates, strict=True):
+        for group, rate, off in zip(groups, rates, self._off, strict=False):
             LR.write(group, rate)
             for where, value in others.items():
-                where.write(group, value)
+                if where not in off:
+                    where.write(group, value)
         self._last_lr = rates
+
+    def _look_at_new_groups(self, groups: list[dict[str, Any]]) -> None:
+        """Find what is off in them, and refuse values of their own, which would be lost. A default is none of them."""
+        off: list[set[Entry]] = [set() for _ in groups]
+        for where in [where for where in self._plans if where != LR] if groups else ():
+            own = [float(where.read(group)) for group in groups]
+            known = {self._built_with.setdefault(where, next(filter(None, own), 0.0))}
+            if self._off:
+                known.add(float(where.read(self.optimizer.defaults)))
+            if any(value and value not in known for value in own):
+                listed = ", ".join(f"{value:g}" for value in sorted({*known, *own}))
+                raise ValueError(
+                    f"ScheduleLR: the parameter groups have values of their own for {where} ({listed}), and the "
+                    "schedule would write one to all.\n    Build them with one value; those with 0 keep it"
+                )
+            for here, value in zip(off, own, strict=True):
+                if value == 0 and any(known):
+                    here.add(where)
+        self._off += off
 
     def _refuse_lost_rates(self, groups: list[dict[str, Any]]) -> None:
         """Refuse new groups' rates of their own, which would be lost; their optimizer's default is none."""

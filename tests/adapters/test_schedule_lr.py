@@ -161,6 +161,46 @@ def test_any_hyperparameter_follows_a_schedule_of_its_own():
     assert repr(scheduler) == f"ScheduleLR(AdamW, {PLAN!r}, weight_decay={decay!r}, betas[0]={beta!r}, updates=8)"
 
 
+def decayed(first, second):
+    return lambda model: [
+        {"params": model[0].parameters(), "weight_decay": first},
+        {"params": model[2].parameters(), "weight_decay": second},
+    ]
+
+
+def test_a_group_without_weight_decay_stays_without():
+    """As trainers build them: biases and norms."""
+    decay = linear(start=0.1, steps=4)
+    model, optimizer, scheduler, _ = built(groups=decayed(0.1, 0.0), weight_decay=decay)
+    seen = [watched(optimizer, "weight_decay", group) for group in range(2)]
+    list(trained(model, optimizer, UPDATES))
+    assert seen == [[decay(n) for n in range(1, UPDATES + 1)], [0.0] * UPDATES]
+    scheduler.load_state_dict({"updates": 0})  # all are 0 now, and one of them is off
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))]})
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "weight_decay": 0.0})
+    optimizer.load_state_dict(optimizer.state_dict())
+    scheduler.step()
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [decay(1), 0.0, decay(1), 0.0]
+
+
+def test_where_no_group_has_any_all_follow():
+    _, optimizer, _, _ = built(groups=decayed(0.0, 0.0), weight_decay=constant(value=0.1))
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.1]
+
+
+def test_values_of_groups_own_are_not_flattened():
+    words = r"values of their own for weight_decay \(0.05, 0.1\), and the schedule would write one to all"
+    with pytest.raises(ValueError, match=words):
+        built(groups=decayed(0.1, 0.05), weight_decay=constant(value=0.1))
+    _, optimizer, scheduler, _ = built(groups=decayed(0.1, 0.1), weight_decay=constant(value=0.2))
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "weight_decay": 0.1})
+    scheduler.step()
+    assert optimizer.param_groups[2]["weight_decay"] == 0.2
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "weight_decay": 0.05})
+    with pytest.raises(ValueError, match="of their own for weight_decay"):
+        scheduler.step()
+
+
 @pytest.mark.parametrize("form", ["a mapping of all", "a mapping of the others"])
 def test_the_name_that_the_training_step_has_for_it_is_taken(form):
     beta = linear(start=0.8, end=0.9, steps=UPDATES)
