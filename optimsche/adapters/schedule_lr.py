@@ -156,12 +156,14 @@ class ScheduleLR(LRScheduler):
             self._in_step = True
 
     def _is_a_rehearsal(self, optimizer: torch.optim.Optimizer) -> bool:
-        """Whether `torch.distributed.checkpoint` makes this step, to have a state: at rates 0 that it set itself."""
+        """Whether `torch.distributed.checkpoint` makes this step, to have a state: with rates and gradients of 0."""
         if optimizer.state or not any(self._last_lr):
             return False
         rates = [group["lr"] for group in optimizer.param_groups]
         # Its tensors are on the CPU. To look at others is to wait for the device.
-        return all(not (isinstance(rate, torch.Tensor) and rate.device.type != "cpu") and rate == 0 for rate in rates)
+        if any((isinstance(rate, torch.Tensor) and rate.device.type != "cpu") or rate != 0 for rate in rates):
+            return False
+        return all(_is_zero(each.grad) for group in optimizer.param_groups for each in group["params"])
 
     @_untraced
     def _after_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -238,7 +240,7 @@ class ScheduleLR(LRScheduler):
         for where in [where for where in self._plans if where != LR] if groups else ():
             own = [float(where.read(group)) for group in groups]
             known = {self._built_with.setdefault(where, next(filter(None, own), 0.0))}
-            if self._off:
+            if self._off and where.name in self.optimizer.defaults:
                 known.add(float(where.read(self.optimizer.defaults)))
             if any(value and value not in known for value in own):
                 listed = ", ".join(f"{value:g}" for value in sorted({*known, *own}))
@@ -357,6 +359,11 @@ class ScheduleLR(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._attach()  # torch copies an optimizer without its hooks
+
+
+def _is_zero(gradient: Any) -> bool:
+    part = gradient.to_local() if hasattr(gradient, "to_local") else gradient  # of a DTensor
+    return part is None or not (part.is_sparse or bool(part.any()))
 
 
 def _stepped(optimizer: Any) -> torch.optim.Optimizer:

@@ -292,6 +292,14 @@ def test_the_step_by_which_a_distributed_checkpoint_makes_a_state_is_no_update(k
     assert scheduler.updates == 5
 
 
+def test_a_step_at_the_rate_0_of_another_writer_is_an_update():
+    model, optimizer, scheduler, _ = built()
+    optimizer.param_groups[0]["lr"] = 0.0
+    with pytest.warns(UserWarning, match="group 0 has the rate 0, which something else has written"):
+        list(trained(model, optimizer, 1))
+    assert (scheduler.updates, scheduler.get_last_lr()) == (1, RATES[:1])
+
+
 def test_the_state_of_a_lambda_lr_is_taken():
     model = small_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1.0)
