@@ -151,9 +151,9 @@ class ScheduleLR(LRScheduler):
 
     @_untraced
     def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        if not self._is_a_rehearsal(optimizer):
+        self._in_step = not self._is_a_rehearsal(optimizer)
+        if self._in_step:
             self._write(looking=True)
-            self._in_step = True
 
     def _is_a_rehearsal(self, optimizer: torch.optim.Optimizer) -> bool:
         """Whether `torch.distributed.checkpoint` makes this step, to have a state: with rates and gradients of 0."""
@@ -230,8 +230,7 @@ class ScheduleLR(LRScheduler):
         for group, rate, off in zip(groups, rates, self._off, strict=False):
             LR.write(group, rate)
             for where, value in others.items():
-                if where not in off:
-                    where.write(group, value)
+                where.write(group, 0.0 if where in off else value)
         self._last_lr = rates
 
     def _look_at_new_groups(self, groups: list[dict[str, Any]]) -> None:
