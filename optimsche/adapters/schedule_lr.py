@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar, cast
@@ -29,6 +30,7 @@ _NO_EPOCHS = (
 )
 
 _KEYWORD = re.compile(r"(\w+)_(\d+)")
+_ZERO_3 = "deepspeed.runtime.zero.stage3"
 
 MethodT = TypeVar("MethodT", bound=Callable[..., None])
 
@@ -67,7 +69,7 @@ class ScheduleLR(LRScheduler):
         TypeError: no optimizer, or no schedule.
         ValueError: a plan that counts epochs without `steps_per_epoch`; an unknown hyperparameter; groups with rates of
             their own and no `lr_scale`, or with other values of a scheduled hyperparameter; an optimizer that follows a
-            `ScheduleLR` already, or whose rate is none to write.
+            `ScheduleLR` already, or whose rate is none to write. In a step: DeepSpeed's ZeRO at stage 3.
 
     >>> from optimsche import warmup_cosine
     >>> weight = torch.nn.Parameter(torch.ones(1))
@@ -151,6 +153,8 @@ class ScheduleLR(LRScheduler):
 
     @_untraced
     def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if _ZERO_3 in sys.modules:
+            _refuse_a_part()
         self._in_step = not self._is_a_rehearsal(optimizer)
         if self._in_step:
             self._write(looking=True)
@@ -358,6 +362,18 @@ class ScheduleLR(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._attach()  # torch copies an optimizer without its hooks
+
+
+def _refuse_a_part() -> None:
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals.get("__name__") == _ZERO_3:
+            raise ValueError(
+                "ScheduleLR: DeepSpeed's ZeRO at stage 3 steps the optimizer once for each part of the parameters, so "
+                "its steps are not updates.\n    There write LambdaLR(optimizer, plan.shift(-1)), on an optimizer that "
+                "is built with lr=1.0: DeepSpeed calls its step once an update"
+            )
 
 
 def _is_zero(gradient: Any) -> bool:

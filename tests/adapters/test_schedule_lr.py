@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import sys
 
 import pytest
 import torch
@@ -571,6 +572,16 @@ def test_refused(call, kind, words):
     optimizer = torch.optim.AdamW(small_model().parameters(), lr=1e-3)
     with pytest.raises(kind, match=words):
         call(optimizer)
+
+
+def test_deepspeeds_steps_of_parts_are_refused(monkeypatch):
+    stage3 = "deepspeed.runtime.zero.stage3"
+    model, optimizer, scheduler, _ = built()
+    monkeypatch.setitem(sys.modules, stage3, None)
+    list(trained(model, optimizer, 1))
+    with pytest.raises(ValueError, match=r"stage 3 steps the optimizer once for each part.*\n.*LambdaLR\(optimizer"):
+        eval("optimizer.step()", {"__name__": stage3, "optimizer": optimizer})
+    assert scheduler.updates == 1
 
 
 def test_a_group_without_a_rate_is_refused():
