@@ -75,7 +75,7 @@ from optimsche.lr_fns import (
 )
 from optimsche.metrics import greedy, plateau
 from optimsche.missing import needs
-from optimsche.pickling import let_torch_load_schedules
+from optimsche.pickling import tell_whoever_stores
 from optimsche.plans import (
     cosine_restarts,
     noam,
@@ -281,7 +281,7 @@ __all__ = [
 ]
 
 
-let_torch_load_schedules()
+tell_whoever_stores(Schedule)
 
 if find_spec("torch") is None:  # `import *` takes what can be had
     __all__[:] = [name for name in __all__ if _FILE_OF.get(name) not in _NEEDING_TORCH]

@@ -35,7 +35,8 @@ def attachable(call: str, schedule: Any, *, epochs: str = "", name: str = "sched
         Lengths are counted in updates. For fractions of a run, stretch the whole: plan.over(total_steps)
     """
     if not isinstance(schedule, Schedule):
-        cure = _cure(schedule)
+        cure = _cure_in_a_training_step(schedule) if call == "OptimScheduler" else ""
+        cure = cure or _cure(schedule)
         raise TypeError(
             f"{call}: {name} must be a schedule, got {shown(schedule)}" + (f".\n    {cure}" if cure else "")
         )
@@ -58,15 +59,19 @@ def short_piece(schedule: Schedule) -> tuple[float, float] | None:
     return next(((a, b) for a, b in pairwise([0.0, *ends]) if 0 < b - a < 1 - _ROUNDING), None)
 
 
-def _cure(given: Any) -> str:
+def _cure_in_a_training_step(given: Any) -> str:
     if given is None:
         return "It may be left out only where every entry of schedules= has an 'lr'."
-    if isinstance(given, int | float):
-        return f"A number is written as a schedule: constant(value={given!r})."
     if isinstance(given, Mapping) and any(isinstance(value, Schedule) for value in given.values()):
         return "Schedules by the names of parameters are given as schedules=."
     if isinstance(given, list | tuple):
         return "Several are given by what follows each: schedules={'head.*': a, '*': b}, model=model."
+    return ""
+
+
+def _cure(given: Any) -> str:
+    if isinstance(given, int | float):
+        return f"A number is written as a schedule: constant(value={given!r})."
     if isinstance(given, str | Mapping):
         return "Text and dictionaries are read by parse and from_dict."
     if call := call_of(given):

@@ -1,4 +1,4 @@
-"""How a pickled schedule is built again, and what PyTorch is told about it."""
+"""How a stored schedule is built again, and what PyTorch and PyYAML are told about schedules."""
 
 from __future__ import annotations
 
@@ -22,32 +22,53 @@ def build_by_name(name: str, arguments: Mapping[str, Any]) -> Any:
     return lookup(name)(**arguments)
 
 
-def let_torch_load_schedules() -> None:
-    """Tell `torch.load`, whose default is `weights_only=True`, that `build_by_name` is safe: now, or once it is there.
+def tell_whoever_stores(schedule: type) -> None:
+    """Tell `torch.load`, whose default is `weights_only=True`, that `build_by_name` is safe, and PyYAML to write text.
 
-    People import PyTorch after this library, too, and then nothing of this library runs again before they load.
+    Now, or once they are there: people import them after this library, too, and then nothing of this library runs again
+    before they load or write. What they know of a schedule otherwise is how it is pickled, which YAML's readers refuse.
+
+    Args:
+        schedule: the class.
     """
-    serialization = sys.modules.get("torch.serialization")
-    if serialization is None:
-        sys.meta_path.insert(0, _WaitForTorch())
-    elif hasattr(serialization, "add_safe_globals"):
-        serialization.add_safe_globals([build_by_name])
+
+    def torch_serialization(module: Any) -> None:
+        if hasattr(module, "add_safe_globals"):
+            module.add_safe_globals([build_by_name])
+
+    def yaml_representer(module: Any) -> None:
+        for kind in (module.SafeRepresenter, module.Representer):
+            kind.add_multi_representer(schedule, lambda writer, plan: writer.represent_str(str(plan)))
+
+    waiting: dict[str, Callable[[Any], None]] = {
+        "torch.serialization": torch_serialization,
+        "yaml.representer": yaml_representer,
+    }
+    for name in [name for name in waiting if name in sys.modules]:
+        waiting.pop(name)(sys.modules[name])
+    if waiting:
+        sys.meta_path.insert(0, _WaitFor(waiting))
 
 
-class _WaitForTorch:
-    """Steps aside when PyTorch's module is imported, and tells it as soon as it has run."""
+class _WaitFor:
+    """Steps aside when one of these modules is imported, and tells it as soon as it has run."""
+
+    def __init__(self, waiting: dict[str, Callable[[Any], None]]) -> None:
+        self.waiting = waiting
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name != "torch.serialization":
+        tell = self.waiting.pop(name, None)
+        if tell is None:
             return None
-        sys.meta_path.remove(self)
+        if not self.waiting:
+            sys.meta_path.remove(self)
         spec = find_spec(name)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def and_tell_it(module: ModuleType) -> None:
                 execute(module)
-                let_torch_load_schedules()
+                tell(module)
 
             spec.loader.exec_module = and_tell_it  # type: ignore[method-assign]
         return spec

@@ -7,7 +7,7 @@ import math
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 
 def syntax_tree(text: str) -> ast.expr:
@@ -26,6 +26,15 @@ def syntax_tree(text: str) -> ast.expr:
     if isinstance(alone, ast.List) and not alone.elts:
         raise SyntaxError("there is nothing in it")
     return tree
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Whether `value` is a mapping; or what can be read like one, as `ConfigDict` of ml_collections can.
+
+    >>> is_mapping({"steps": 9}), is_mapping("steps"), is_mapping([("steps", 9)])
+    (True, False, False)
+    """
+    return isinstance(value, Mapping) or all(hasattr(type(value), name) for name in ("keys", "values", "__getitem__"))
 
 
 def is_row(value: Any) -> bool:
@@ -57,7 +66,7 @@ def numbers_from_text(value: Any) -> Any:
     """
     if isinstance(value, str) and is_numeric_text(value):
         return int(value) if value.strip("+- ").replace("_", "").isdecimal() else float(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {key: numbers_from_text(item) for key, item in value.items()}
     if is_row(value):
         row = [numbers_from_text(item) for item in value]
@@ -93,9 +102,9 @@ def _size(data: Any, known: dict[int, tuple[Any, Size]], depth: int) -> Size:
         if depth > 2 * DEEPEST + 1:
             raise ValueError(f"nested more than {DEEPEST} deep")
         # A schedule is two mappings: its name, and its parameters.
-        values, schedules = length_of(data), isinstance(data, Mapping) / 2
-        for inside in data.values() if isinstance(data, Mapping) else data if values <= MOST_VALUES else ():
-            if type(inside) not in _ATOMS and (isinstance(inside, Mapping) or is_row(inside)):
+        values, schedules = length_of(data), is_mapping(data) / 2
+        for inside in data.values() if is_mapping(data) else data if values <= MOST_VALUES else ():
+            if type(inside) not in _ATOMS and (is_mapping(inside) or is_row(inside)):
                 more = _size(inside, known, depth + 1)
                 values, schedules = values + more.values, schedules + more.schedules
         known[id(data)] = data, Size(values, schedules)  # held, so that nothing else takes its id

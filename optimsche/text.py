@@ -29,6 +29,7 @@ from optimsche.names import lookup
 from optimsche.reading import (
     DEEPEST,
     MOST_VALUES,
+    is_mapping,
     is_numeric_text,
     is_row,
     numbers_from_text,
@@ -74,7 +75,7 @@ def parse(text: str | Mapping[str, Any] | Schedule) -> Schedule:
     with _shown_by_argparse():
         if isinstance(text, str):
             return _from_text(text)
-        if isinstance(text, Mapping | Schedule):
+        if isinstance(text, Schedule) or is_mapping(text):
             return from_dict(text)
         raise TypeError(f"parse takes text, a mapping or a schedule, got {shown(text)} ({type(text).__name__})")
 
@@ -201,7 +202,7 @@ class _Reader:
             case ast.Call(
                 func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="peers") | ast.Attribute(attr="peers")))
             ):
-                raise self._error(node, "other systems' schedules are built in Python; store the repr of it")
+                raise self._error(node, _OF_PEERS)
             case ast.Call(func=ast.Attribute(value=owner, attr=name)):
                 return self._call(node, self._method(node, self.read(owner, depth + 1), name), depth)
             case ast.Name(id=name):
@@ -321,8 +322,9 @@ def from_dict(data: Mapping[str, Any] | str | Schedule) -> Schedule:
         data: `{name: {parameter: value, ...}}` with the name of an lr function or a plan. A schedule inside it is
             such a mapping, or text for `parse`. Where a number is declared, one written as text counts as that
             number, because YAML reads `3e-4` as text. Hydra's form is taken as well, `{"_target_": "optimsche.cosine",
-            "steps": 9_000}`. Mappings and sequences may be of any kind, such as OmegaConf's. Text is read as by
-            `parse`, and a schedule is itself.
+            "steps": 9_000}`, and jsonargparse's, `{"class_path": "optimsche.cosine", "init_args": {"steps": 9_000}}`.
+            Mappings and sequences may be of any kind, such as OmegaConf's. Text is read as by `parse`, and a schedule
+            is itself.
 
     Returns:
         The schedule; `from_dict(to_dict(schedule)) == schedule`.
@@ -341,7 +343,7 @@ def from_dict(data: Mapping[str, Any] | str | Schedule) -> Schedule:
     with _shown_by_argparse():
         if isinstance(data, str):
             return _from_text(data)
-        if isinstance(data, Mapping):
+        if is_mapping(data):
             _refuse_too_much(data)
         return _from_data(data, path=(), depth=0, built={})
 
@@ -363,12 +365,12 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, tu
         raise ValueError(f"from_dict: nested more than {DEEPEST} deep")
     name, parameters = _name_and_parameters(data, path)
     try:
-        build = _target(name) if _TARGET in data else lookup(name)
+        build = _target(name) if _TARGET in data or _CLASS_PATH in data else lookup(name)
     except (ValueError, TypeError) as error:
         raise _at(path, error) from None
     path = (*path, str(name))
     parameters = {} if parameters is None else parameters
-    if not isinstance(parameters, Mapping):
+    if not is_mapping(parameters):
         raise _at(path, TypeError(f"parameters are given by name, {{name: value}}, got {shown(parameters)}"))
     annotations = annotations_of(build)
     values = {
@@ -385,30 +387,37 @@ def _from_data(data: Any, path: tuple[str, ...], depth: int, built: dict[int, tu
 
 # Hydra's name for what is built; and what says how it hands containers over, which are all the same here.
 _TARGET, _HOW_TO_CONVERT = "_target_", ("_convert_", "_recursive_")
+# jsonargparse's.
+_CLASS_PATH, _INIT_ARGS = "class_path", "init_args"
+_OF_PEERS = "other systems' schedules are built in Python; store the repr of it"
 
 
 def _name_and_parameters(data: Any, path: tuple[str, ...]) -> tuple[Any, Any]:
-    if isinstance(data, Mapping) and _TARGET in data:
+    if is_mapping(data) and _TARGET in data:
         parameters = {key: value for key, value in data.items() if key not in (_TARGET, *_HOW_TO_CONVERT)}
         return data[_TARGET], parameters
-    if isinstance(data, Mapping) and len(data) == 1:
+    if is_mapping(data) and _CLASS_PATH in data and {*data} <= {_CLASS_PATH, _INIT_ARGS}:
+        return data[_CLASS_PATH], data.get(_INIT_ARGS)
+    if is_mapping(data) and len(data) == 1:
         return next(iter(data.items()))
     form = "a schedule is one name with its parameters, {name: {...}}"
     raise _at(path, TypeError(f"{form}, got {shown(data)}{_instead_of(data)}"))
 
 
 def _target(path: Any) -> Callable[..., Schedule]:
-    """The function that Hydra would find at `path`: one of the library's, or one of a user's own in its module."""
+    """The function that Python would find at `path`: one of the library's, or one of a user's own in its module."""
+    if str(path).startswith("optimsche.peers."):
+        raise ValueError(f"{shown(path)}: {_OF_PEERS}")
     name = str(path).rpartition(".")[2]
     build = lookup(name)
     if path not in (f"optimsche.{name}", f"{build.__module__}.{name}"):
-        raise ValueError(f"{_TARGET}: {shown(path)} is no lr function or plan; write optimsche.{name}")
+        raise ValueError(f"{shown(path)} is no lr function or plan; write optimsche.{name}")
     return build
 
 
 def _instead_of(data: object) -> str:
     """What to write instead of data that have not the form of a schedule."""
-    if isinstance(data, Mapping) and isinstance(data.get("name"), str):
+    if is_mapping(data) and isinstance(data.get("name"), str):
         others = {key: value for key, value in data.items() if key != "name"}
         return f". Write {shown({data['name']: others})}"
     return ""
@@ -418,7 +427,7 @@ def _value(
     annotation: Any, value: Any, path: tuple[str, ...], depth: int, built: dict[int, tuple[Any, Schedule]]
 ) -> Any:
     may_be_schedule = takes_schedule(annotation)
-    if isinstance(value, Mapping) and (may_be_schedule or annotation is None):
+    if is_mapping(value) and (may_be_schedule or annotation is None):
         return _from_data(value, path, depth + 1, built)
     if is_row(value) and may_be_schedule:
         return [_value(annotation, each, (*path, str(place)), depth, built) for place, each in enumerate(value)]

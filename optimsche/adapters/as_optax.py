@@ -7,6 +7,7 @@ from typing import Any
 
 from optimsche.attaching import attachable
 from optimsche.call_errors import explained
+from optimsche.ops import maximum
 from optimsche.schedule import Schedule
 
 
@@ -46,8 +47,8 @@ class OptaxSchedule:
     plan: Schedule
 
     def __call__(self, count: Any) -> Any:
-        """The rate of the update after `count` finished ones."""
-        return self.plan(count + 1)
+        """The rate of the update after `count` finished ones; before its turn in `join_schedules` that of the first."""
+        return self.plan(maximum(count, 0) + 1)
 
     def __repr__(self) -> str:
         return f"as_optax({self.plan!r})"

@@ -26,7 +26,8 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     """The plan that a torch scheduler follows, in mid-run or before it.
 
     `plan(n)` is the rate after `n - 1` calls of its `step`: of update `n`, where it is stepped once an update. Where it
-    is stepped once an epoch, `from_torch(scheduler).shift(-1).by_epoch()` is the plan.
+    is stepped once an epoch, `from_torch(scheduler).shift(-1).by_epoch()` is the plan. It has the rate alone: what a
+    `OneCycleLR` or `CyclicLR` does to the momentum is `peers.torch.OneCycleMomentum` or `CyclicMomentum`.
 
     Args:
         scheduler: of `torch.optim.lr_scheduler` or `torch.optim.swa_utils`; of transformers, such as

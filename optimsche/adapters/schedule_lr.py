@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar, cast
@@ -15,7 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from optimsche.attaching import attachable
 from optimsche.call_errors import called_here, explained_methods, shown, warn
 from optimsche.checking import admit
-from optimsche.param_groups.entries import LR, Entry, check_entry, entry, own_tensors
+from optimsche.param_groups.entries import LR, Entry, check_entry, entry, keep_tensors, own_tensors
+from optimsche.param_groups.optimizers import check_rates, innermost, refuse_a_second_writer
 from optimsche.param_groups.rates import ask, extremes, rate_of, refuse_lost_rates, unused_rate
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
@@ -23,17 +25,17 @@ from optimsche.schedule import Schedule
 _PerEpoch = Annotated[int, Ge(1), Meaning("updates in an epoch")]
 _Updates = Annotated[int, Ge(0), Meaning("updates made")]
 _NO_EPOCHS = (
-    "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)), divided by "
-    "what is accumulated"
+    "nothing says how long one is.\n    Say it in updates: ScheduleLR(..., steps_per_epoch=len(loader)); with "
+    "accumulation math.ceil(len(loader) / accumulate)"
 )
 
 #: Arguments of `OptimScheduler` and of torch's schedulers, and what to do here.
 _NO_PARAMETERS = {
     "rates": "the plan's rates are absolute; for groups with rates of their own write {'params': ..., 'lr_scale': 0.1}",
-    "last_epoch": "to go on after n updates: scheduler.load_state_dict({'updates': n})",
 }
 
 _KEYWORD = re.compile(r"(\w+)_(\d+)")
+_ZERO_3 = "deepspeed.runtime.zero.stage3"
 
 MethodT = TypeVar("MethodT", bound=Callable[..., None])
 
@@ -52,23 +54,27 @@ class ScheduleLR(LRScheduler):
     after it. `step` only writes those of the next update ahead, so that whoever looks between two updates sees them.
 
     Rates are absolute: build the optimizer with any rate, such as the plan's peak. A group's `lr_scale` multiplies its
-    rate. Groups that are added later follow as well. A rate that is a tensor is filled in place.
+    rate. Groups that are added later follow as well. A rate that is a tensor is filled in place. When the optimizer
+    loads a state, its groups keep the program's rate, `lr_scale` and tensors.
 
     An update that `GradScaler` skips is no step of the optimizer, and is not counted; nor is one that a fused optimizer
-    leaves out on the device, which is read back from there.
+    leaves out on the device, which is read back from there; nor the step at the rate 0 by which
+    `torch.distributed.checkpoint` makes an optimizer allocate its state.
 
     Args:
-        optimizer: a torch optimizer. What wraps one, such as accelerate's, is looked through.
+        optimizer: a torch optimizer. What wraps one, such as accelerate's or SAM, is looked through.
         schedule: the plan of the learning rate; or schedules by the names of hyperparameters, `lr` among them.
         steps_per_epoch: updates in an epoch, >= 1: for plans that count epochs. Update `n` is in epoch
             `(n - 1) // steps_per_epoch + 1`.
         others: schedules of other hyperparameters by name, such as `weight_decay=`. A part of a tuple is `betas_0=`,
-            or `betas[0]` in a mapping. Their values are the same for all groups.
+            or `betas[0]` in a mapping. Their values are the same for all groups. A group that was built with 0 where
+            others were not keeps it, such as biases without weight decay.
 
     Raises:
         TypeError: no optimizer, or no schedule.
         ValueError: a plan that counts epochs without `steps_per_epoch`; an unknown hyperparameter; groups with rates of
-            their own and no `lr_scale`; an optimizer that follows a `ScheduleLR` already.
+            their own and no `lr_scale`, or with other values of a scheduled hyperparameter; an optimizer that follows a
+            `ScheduleLR` already, or whose rate is none to write. In a step: DeepSpeed's ZeRO at stage 3.
 
     >>> from optimsche import warmup_cosine
     >>> weight = torch.nn.Parameter(torch.ones(1))
@@ -96,11 +102,15 @@ class ScheduleLR(LRScheduler):
         **others: Schedule,
     ) -> None:
         # Not torch's own: it wraps `optimizer.step` and counts calls.
-        self.optimizer = _innermost(optimizer)
+        self.optimizer = _stepped(optimizer)
+        check_rates(self.optimizer, "ScheduleLR")
         kind, groups = type(self.optimizer).__name__, self.optimizer.param_groups
-        for number, group in enumerate(groups):
-            if group.get("lr") is None:
-                raise ValueError(f"ScheduleLR: {kind} has no 'lr' in parameter group {number}: no rate to write")
+        # skorch and LightningCLI, which build torch's schedulers by their class, pass -1: no step was made.
+        if (last_epoch := others.pop("last_epoch", -1)) != -1:
+            raise TypeError(
+                f"ScheduleLR(last_epoch={shown(last_epoch)}): it counts the updates itself.\n    To go on "
+                "after n of them: scheduler.load_state_dict({'updates': n})"
+            )
         if steps_per_epoch is not None:
             steps_per_epoch = admit("ScheduleLR", "steps_per_epoch", _PerEpoch, steps_per_epoch)
         epochs = "" if steps_per_epoch else _NO_EPOCHS
@@ -110,13 +120,13 @@ class ScheduleLR(LRScheduler):
                 _refuse_parameter(name, plan)
         by_name = schedule if isinstance(schedule, Mapping) else {"lr": schedule}
         for name, plan in (*by_name.items(), *others.items()):
+            plan = attachable("ScheduleLR", plan, epochs=epochs, name="schedule" if plan is schedule else name)
             where = entry(_in_brackets(name, groups), "ScheduleLR")
             for group in groups:
                 check_entry(where, group, kind, "ScheduleLR")
             if where in self._plans:
                 raise ValueError(f"ScheduleLR: {where} has a schedule already, and {name!r} gives it another")
-            given_as = "schedule" if plan is schedule else name
-            self._plans[where] = attachable("ScheduleLR", plan, epochs=epochs, name=given_as)
+            self._plans[where] = plan
             for group in groups if where != LR else ():
                 ask(self.optimizer, group, where, extremes(plan), "ScheduleLR")
         if LR not in self._plans:
@@ -130,6 +140,9 @@ class ScheduleLR(LRScheduler):
         self._steps_per_epoch = steps_per_epoch
         self._updates = 0
         self._last_lr: list[Any] = []  # numbers
+        self._off: list[set[Entry]] = []  # for each group, what stays 0
+        self._built_with: dict[Entry, float] = {}
+        self._warned = False
         self._attach()
         try:
             self._write()
@@ -140,26 +153,35 @@ class ScheduleLR(LRScheduler):
     # -- the clock ----------------------------------------------------------------------------------------------------
 
     def _attach(self) -> None:
-        for hook in self.optimizer._optimizer_step_pre_hooks.values():
-            other = getattr(hook, "__self__", None)
-            if isinstance(other, ScheduleLR):
-                raise ValueError(
-                    f"ScheduleLR: this {type(self.optimizer).__name__} follows {other!r} already, and two would "
-                    "write into the same groups.\n    Take that one off first: scheduler.remove()"
-                )
+        refuse_a_second_writer(self.optimizer, "ScheduleLR")
         self._in_step = False
         self._hooks = (
             self.optimizer.register_step_pre_hook(self._before_step),
             self.optimizer.register_step_post_hook(self._after_step),
+            self.optimizer.register_load_state_dict_pre_hook(self._before_loading),
+            self.optimizer.register_load_state_dict_post_hook(self._after_loading),
         )
         # First of all, so that any other hook sees the rate of its step.
         hooks = cast("OrderedDict[int, Any]", self.optimizer._optimizer_step_pre_hooks)
         hooks.move_to_end(self._hooks[0].id, last=False)
 
     @_untraced
-    def _before_step(self, *_: Any) -> None:
-        self._write()
-        self._in_step = True
+    def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if _ZERO_3 in sys.modules:
+            _refuse_a_part()
+        self._in_step = not self._is_a_rehearsal(optimizer)
+        if self._in_step:
+            self._write(looking=True)
+
+    def _is_a_rehearsal(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether `torch.distributed.checkpoint` makes this step, to have a state: with rates and gradients of 0."""
+        if optimizer.state or not any(self._last_lr):
+            return False
+        rates = [group["lr"] for group in optimizer.param_groups]
+        # Its tensors are on the CPU. To look at others is to wait for the device.
+        if any((isinstance(rate, torch.Tensor) and rate.device.type != "cpu") or rate != 0 for rate in rates):
+            return False
+        return all(_is_zero(each.grad) for group in optimizer.param_groups for each in group["params"])
 
     @_untraced
     def _after_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -169,6 +191,20 @@ class ScheduleLR(LRScheduler):
             # A fused optimizer is stepped in any case and told to do nothing. Without a scaler there is no such thing.
             left_out = getattr(optimizer, "found_inf", None)
             self._updates += left_out is None or not bool(left_out)
+
+    def _before_loading(self, optimizer: torch.optim.Optimizer, _: Any) -> None:
+        self._kept = [dict(group) for group in optimizer.param_groups]
+
+    def _after_loading(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give the groups what belongs to the program and not to a file, and write the rates again."""
+        for group, kept in zip(optimizer.param_groups, self._kept, strict=True):
+            keep_tensors(group, kept)
+            for name in ("lr", "lr_scale"):
+                group.pop(name, None)
+                if name in kept:
+                    group[name] = kept[name]
+        del self._kept
+        self._write()
 
     def remove(self) -> None:
         """Take it off its optimizer, which then keeps the rates that it has."""
@@ -199,28 +235,61 @@ class ScheduleLR(LRScheduler):
             return float(schedule(update))
         return float(schedule(update, (update - 1) // self._steps_per_epoch + 1))
 
-    def _write(self) -> None:
+    def _write(self, *, looking: bool = False) -> None:
         groups, rates = self.optimizer.param_groups, self._rates()
         others = {where: self._value(schedule) for where, schedule in self._plans.items() if where != LR}
         for where, value in others.items():
             if not math.isfinite(value):
                 raise ValueError(f"ScheduleLR: {where} would be {value}; it is finite")
+        self._look_at_new_groups(groups[len(self._off) :])
+        if looking and not self._warned:
+            self._warn_of_another_writer(groups, rates)
         own_tensors(self.optimizer, {where.name for where in self._plans})
-        for group, rate in zip(groups, rates, strict=True):
+        for group, rate, off in zip(groups, rates, self._off, strict=False):
             LR.write(group, rate)
             for where, value in others.items():
-                where.write(group, value)
+                where.write(group, 0.0 if where in off else value)
         self._last_lr = rates
 
+    def _look_at_new_groups(self, groups: list[dict[str, Any]]) -> None:
+        """Find what is off in them, and refuse values of their own, which would be lost. A default is none of them."""
+        off: list[set[Entry]] = [set() for _ in groups]
+        for where in [where for where in self._plans if where != LR] if groups else ():
+            own = [float(where.read(group)) for group in groups]
+            known = {self._built_with.setdefault(where, next(filter(None, own), 0.0))}
+            if self._off and where.name in self.optimizer.defaults:
+                known.add(float(where.read(self.optimizer.defaults)))
+            if any(value and value not in known for value in own):
+                listed = ", ".join(f"{value:g}" for value in sorted({*known, *own}))
+                raise ValueError(
+                    f"ScheduleLR: the parameter groups have values of their own for {where} ({listed}), and the "
+                    "schedule would write one to all.\n    Build them with one value; those with 0 keep it"
+                )
+            for here, value in zip(off, own, strict=True):
+                if value == 0 and any(known):
+                    here.add(where)
+        self._off += off
+
     def _refuse_lost_rates(self, groups: list[dict[str, Any]]) -> None:
-        """Refuse rates of groups' own, which would be lost. What was written, and a new group's default, are none."""
-        known = len(self._last_lr)
-        own = [float(group["lr"]) for group in groups[known:] if "lr_scale" not in group]
-        # To look at a tensor is to wait for the device; those that were written before are left alone.
-        own += [group["lr"] for group in groups[:known] if "lr_scale" not in group and type(group["lr"]) is float]
-        if known and len(set(own)) > 1:
-            own = [rate for rate in own if rate != self.optimizer.defaults.get("lr")]
+        """Refuse new groups' rates of their own, which would be lost; their optimizer's default is none."""
+        known = self._last_lr
+        own = [float(group["lr"]) for group in groups[len(known) :] if "lr_scale" not in group]
+        if known and own:
+            default = self.optimizer.defaults.get("lr")
+            own = [known[0], *(rate for rate in own if rate != default and rate not in known)]
         refuse_lost_rates(own, "ScheduleLR")
+
+    def _warn_of_another_writer(self, groups: list[dict[str, Any]], rates: list[float]) -> None:
+        for number, (group, before, now) in enumerate(zip(groups, self._last_lr, rates, strict=False)):
+            # To look at a tensor is to wait for the device.
+            if type(rate := group["lr"]) is float and not any(math.isclose(rate, ours) for ours in (before, now)):
+                self._warned = True
+                warn(
+                    f"ScheduleLR: parameter group {number} has the rate {rate:g}, which something else has written; "
+                    f"the plan's {now:g} is written over it. If another scheduler or a search for a rate works on this "
+                    "optimizer, leave it out, or take this one off: scheduler.remove()"
+                )
+                return
 
     # -- what a torch scheduler has -----------------------------------------------------------------------------------
 
@@ -235,7 +304,7 @@ class ScheduleLR(LRScheduler):
                 f"ScheduleLR.step({shown(epoch)}): a plan follows the optimizer's own steps, and no epoch or metric: "
                 "call scheduler.step()"
             )
-        self._write()
+        self._write(looking=True)
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         """The rates that were written last, as numbers, one for each group: until `step`, those of the last update."""
@@ -275,20 +344,20 @@ class ScheduleLR(LRScheduler):
 
         Raises:
             ValueError: neither of them; or a torch scheduler's where the plan counts epochs, since those that were
-                stepped once an epoch have a number of epochs there.
+                stepped once an epoch have a number of epochs there; or that of one that counts metrics.
             TypeError: the number of updates is none.
         """
+        if not isinstance(state_dict, Mapping) or not {"updates", "last_epoch"} & {*state_dict}:
+            raise ValueError(
+                "ScheduleLR: the state is {'updates': n}, or that of a torch scheduler with 'last_epoch', got "
+                f"{shown(state_dict)}"
+            )
         if "updates" in state_dict:
             updates = state_dict["updates"]
-        elif "last_epoch" not in state_dict:
+        elif "num_bad_epochs" in state_dict or any(schedule.counts_epochs for schedule in self._plans.values()):
             raise ValueError(
-                "ScheduleLR: the state is {'updates': n}, or that of a torch scheduler with 'last_epoch'; this one has "
-                f"{', '.join(map(str, state_dict)) or 'nothing'}"
-            )
-        elif any(schedule.counts_epochs for schedule in self._plans.values()):
-            raise ValueError(
-                f"ScheduleLR: last_epoch={shown(state_dict['last_epoch'])} of a torch scheduler may count epochs or "
-                "updates.\n    Say how many updates were made: load_state_dict({'updates': n})"
+                f"ScheduleLR: last_epoch={shown(state_dict['last_epoch'])} of a torch scheduler may count epochs, "
+                "metrics or updates.\n    Say how many updates were made: load_state_dict({'updates': n})"
             )
         else:
             updates = state_dict["last_epoch"]
@@ -309,18 +378,39 @@ class ScheduleLR(LRScheduler):
         self._attach()  # torch copies an optimizer without its hooks
 
 
-def _innermost(optimizer: Any) -> torch.optim.Optimizer:
-    """The optimizer inside accelerate's, Lightning's or Fabric's: the one whose step runs the hooks."""
-    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer) and inner is not optimizer:
-        optimizer = inner
-    if not isinstance(optimizer, torch.optim.Optimizer):
+def _refuse_a_part() -> None:
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals.get("__name__") == _ZERO_3:
+            raise ValueError(
+                "ScheduleLR: DeepSpeed's ZeRO at stage 3 steps the optimizer once for each part of the parameters, so "
+                "its steps are not updates.\n    There write LambdaLR(optimizer, plan.shift(-1)), on an optimizer that "
+                "is built with lr=1.0: DeepSpeed calls its step once an update"
+            )
+
+
+def _is_zero(gradient: Any) -> bool:
+    part = gradient.to_local() if hasattr(gradient, "to_local") else gradient  # of a DTensor
+    return part is None or not (part.is_sparse or bool(part.any()))
+
+
+def _stepped(optimizer: Any) -> torch.optim.Optimizer:
+    """The optimizer inside accelerate's, Lightning's or Fabric's wrapper, or SAM: the one whose step runs the hooks."""
+    inner = innermost(optimizer)
+    if not isinstance(inner, torch.optim.Optimizer) or not hasattr(inner, "_optimizer_step_pre_hooks"):
         _refuse_optimizer(optimizer)
-    return optimizer
+    return inner
 
 
 def _refuse_optimizer(given: Any) -> NoReturn:
     if isinstance(given, list | tuple):
         raise TypeError(f"ScheduleLR: optimizer must be one optimizer, got {len(given)}: give each a ScheduleLR")
+    if isinstance(given, torch.optim.Optimizer):
+        raise TypeError(
+            f"ScheduleLR: {type(given).__name__} runs no hooks, since it never calls torch.optim.Optimizer.__init__. "
+            "Give the optimizer inside it, if it has one"
+        )
     order = ".\n    The optimizer comes first: ScheduleLR(optimizer, plan)" if isinstance(given, Schedule) else ""
     raise TypeError(f"ScheduleLR: optimizer must be a torch.optim.Optimizer, got {shown(given)}{order}")
 

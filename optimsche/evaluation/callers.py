@@ -25,9 +25,9 @@ def refuse_direct_call(real_step: Any, epoch: Any) -> None:
         ValueError: it is. Keras' callback takes a TypeError for the sign that it should leave the rate out.
     """
     kind = type(real_step)
-    # Only what they can have passed is looked into: an array of JAX's; the first epoch and a rate; nothing.
+    # Only what they can have passed is looked into: an array of JAX's; an epoch and a rate; nothing.
     if kind is int:
-        if real_step == 0 and type(epoch) is float and _caller().startswith("keras."):
+        if type(epoch) is float and _caller().startswith("keras."):
             raise ValueError(_KERAS_CALLBACK)
     elif real_step is None:
         if _caller().startswith("keras."):

@@ -30,6 +30,63 @@ def unwrapped(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         optimizer = inner
 
 
+def innermost(optimizer: Any) -> Any:
+    """The optimizer inside others that show its groups as theirs, with whatever state of their own.
+
+    Its `step` is what all of them end in: that of a SAM or a Lookahead may never run, or run no hooks.
+
+    >>> inner = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    >>> class Sam(torch.optim.Optimizer):
+    ...     def __init__(self, base):
+    ...         self.base, self.param_groups = base, base.param_groups
+    >>> innermost(Sam(Sam(inner))) is innermost(inner) is inner
+    True
+    """
+    groups = getattr(optimizer, "param_groups", None)
+    for inside in getattr(optimizer, "__dict__", {}).values():
+        if isinstance(inside, torch.optim.Optimizer) and inside is not optimizer and inside.param_groups is groups:
+            return innermost(inside)
+    return optimizer
+
+
+def check_rates(optimizer: torch.optim.Optimizer, call: str) -> None:
+    """Refuse an optimizer whose rate is not a schedule's to decide.
+
+    Args:
+        optimizer: of which every group should have an ``lr``.
+        call: who asks, for errors.
+
+    Raises:
+        ValueError: a group without a rate; one that computes its rate itself.
+    """
+    if type(optimizer) is torch.optim.ASGD:
+        raise ValueError(
+            f"{call}: torch.optim.ASGD computes the rate of a step at the end of the step before, so each rate of a "
+            "schedule would come one update late. Take SGD, and torch.optim.swa_utils.AveragedModel for the mean of "
+            "the weights."
+        )
+    for number, group in enumerate(optimizer.param_groups):
+        if group.get("lr") is None:
+            raise ValueError(
+                f"{call}: {type(optimizer).__name__} has no 'lr' in parameter group {number}: there is no rate to write"
+            )
+
+
+def refuse_a_second_writer(optimizer: torch.optim.Optimizer, call: str) -> None:
+    """Refuse an optimizer whose own hooks write rates already.
+
+    Raises:
+        ValueError: a ``ScheduleLR`` is on it.
+    """
+    for hook in getattr(optimizer, "_optimizer_step_pre_hooks", {}).values():
+        other = getattr(hook, "__self__", None)
+        if isinstance(other, torch.optim.lr_scheduler.LRScheduler):
+            raise ValueError(
+                f"{call}: this {type(optimizer).__name__} follows {other!r} already, and two would write into the same "
+                "groups.\n    Take that one off first: scheduler.remove()"
+            )
+
+
 SWITCHES = {"capturable", "differentiable", "foreach", "fused"}  # how an optimizer computes, and not what
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from optimsche.param_groups.optimizers import check_rates, innermost, refuse_a_second_writer
 from optimsche.param_groups.rates import unused_rate
 from optimsche.schedule import Schedule
 
@@ -22,7 +23,8 @@ def check_optimizer(optimizer: Any) -> None:
 
     Raises:
         TypeError: not an optimizer, or one whose step needs a closure.
-        ValueError: no parameters, or groups without a rate; fused SGD that torch computes wrongly.
+        ValueError: no parameters, or groups without a rate; another that writes rates already; fused SGD that torch
+            computes wrongly.
     """
     if isinstance(optimizer, Schedule):
         raise TypeError("the optimizer comes first, and then the schedule: OptimScheduler(optimizer, plan)")
@@ -38,16 +40,11 @@ def check_optimizer(optimizer: Any) -> None:
             f"{kind.__name__} needs a closure, which calls the model several times in one step. OptimScheduler steps "
             "an optimizer once, with gradients that are there: use a first-order one."
         )
-    if kind is torch.optim.ASGD:
-        raise ValueError(
-            "torch.optim.ASGD computes the rate of a step at the end of the step before, so each rate of a schedule "
-            "would come one update late. Take SGD, and torch.optim.swa_utils.AveragedModel for the mean of the weights."
-        )
+    check_rates(optimizer, "OptimScheduler")
+    refuse_a_second_writer(innermost(optimizer), "OptimScheduler")
     if not any(group["params"] for group in optimizer.param_groups):
         raise ValueError(f"{kind.__name__} has no parameters: there is nothing to update.")
-    for number, group in enumerate(optimizer.param_groups):
-        if group.get("lr") is None:
-            raise ValueError(f"{kind.__name__} has no 'lr' in parameter group {number}: there is no rate to write.")
+    for group in optimizer.param_groups:
         refuse_a_broken_kernel(optimizer, group)
 
 

@@ -46,7 +46,7 @@ TABLE: dict[str, tuple[str, tuple[str, ...]]] = {
             "test_lightning.py::test_fabric[2]",
             "test_lightning.py::test_fabric_saves_and_loads[plan0",
             "test_lightning.py::test_fabric_saves_and_loads[plan1",
-            "as Lightning's",
+            "test_two_processes.py::test_two_processes[fabric]",
             "the optimizer's own",
             "`get_last_lr()`",
         ),

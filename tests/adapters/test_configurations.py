@@ -35,6 +35,7 @@ HINT = "unknown lr function or plan 'cosin'; did you mean 'cosine'?"
         {"milestones": {"start": 0.1, "at": range(30, 61, 30)}},
         {"_target_": "optimsche.milestones", "start": 0.1, "at": [30, 60]},
         {"_target_": "optimsche.lr_fns.milestones.milestones", "_convert_": "all", "start": 0.1, "at": [30, 60]},
+        {"class_path": "optimsche.milestones", "init_args": {"start": 0.1, "at": [30, "60"]}},
     ],
 )
 def test_both_functions_take_all_forms(read, given):
@@ -57,8 +58,14 @@ def test_hydras_form_may_be_nested():
         ({"_target_": "optimsche.cosin", "steps": 9}, f"from_dict: {HINT}"),
         (
             {"_target_": "torch.optim.lr_scheduler.cosine"},
-            "_target_: 'torch.optim.*' is no lr .*; write optimsche.cosine",
+            "from_dict: 'torch.optim.*' is no lr .*; write optimsche.cosine",
         ),
+        (
+            {"_target_": "optimsche.peers.torch.StepLR", "step_size": 3},
+            "other systems' .* in Python; store the repr of it",
+        ),
+        ({"class_path": "optimsche.cosin"}, f"from_dict: {HINT}"),
+        ({"class_path": "optimsche.cosine", "step": 9}, "one name with its parameters, .* got {'class_path'"),
         (
             {"_target_": "optimsche.cosine", "step": 9},
             r"at optimsche.cosine: cosine\(\) has no parameter 'step'; did you",
@@ -90,6 +97,14 @@ def test_argparse_shows_what_is_wrong(read, capsys):
     assert "steps must be a number" in capsys.readouterr().err
 
 
+def test_click(capsys):
+    click = pytest.importorskip("click")
+    command = click.Command("train", params=[click.Option(["--plan"], type=parse)], callback=lambda plan: plan)
+    assert command.main(["--plan", repr(STAIRS)], standalone_mode=False) == STAIRS
+    with pytest.raises(click.BadParameter, match=HINT.replace("?", r"\?")):
+        command.main(["--plan", WRONG], standalone_mode=False)
+
+
 def test_the_error_is_what_it_says():
     with pytest.raises(ValueError, match="cosin") as caught:
         parse(WRONG)
@@ -101,6 +116,20 @@ def test_the_error_is_what_it_says():
 
 
 # -- YAML, OmegaConf, Hydra -------------------------------------------------------------------------------------------
+
+
+def test_ml_collections():
+    collections = pytest.importorskip("ml_collections")
+    for kind in (collections.ConfigDict, collections.FrozenConfigDict):
+        assert from_dict(kind({"plan": STAIRS.to_dict()}).plan) == parse(kind(STAIRS.to_dict())) == STAIRS
+
+
+@pytest.mark.parametrize("write", ["dump", "safe_dump"])
+def test_yaml_writes_text(write):
+    yaml = pytest.importorskip("yaml")
+    long = PLAN.then(STAIRS, at=8).jitter(0.1)
+    assert getattr(yaml, write)({"plan": STAIRS}) == f"plan: {STAIRS!r}\n"
+    assert parse(yaml.safe_load(getattr(yaml, write)([long]))[0]) == long
 
 
 def test_yaml():
@@ -173,6 +202,8 @@ def test_jsonargparse_by_the_type(tmp_path):
     assert parser.parse_args(["--config", str(tmp_path / "run.yaml")]).plan == STAIRS
     (tmp_path / "run.yaml").write_text("plan: {milestones: {start: 0.1, at: [30, 60]}}")
     assert parser.parse_args(["--config", str(tmp_path / "run.yaml")]).plan == STAIRS
+    (tmp_path / "run.yaml").write_text("plan: {class_path: optimsche.cosine, init_args: {steps: 9}}")
+    assert parser.parse_args(["--config", str(tmp_path / "run.yaml")]).plan == cosine(steps=9)
     with pytest.raises(Exception, match=HINT.replace("?", r"\?")):
         parser.parse_args(["--plan", WRONG])
 
@@ -219,10 +250,11 @@ def test_torch_load_reads_a_plan_by_its_default(imports, tmp_path):
     assert (ran.stdout, ran.stderr) == (f"{{'plan': {PLAN!r}}}\n", "")
 
 
-def test_what_waits_for_torch_leaves_other_imports_alone():
+def test_what_waits_for_torch_and_yaml_leaves_other_imports_alone():
     count = "print(len([f for f in sys.meta_path if 'optimsche' in type(f).__module__]))\n"
-    code = f"import optimsche, json.tool, sys\n{count}import torch\n{count}"
+    code = f"import optimsche, json.tool, sys\n{count}import torch, yaml\n{count}"
     pytest.importorskip("torch")
+    pytest.importorskip("yaml")
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ran.stdout, ran.stderr) == ("1\n0\n", "")
 
@@ -238,6 +270,12 @@ def test_tensorboard_gets_text():
     from lightning.pytorch.loggers import TensorBoardLogger
 
     assert TensorBoardLogger._sanitize_params({"plan": STAIRS}) == {"plan": repr(STAIRS)}
+
+
+def test_the_hyperparameters_beside_a_log_of_lightnings_are_read(tmp_path):
+    saving = pytest.importorskip("lightning.pytorch.core.saving")
+    saving.save_hparams_to_yaml(tmp_path / "hparams.yaml", {"plan": STAIRS})
+    assert parse(saving.load_hparams_from_yaml(tmp_path / "hparams.yaml")["plan"]) == STAIRS
 
 
 def test_mlflow_gets_text():

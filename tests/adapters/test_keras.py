@@ -135,11 +135,13 @@ def test_a_plan_that_an_optimizer_calls_itself_says_what_to_write():
         fitted(model_of(PLAN), 1)
 
 
+@pytest.mark.parametrize("first", [0, 3])
 @pytest.mark.parametrize("rate", [0.1, 1.0])
 @pytest.mark.parametrize("plan", [PLAN, cosine(start=1e-3, steps=4).by_epoch()])
-def test_a_plan_that_the_callback_calls_itself_says_what_to_write(plan, rate):
+def test_a_plan_that_the_callback_calls_itself_says_what_to_write(plan, rate, first):
+    options = {"initial_epoch": first, "epochs": first + 1, "callbacks": [keras.callbacks.LearningRateScheduler(plan)]}
     with pytest.raises(ValueError, match=r"LearningRateScheduler calls it with an epoch from 0 and a rate.*as_keras"):
-        fitted(model_of(rate), 1, callbacks=[keras.callbacks.LearningRateScheduler(plan)])
+        model_of(rate).fit(np.ones((2, 1)), np.ones((2, 1)), verbose=0, **options)
 
 
 def test_a_plan_by_epochs_in_the_callback():

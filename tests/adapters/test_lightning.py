@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from optimsche import Schedule, ScheduleLR
-from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, trained, watched
+from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, watched
 
 lightning = pytest.importorskip("lightning.pytorch")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the trainer's own
@@ -66,6 +66,26 @@ def test_a_forward_pass_sees_the_rate_of_its_update(tmp_path):
     assert model.logged == RATES
 
 
+@pytest.mark.parametrize(("interval", "sees"), [("step", RATES), (None, [RATES[0], *RATES[:-1]])])
+def test_under_a_loss_scaler_it_runs_before_the_step(interval, sees, tmp_path):
+    from lightning.pytorch.plugins import MixedPrecision
+
+    model, scaler = Model(interval=interval), torch.amp.GradScaler("cpu", init_scale=2.0)
+    fitted(model, tmp_path, plugins=[MixedPrecision("16-mixed", "cpu", scaler=scaler)])
+    assert (model.seen, model.logged) == (RATES, sees)
+
+
+def test_a_search_for_a_rate_is_told_that_its_rates_are_lost(tmp_path):
+    from lightning.pytorch.tuner import Tuner
+
+    trainer = lightning.Trainer(
+        accelerator="cpu", default_root_dir=tmp_path, logger=False, enable_progress_bar=False, max_steps=3
+    )
+    loader = DataLoader(batches(8), batch_size=None)
+    with pytest.warns(UserWarning, match="has the rate 1e-08, which something else has written"):
+        Tuner(trainer).lr_find(Model(), train_dataloaders=loader, num_training=3, update_attr=False)
+
+
 @pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])
 @pytest.mark.parametrize("interval", [None, "step"])
 def test_resumed_from_a_checkpoint(interval, plan, rates, tmp_path):
@@ -98,43 +118,39 @@ def test_the_rates_that_the_monitor_logs(interval, rates, tmp_path):
     assert [float(row[column]) for row in rows if row[column]] == pytest.approx(rates)
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_fabric(accumulate):
-    from lightning.fabric import Fabric
-
-    fabric = Fabric(accelerator="cpu", devices=1)
-    fabric.launch()
+def run_in_fabric(fabric, folder, *, plan=PLAN, accumulate=1, updates=UPDATES, save=False, load=False):
     model = small_model()
     raw = torch.optim.AdamW(model.parameters(), lr=1e-3)
     seen = watched(raw)
     model, optimizer = fabric.setup(model, raw)
-    scheduler = ScheduleLR(optimizer, PLAN)
+    scheduler = ScheduleLR(optimizer, plan)
     assert scheduler.optimizer is raw
-    for number, (inputs, targets) in enumerate(batches(UPDATES * accumulate), 1):
-        fabric.backward(nn.functional.mse_loss(model(inputs), targets) / accumulate)
+    state = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+    if load:
+        fabric.load(folder / "state.ckpt", state)
+    for number, (inputs, targets) in enumerate(batches(updates * accumulate), 1):
+        with fabric.no_backward_sync(model, enabled=number % accumulate != 0):
+            fabric.backward(nn.functional.mse_loss(model(inputs), targets) / accumulate)
         if number % accumulate == 0:
             optimizer.step()
             optimizer.zero_grad()
             scheduler.step()
-    assert seen == RATES
+    if save:
+        fabric.save(folder / "state.ckpt", state)
+    return seen
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_fabric(accumulate, tmp_path):
+    from lightning.fabric import Fabric
+
+    assert run_in_fabric(Fabric(accelerator="cpu", devices=1), tmp_path, accumulate=accumulate) == RATES
 
 
 @pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])
 def test_fabric_saves_and_loads(plan, rates, tmp_path):
     from lightning.fabric import Fabric
 
-    def setup(plan):
-        fabric, model = Fabric(accelerator="cpu", devices=1), small_model()
-        raw = torch.optim.AdamW(model.parameters(), lr=1e-3)
-        seen = watched(raw)
-        model, optimizer = fabric.setup(model, raw)
-        state = {"model": model, "optimizer": optimizer, "scheduler": ScheduleLR(optimizer, plan)}
-        return fabric, state, seen
-
-    fabric, state, _ = setup(PLAN)
-    list(trained(state["model"], state["optimizer"], 3))
-    fabric.save(tmp_path / "state.ckpt", state)
-    fabric, state, seen = setup(plan)
-    fabric.load(tmp_path / "state.ckpt", state)
-    list(trained(state["model"], state["optimizer"], UPDATES - 3))
-    assert seen == rates[3:]
+    fabric = Fabric(accelerator="cpu", devices=1)
+    run_in_fabric(fabric, tmp_path, updates=3, save=True)
+    assert run_in_fabric(fabric, tmp_path, plan=plan, updates=UPDATES - 3, load=True) == rates[3:]

@@ -60,6 +60,14 @@ def test_inject_hyperparams_logs_the_rate_and_schedules_the_rest():
     assert [value for _, value in logged] == in_float32([decay(n) for n in range(1, UPDATES + 1)])
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_joined_with_schedules_of_optax(jit):
+    """It calls each at all times, with counts below 0 before its turn."""
+    joined = optax.join_schedules([optax.constant_schedule(0.5), as_optax(PLAN)], [3])
+    rates = [float((jax.jit(joined) if jit else joined)(count)) for count in range(3 + UPDATES)]
+    assert rates == in_float32([0.5, 0.5, 0.5, *RATES])
+
+
 def test_accumulated():
     optimizer = optax.MultiSteps(optax.sgd(as_optax(PLAN)), every_k_schedule=2)
     taken, _ = steps_of(optimizer, 2 * UPDATES)

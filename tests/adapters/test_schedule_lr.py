@@ -3,13 +3,14 @@
 import copy
 import pickle
 import re
+import sys
 import warnings
 
 import pytest
 import torch
 from torch import nn
 
-from optimsche import ScheduleLR, constant, cosine, linear, lr_fn, milestones, warmup_cosine
+from optimsche import OptimScheduler, ScheduleLR, constant, cosine, linear, lr_fn, milestones, warmup_cosine
 from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, trained, watched
 
 
@@ -162,6 +163,47 @@ def test_any_hyperparameter_follows_a_schedule_of_its_own():
     assert repr(scheduler) == f"ScheduleLR(AdamW, {PLAN!r}, weight_decay={decay!r}, betas[0]={beta!r}, updates=8)"
 
 
+def decayed(first, second):
+    return lambda model: [
+        {"params": model[0].parameters(), "weight_decay": first},
+        {"params": model[2].parameters(), "weight_decay": second},
+    ]
+
+
+def test_a_group_without_weight_decay_stays_without():
+    """As trainers build them: biases and norms."""
+    decay = linear(start=0.1, steps=4)
+    model, optimizer, scheduler, _ = built(groups=decayed(0.1, 0.0), weight_decay=decay)
+    seen = [watched(optimizer, "weight_decay", group) for group in range(2)]
+    list(trained(model, optimizer, UPDATES))
+    assert seen == [[decay(n) for n in range(1, UPDATES + 1)], [0.0] * UPDATES]
+    scheduler.load_state_dict({"updates": 0})  # all are 0 now, and one of them is off
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))]})
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "weight_decay": 0.0})
+    state = optimizer.state_dict()
+    state["param_groups"][1]["weight_decay"] = 0.5  # of a run that had no such groups
+    optimizer.load_state_dict(state)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [decay(1), 0.0, decay(1), 0.0]
+
+
+def test_where_no_group_has_any_all_follow():
+    _, optimizer, _, _ = built(groups=decayed(0.0, 0.0), weight_decay=constant(value=0.1))
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.1]
+
+
+def test_values_of_groups_own_are_not_flattened():
+    words = r"values of their own for weight_decay \(0.05, 0.1\), and the schedule would write one to all"
+    with pytest.raises(ValueError, match=words):
+        built(groups=decayed(0.1, 0.05), weight_decay=constant(value=0.1))
+    _, optimizer, scheduler, _ = built(groups=decayed(0.1, 0.1), weight_decay=constant(value=0.2))
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "weight_decay": 0.1})
+    scheduler.step()
+    assert optimizer.param_groups[2]["weight_decay"] == 0.2
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))], "weight_decay": 0.05})
+    with pytest.raises(ValueError, match="of their own for weight_decay"):
+        scheduler.step()
+
+
 @pytest.mark.parametrize("form", ["a mapping of all", "a mapping of the others"])
 def test_the_name_that_the_training_step_has_for_it_is_taken(form):
     beta = linear(start=0.8, end=0.9, steps=UPDATES)
@@ -200,6 +242,67 @@ def test_loading_writes_the_rate_of_the_next_update():
     assert [optimizer.param_groups[0]["lr"]] == scheduler.get_last_lr() == [RATES[3]]
 
 
+def test_groups_keep_what_belongs_to_the_program_when_the_optimizer_is_loaded():
+    """A file of before layer decay has no `lr_scale`, and one of another has others; torch takes the file's groups."""
+
+    def scaled(by):
+        return lambda model: [{"params": model[0].parameters(), **by}, {"params": model[2].parameters()}]
+
+    for before, now, first in (({}, {"lr_scale": 0.25}, 0.25), ({"lr_scale": 0.5}, {"lr_scale": 0.25}, 0.25)):
+        _, old, _, _ = built(groups=scaled(before))
+        model, optimizer, scheduler, seen = built(groups=scaled(now))
+        scheduler.load_state_dict({"updates": 3})
+        optimizer.load_state_dict(old.state_dict())
+        assert [group["lr"] for group in optimizer.param_groups] == [first * RATES[3], RATES[3]]
+        list(trained(model, optimizer, 2))
+        assert seen == [first * RATES[3], first * RATES[4]]
+    _, optimizer, _, _ = built(groups=scaled({}))
+    optimizer.load_state_dict(old.state_dict())
+    assert [group["lr"] for group in optimizer.param_groups] == [RATES[0], RATES[0]]
+
+
+@pytest.mark.parametrize("saved", [1e-3, torch.tensor(1e-3)])
+def test_a_tensor_stays_the_same_one_when_the_optimizer_is_loaded(saved):
+    """A compiled step or a CUDA graph goes on reading it."""
+    _, optimizer, scheduler, _ = built(lr=torch.tensor(1e-3, dtype=torch.float64))
+    rate = optimizer.param_groups[0]["lr"]
+    optimizer.load_state_dict(torch.optim.AdamW(small_model().parameters(), lr=saved).state_dict())
+    scheduler.load_state_dict({"updates": 3})
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == RATES[3]
+
+
+@pytest.mark.parametrize("lr", [1e-3, torch.tensor(1e-3)])
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+def test_the_step_by_which_a_distributed_checkpoint_makes_a_state_is_no_update(kind, lr):
+    """It has gradients of 0 and rates of 0; at the plan's rate it would decay the weights."""
+    checkpoint = pytest.importorskip("torch.distributed.checkpoint.state_dict")
+    model, optimizer, scheduler, _ = built(kind=kind, lr=lr)
+    weights = [parameter.clone() for parameter in model.parameters()]
+    state = checkpoint.get_optimizer_state_dict(model, optimizer)
+    assert all(torch.equal(*pair) for pair in zip(weights, model.parameters(), strict=True))
+    assert scheduler.updates == 0
+    list(trained(model, optimizer, 3))
+    state = checkpoint.get_optimizer_state_dict(model, optimizer)
+    assert scheduler.updates == 3
+
+    model, optimizer, scheduler, seen = built(kind=kind, lr=lr)
+    scheduler.load_state_dict({"updates": 3})
+    checkpoint.set_optimizer_state_dict(model, optimizer, state)
+    seen.clear()
+    list(trained(model, optimizer, 2))
+    assert seen == pytest.approx(RATES[3:5])
+    assert scheduler.updates == 5
+
+
+def test_a_step_at_the_rate_0_of_another_writer_is_an_update():
+    model, optimizer, scheduler, _ = built()
+    optimizer.param_groups[0]["lr"] = 0.0
+    with pytest.warns(UserWarning, match="group 0 has the rate 0, which something else has written"):
+        list(trained(model, optimizer, 1))
+    assert (scheduler.updates, scheduler.get_last_lr()) == (1, RATES[:1])
+
+
 def test_the_state_of_a_lambda_lr_is_taken():
     model = small_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1.0)
@@ -213,7 +316,7 @@ def test_the_state_of_a_lambda_lr_is_taken():
 
 def test_a_state_that_may_count_epochs_is_not_taken():
     _, _, scheduler, _ = built(cosine(start=1e-3, steps=4).by_epoch(), steps_per_epoch=2)
-    with pytest.raises(ValueError, match=r"last_epoch=3 of a torch scheduler may count epochs or updates\.\n.*updates"):
+    with pytest.raises(ValueError, match=r"last_epoch=3 of a torch .* epochs, metrics or updates\.\n.*updates"):
         scheduler.load_state_dict({"last_epoch": 3})
     scheduler.load_state_dict({"updates": 3})
     assert scheduler.get_last_lr() == [cosine(start=1e-3, steps=4)(1)]
@@ -302,6 +405,49 @@ def test_an_optimizer_with_a_closure_takes_one_step():
     assert (seen, scheduler.updates) == (RATES[:3], 3)
 
 
+# -- optimizers around others ---------------------------------------------------------------------------------------
+
+
+class Sam(torch.optim.Optimizer):
+    """As they are written: two steps of its own, of which the second is one of the optimizer inside."""
+
+    def __init__(self, base, registers=True):
+        if registers:
+            super().__init__(base.param_groups, {})
+        self.base_optimizer, self.param_groups = base, base.param_groups
+
+    def second_step(self):
+        self.base_optimizer.step()
+
+
+@pytest.mark.parametrize("registers", [True, False])
+def test_the_optimizer_inside_another_counts(registers):
+    inner = torch.optim.AdamW(small_model().parameters(), lr=1e-3)
+    seen, outer = watched(inner), Sam(inner, registers)
+    scheduler = ScheduleLR(outer, PLAN)
+    for _ in range(3):
+        outer.second_step()
+    assert (seen, scheduler.updates) == (RATES[:3], 3)
+
+
+# -- others that write ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seen_by", ["the next call", "the next update"])
+def test_another_scheduler_on_the_same_optimizer_is_told_of_once(seen_by):
+    model, optimizer, scheduler, seen = built(groups=layers)
+    other = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    updates = trained(model, optimizer, UPDATES)
+    next(updates)
+    other.step()
+    look = scheduler.step if seen_by == "the next call" else lambda: next(updates)
+    with pytest.warns(UserWarning, match="group 0 has the rate .* which something else has written; the plan's .*ove"):
+        look()
+    other.step()
+    list(updates)
+    assert seen == [0.25 * rate for rate in RATES]
+
+
 # -- what is refused ------------------------------------------------------------------------------------------------
 
 
@@ -340,6 +486,13 @@ def of_both_signs():
     return both_signs()
 
 
+class Unregistered(Sam):
+    """Has other groups than the optimizer inside it, and no hooks."""
+
+    def __init__(self, base):
+        self.base_optimizer, self.param_groups = base, [dict(group) for group in base.param_groups]
+
+
 BY_EPOCH = cosine(start=1e-3, steps=4).by_epoch()
 REFUSED = [
     (lambda o: ScheduleLR(o, 1e-3), TypeError, r"schedule must be a schedule, got 0.001.\n.*constant\(value=0.001\)"),
@@ -362,7 +515,6 @@ REFUSED = [
     (
         lambda o: ScheduleLR(o, PLAN, last_epoch=3),
         TypeError,
-        r"no parameter 'last_epoch'; .*load_state_dict\({'updates': n}",
     ),
     (
         lambda o: ScheduleLR(o, PLAN, verbose=True),
@@ -372,6 +524,24 @@ REFUSED = [
     (lambda o: ScheduleLR(o, "cosine(steps=9)"), TypeError, r"got 'cosine\(steps=9\)'.\n.*read by parse and from_dict"),
     (lambda o: ScheduleLR(o, lambda n: 0.1), TypeError, "becomes one under @lr_fn"),
     (lambda o: ScheduleLR(o, torch.optim.lr_scheduler.StepLR(o, 3)), TypeError, r"read by from_torch\(scheduler\)"),
+    (lambda o: ScheduleLR(o, None), TypeError, "schedule must be a schedule, got None$"),
+    (lambda o: ScheduleLR(o, [PLAN, PLAN]), TypeError, r"schedule must be a schedule, got \[.*\]$"),
+    (
+        lambda o: ScheduleLR(o, PLAN, last_epoch=3),
+        TypeError,
+        r"counts the updates itself.\n.*load_state_dict\(\{'up",
+    ),
+    (lambda o: ScheduleLR(Unregistered(o), PLAN), TypeError, "Unregistered runs no hooks, .*Give the optimizer inside"),
+    (
+        lambda o: ScheduleLR(torch.optim.ASGD(small_model().parameters()), PLAN),
+        ValueError,
+        "ScheduleLR: torch.optim.ASGD .*one update late",
+    ),
+    (
+        lambda o: (ScheduleLR(o, PLAN), OptimScheduler(o, PLAN)),
+        ValueError,
+        r"OptimScheduler: this AdamW follows ScheduleLR\(.*\n.*scheduler\.remove\(\)",
+    ),
     (lambda o: ScheduleLR([o, o], PLAN), TypeError, "must be one optimizer, got 2: give each a ScheduleLR"),
     (lambda o: ScheduleLR(nn.Linear(1, 1), PLAN), TypeError, r"must be a torch.optim.Optimizer, got Linear\("),
     (lambda o: ScheduleLR(o, BY_EPOCH), ValueError, r"counts epochs, and nothing says .*\n.*steps_per_epoch=len\(load"),
@@ -397,7 +567,7 @@ REFUSED = [
     (lambda o: ScheduleLR(o, PLAN, betas_2=PLAN), ValueError, r"betas=\(0.9, 0.999\), and no betas\[2\]"),
     (lambda o: ScheduleLR(o, PLAN, eps_0=PLAN), ValueError, r"eps=1e-08, and no eps\[0\]"),
     (lambda o: ScheduleLR(o, {"weight_decay": PLAN}), ValueError, "'lr' must be among the schedules, got weight_decay"),
-    (lambda o: ScheduleLR(o, {"cosine": {"steps": 9}}), ValueError, "AdamW has no hyperparameter 'cosine'"),
+    (lambda o: ScheduleLR(o, {"cosine": {"steps": 9}}), TypeError, "got {'steps': 9}.\n.*read by parse and from_dict"),
     (lambda o: ScheduleLR(o, PLAN, lr=PLAN), ValueError, "lr has a schedule already"),
     (
         lambda o: ScheduleLR(o, PLAN, betas_0=PLAN, **{"betas[0]": PLAN}),
@@ -418,7 +588,13 @@ REFUSED = [
     (
         lambda o: ScheduleLR(o, PLAN).load_state_dict({"step": 3}),
         ValueError,
-        "or that of a torch scheduler .* has step",
+        "or that of a torch scheduler .* got {'step': 3}",
+    ),
+    (lambda o: ScheduleLR(o, PLAN).load_state_dict(None), ValueError, "or that of a torch scheduler .* got None"),
+    (
+        lambda o: ScheduleLR(o, PLAN).load_state_dict(torch.optim.lr_scheduler.ReduceLROnPlateau(o).state_dict()),
+        ValueError,
+        r"last_epoch=0 of a torch scheduler may count epochs, metrics or updates.\n.*\{'updates': n\}",
     ),
     (
         lambda o: ScheduleLR(o, PLAN).load_state_dict({"updates": -1}),
@@ -436,6 +612,16 @@ def test_refused(call, kind, words):
         call(optimizer)
 
 
+def test_deepspeeds_steps_of_parts_are_refused(monkeypatch):
+    stage3 = "deepspeed.runtime.zero.stage3"
+    model, optimizer, scheduler, _ = built()
+    monkeypatch.setitem(sys.modules, stage3, None)
+    list(trained(model, optimizer, 1))
+    with pytest.raises(ValueError, match=r"stage 3 steps the optimizer once for each part.*\n.*LambdaLR\(optimizer"):
+        eval("optimizer.step()", {"__name__": stage3, "optimizer": optimizer})
+    assert scheduler.updates == 1
+
+
 def test_a_group_without_a_rate_is_refused():
     optimizer = torch.optim.AdamW(small_model().parameters(), lr=1e-3)
     del optimizer.param_groups[0]["lr"]
@@ -446,6 +632,11 @@ def test_a_group_without_a_rate_is_refused():
 def test_an_lr_scale_that_is_no_factor_is_refused():
     with pytest.raises(ValueError, match=re.escape("parameter group 0(lr_scale=-1.0): lr_scale must be >= 0")):
         built(groups=lambda model: [{"params": model.parameters(), "lr_scale": -1.0}])
+
+
+def test_whoever_builds_torchs_schedulers_by_their_class_builds_one():
+    optimizer = torch.optim.AdamW(small_model().parameters(), lr=1e-3)
+    assert ScheduleLR(optimizer, schedule=PLAN, last_epoch=-1).get_last_lr() == RATES[:1]
 
 
 def test_a_plan_over_the_trainers_length():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from optimsche import ScheduleLR, audit, read_log, warmup_cosine
+from optimsche import ScheduleLR, audit, cosine, read_log, warmup_cosine
 from tests.adapters.helpers import HALVES, PLAN, RATES, UPDATES, batches, small_model, watched
 
 transformers = pytest.importorskip("transformers")
@@ -59,6 +61,16 @@ def test_every_update_has_its_rate_and_the_log_says_it(accumulate, tmp_path):
     assert audit(PLAN, *log, counts="next").causes[0].kind == "logged_this"
 
 
+def test_a_plan_by_epochs_where_an_epoch_ends_in_the_middle_of_an_update(tmp_path):
+    """Five batches by two are three updates."""
+    model, plan = Model(), cosine(start=1e-3, steps=4).by_epoch()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    seen, scheduler = watched(optimizer), ScheduleLR(optimizer, plan, steps_per_epoch=math.ceil(5 / 2))
+    options = arguments(tmp_path, max_steps=-1, num_train_epochs=2, gradient_accumulation_steps=2)
+    transformers.Trainer(model, options, train_dataset=data(10), optimizers=(optimizer, scheduler)).train()
+    assert seen == [plan(1, epoch) for epoch in (1, 1, 1, 2, 2, 2)]
+
+
 @pytest.mark.parametrize(("plan", "rates"), [(PLAN, RATES), (0.5 * PLAN, HALVES)])
 def test_resumed_from_a_checkpoint(plan, rates, tmp_path):
     trainer_of(tmp_path, save_strategy="steps", save_steps=3)[0].train()
@@ -86,11 +98,14 @@ def test_the_trainers_own_optimizer_and_length(tmp_path):
     class Planned(transformers.Trainer):
         def create_scheduler(self, num_training_steps, optimizer=None):
             optimizer = optimizer or self.optimizer
+            if self.lr_scheduler is not None:
+                self.lr_scheduler.remove()
             seen.append(watched(getattr(optimizer, "optimizer", optimizer)))
             self.lr_scheduler = ScheduleLR(optimizer, in_parts.over(num_training_steps))
             return self.lr_scheduler
 
     trainer = Planned(Model(), arguments(tmp_path), train_dataset=data())
-    trainer.train()
-    assert seen[0] == pytest.approx(RATES)
-    assert logged(trainer) == pytest.approx(RATES)
+    for _ in range(2):
+        trainer.train()
+        assert seen[-1] == pytest.approx(RATES)
+        assert logged(trainer) == pytest.approx(RATES)

@@ -11,9 +11,9 @@ import pytest
 from tests.adapters.helpers import HALVES, RATES
 
 
-@pytest.mark.parametrize("framework", ["accelerate", "transformers", "lightning"])
+@pytest.mark.parametrize("framework", ["accelerate", "transformers", "lightning", "fabric"])
 def test_two_processes(framework, tmp_path):
-    pytest.importorskip(framework)
+    pytest.importorskip("lightning" if framework == "fabric" else framework)
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     ran = subprocess.run(
         [*command, "-m", "tests.adapters.two_processes", framework, str(tmp_path)],

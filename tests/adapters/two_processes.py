@@ -1,4 +1,4 @@
-"""One of two processes: the same jobs in accelerate, Hugging Face's `Trainer` and Lightning; writes what it saw."""
+"""One of two processes: the same jobs in accelerate, Hugging Face's, Lightning and Fabric; writes what it saw."""
 
 from __future__ import annotations
 
@@ -63,9 +63,29 @@ def in_lightning(folder: Path) -> dict[str, Any]:
     return found
 
 
+def in_fabric(folder: Path) -> dict[str, Any]:
+    from lightning.fabric import Fabric
+
+    from tests.adapters.test_lightning import run_in_fabric
+
+    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
+    fabric.launch()
+    return {
+        "train": run_in_fabric(fabric, folder),
+        "accumulate": run_in_fabric(fabric, folder, accumulate=2),
+        "first part": run_in_fabric(fabric, folder, updates=3, save=True),
+        "resume": run_in_fabric(fabric, folder, updates=UPDATES - 3, load=True),
+        "other plan": run_in_fabric(fabric, folder, updates=UPDATES - 3, plan=0.5 * PLAN, load=True),
+        "processes": fabric.world_size,
+    }
+
+
+JOBS = {"accelerate": in_accelerate, "transformers": in_transformers, "lightning": in_lightning, "fabric": in_fabric}
+
+
 def main(job: str, folder: Path) -> None:
     torch.set_num_threads(1)
-    found = {"accelerate": in_accelerate, "transformers": in_transformers, "lightning": in_lightning}[job](folder)
+    found = JOBS[job](folder)
     (folder / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
 
 
