@@ -513,10 +513,6 @@ REFUSED = [
         r"no parameter 'rates'; the plan's rates are absolute; .*'lr_scale'",
     ),
     (
-        lambda o: ScheduleLR(o, PLAN, last_epoch=3),
-        TypeError,
-    ),
-    (
         lambda o: ScheduleLR(o, PLAN, verbose=True),
         TypeError,
         r"no parameter 'verbose'; plan.table\(\) and plan.plot\(\) ",
