@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from optimsche.lr_fns import constant, cosine, linear, polynomial
 from optimsche.peers._pieces import from_zero, mixed, powers, stairs, wave
@@ -286,6 +287,11 @@ class Cosine(Rule):
     def is_lowest(self, counter: int) -> bool:
         return (counter - self.T_max) % (2 * self.T_max) == 0
 
+    def refuse_parts(self) -> None:
+        """Refuse a ``T_max`` with a fraction, whose lowest point the counter never meets."""
+        if self.period is None:
+            raise ValueError(f"a cosine needs a whole T_max where others have moved the rate, got {self.T_max}")
+
     def until_lowest(self, counter: int) -> float:
         """The steps up to the next lowest point, 0 there."""
         return (self.T_max - counter) % (2 * self.T_max)
@@ -295,6 +301,7 @@ class Cosine(Rule):
         again = wave(low, base, self.T_max)
         if place == 0 and rate == base:
             return wave(base, low, self.T_max).shift(1)
+        self.refuse_parts()
         if self.is_lowest(counter):
             if rate == low:
                 return again.shift(1)
@@ -314,26 +321,27 @@ class Cosine(Rule):
 class Sets(Rule):
     """A scheduler that sets the rate, whatever is in force: ``curve(base)`` is its schedule of updates.
 
-    ``total`` is the last counter that it has; ``initial_lr`` what it makes of the optimizer's ``initial_lr``, if
-    anything, and ``sets_first`` the rate that it gives the optimizer before it looks for an ``initial_lr``.
+    ``total`` is the last counter that it has, and ``sets_first`` the rate that it gives the optimizer before it looks
+    for an ``initial_lr``. One with ``kept``, its ``initial_lr``, ``max_lr`` and ``min_lr``, keeps them in the optimizer
+    and reads them from there, so of several the last one that was made counts: its ``base`` is what it finds there.
     """
 
     name: str
-    curve: Callable[[float], Schedule]
+    curve: Callable[[Any], Schedule]
     total: float = math.inf
-    initial_lr: float | None = None
+    kept: tuple[float, float, float] | None = None
     sets_first: float | None = None
 
     period = None
 
-    def entered(self, rate: float, base: float) -> float:
+    def entered(self, rate: float, base: Any) -> float:
         return self.curve(base)(1)
 
-    def again(self, rate: float, base: float) -> float:
+    def again(self, rate: float, base: Any) -> float:
         return self.curve(base)(1)
 
-    def step(self, counter: int, rate: float, base: float) -> float:
+    def step(self, counter: int, rate: float, base: Any) -> float:
         return self.curve(base)(counter + 1)
 
-    def goes_on(self, counter: int, rate: float, base: float) -> Schedule:
+    def goes_on(self, counter: int, rate: float, base: Any) -> Schedule:
         return self.curve(base).shift(-counter) if counter else self.curve(base)
