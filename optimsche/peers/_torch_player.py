@@ -246,10 +246,10 @@ def play(recipe: Recipe, base_lr: float) -> Schedule:
         until = tree.until_switch()
         leaves = tree.leaves()
         for leaf in leaves:
-            if isinstance(leaf.rule, Sets) and leaf.counter + until > leaf.rule.total and until < math.inf:
+            if leaf.counter + until > leaf.rule.lasts and until < math.inf:
                 raise ValueError(
-                    f"a OneCycleLR of {leaf.rule.total} steps cannot be played for {int(leaf.counter + until)}: torch "
-                    "leaves its range and then raises"
+                    f"a {leaf.rule.name} of {leaf.rule.lasts} steps cannot be played for {int(leaf.counter + until)}: "
+                    "torch leaves its range, or divides by a factor of 0, and raises"
                 )
         curve = _together(leaves, optimizer.rate, until)
         pieces.append((until, curve))

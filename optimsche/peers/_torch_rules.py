@@ -31,6 +31,8 @@ class Rule:
     name: str
     # From this counter on it leaves the rate alone.
     ends: float = math.inf
+    # So many steps it can be played for; after them torch raises.
+    lasts: float = math.inf
     # After so many steps it does the same again; None where there is no such number.
     period: int | None = 1
     # Whether it may change the rate at any step, not only at some that `next_change` tells.
@@ -70,6 +72,10 @@ class Constant(Rule):
     def ends(self) -> float:  # type: ignore[override]
         return self.total if self.total == int(self.total) else 0
 
+    @property
+    def lasts(self) -> float:  # type: ignore[override]
+        return self.ends if self.factor == 0 and self.ends else math.inf
+
     def first(self, rate: float) -> float:
         return rate * self.factor
 
@@ -77,7 +83,11 @@ class Constant(Rule):
         return base if self.total == 0 else base * self.factor
 
     def step(self, counter: int, rate: float, base: float) -> float:
-        return rate * (1.0 / self.factor) if counter == self.total else rate
+        if counter != self.total:
+            return rate
+        if self.factor == 0:
+            raise ValueError("torch divides by ConstantLR's factor of 0 at its end")
+        return rate * (1.0 / self.factor)
 
     def goes_on(self, counter: int, rate: float, base: float) -> Schedule:
         if counter >= self.ends:
@@ -321,14 +331,14 @@ class Cosine(Rule):
 class Sets(Rule):
     """A scheduler that sets the rate, whatever is in force: ``curve(base)`` is its schedule of updates.
 
-    ``total`` is the last counter that it has, and ``sets_first`` the rate that it gives the optimizer before it looks
+    ``lasts`` is the last counter that it has, and ``sets_first`` the rate that it gives the optimizer before it looks
     for an ``initial_lr``. One with ``kept``, its ``initial_lr``, ``max_lr`` and ``min_lr``, keeps them in the optimizer
     and reads them from there, so of several the last one that was made counts: its ``base`` is what it finds there.
     """
 
     name: str
     curve: Callable[[Any], Schedule]
-    total: float = math.inf
+    lasts: float = math.inf
     kept: tuple[float, float, float] | None = None
     sets_first: float | None = None
 

@@ -68,10 +68,11 @@ _SHAPES = {"cos": cosine, "linear": linear}
 
 
 @peer("torch")
-def ConstantLR(factor: StartFactor = 1 / 3, total_iters: RealSteps = 5, *, base_lr: Lr) -> Schedule:
+def ConstantLR(factor: UnitFactor = 1 / 3, total_iters: RealSteps = 5, *, base_lr: Lr) -> Schedule:
     """``factor`` times the rate for ``total_iters`` updates, then the rate.
 
-    ``factor`` times it for ever if ``total_iters`` is 0 or no whole number, which the counter never meets.
+    ``factor`` times it for ever if ``total_iters`` is 0 or no whole number, which the counter never meets. With a
+    factor of 0 torch divides by it at the end, and raises; here the rate is back.
     """
     return scheduler(rules.Constant(factor, total_iters), base_lr)
 
@@ -241,7 +242,7 @@ def OneCycleLR(
         return phases(total, pct_start, three_phase, anneal_strategy, values)
 
     low = max_lr / div_factor
-    return scheduler(rules.Sets("OneCycleLR", curve, total=total, kept=(low, max_lr, low / final_div_factor)), None)
+    return scheduler(rules.Sets("OneCycleLR", curve, lasts=total, kept=(low, max_lr, low / final_div_factor)), None)
 
 
 @peer("torch")

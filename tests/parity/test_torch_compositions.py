@@ -161,6 +161,10 @@ def test_after_a_warmup_the_cosine_has_a_closed_form_again():
             [0.004, 0.004, 0.008, 0.008],
         ),
         (
+            lambda: P.SequentialLR([P.ConstantLR(0.0, 4, base_lr=0.1), P.StepLR(3, base_lr=0.1)], milestones=[4]),
+            [0.0, 0.0, 0.0, 0.0, 0.1],
+        ),
+        (
             lambda: P.SequentialLR([P.OneCycleLR(0.1, 8), P.OneCycleLR(0.2, 8, div_factor=10)], milestones=[4]),
             [0.02, 0.16611408216728601, 0.19438838914750645, 0.16234935669607148, 0.02],
         ),
@@ -221,6 +225,16 @@ def test_the_first_updates(build, expected):
             lambda: P.SequentialLR([P.OneCycleLR(0.1, 8), P.StepLR(3, base_lr=0.1)], [9]),
             ValueError,
             "a OneCycleLR of 8 steps cannot be played for 9",
+        ),
+        (
+            lambda: P.SequentialLR([P.ConstantLR(0.0, 4, base_lr=0.1), P.StepLR(3, base_lr=0.1)], [5]),
+            ValueError,
+            "a ConstantLR of 4 steps cannot be played for 5: torch .* divides by a factor of 0",
+        ),
+        (
+            lambda: P.ChainedScheduler([cosine(5, 0.1, 0.1), P.ConstantLR(0.0, 4, base_lr=0.1)], base_lr=0.1),
+            ValueError,
+            "torch divides by ConstantLR's factor of 0 at its end",
         ),
         (lambda: P.SequentialLR([P.StepLR(3, base_lr=0.1)] * 2, [5, 6]), ValueError, "take 1 milestones, got 2"),
         (lambda: P.SequentialLR([P.StepLR(3, base_lr=0.1)] * 3, [6, 5]), ValueError, "milestones must not fall"),
