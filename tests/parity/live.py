@@ -749,9 +749,11 @@ def keras_rivals():
         yield Rival("keras", name, arguments, functools.partial(of_keras, name), takes_rate=False, bound=1e-5)
 
 
-def of_deepspeed(name, arguments, _):
+def of_deepspeed(name, arguments, lr):
     """By the formulas of its source: DeepSpeed itself wants to compile when it is installed."""
-    low, high, warmup = arguments["warmup_min_lr"], arguments["warmup_max_lr"], max(2, arguments["warmup_num_steps"])
+    if name in DEEPSPEED_CYCLES:
+        return [DEEPSPEED_CYCLES[name](arguments, batch) for batch in range(UPDATES)]
+    warmup, total = max(2, arguments["warmup_num_steps"]), arguments.get("total_num_steps", 0)
 
     def share(iteration):
         if iteration < warmup:
@@ -759,24 +761,91 @@ def of_deepspeed(name, arguments, _):
             return math.log(iteration + 1) / math.log(warmup) if is_log else iteration / warmup
         if name == "WarmupLR":
             return 1.0
-        total = arguments["total_num_steps"]
+        if name == "WarmupCosineLR":
+            return (1 + math.cos(math.pi * min(1.0, (iteration - warmup + 1) / max(1, total - warmup)))) / 2
         return max(0.0, (total - iteration) / max(1.0, total - warmup))
 
+    if name == "WarmupCosineLR":
+        lows = arguments["warmup_min_ratio"], arguments["cos_min_ratio"]
+        floors = [lows[iteration >= warmup] for iteration in range(UPDATES - 1)]
+        return [0.0, *(lr * (low + (1 - low) * share(iteration)) for iteration, low in enumerate(floors))]
+    low, high = arguments["warmup_min_lr"], arguments["warmup_max_lr"]
     return [low, *(low + (high - low) * share(iteration) for iteration in range(UPDATES - 1))]
 
 
+def deepspeed_range_test(arguments, batch):
+    interval = batch / arguments["lr_range_test_step_size"]
+    interval = math.floor(interval) if arguments["lr_range_test_staircase"] else interval
+    return arguments["lr_range_test_min_lr"] * (1 + arguments["lr_range_test_step_rate"] * interval)
+
+
+def deepspeed_height(arguments, batch):
+    """How high a cycle is, or by how many intervals its decay has gone on."""
+    first, down = arguments["cycle_first_step_size"], arguments["cycle_second_step_size"]
+    second = first if down is None else down
+    if batch > first + second:
+        size = arguments["decay_step_size"]
+        return 0.0, (batch - first - second) / size if size else 0.0
+    count = arguments["cycle_first_stair_count"]
+    if batch <= first:
+        height = batch / first
+    else:
+        height = (first + second - batch) / second
+        count = count if arguments["cycle_second_stair_count"] is None else arguments["cycle_second_stair_count"]
+    return math.floor(height * count + 1e-9) / count if count else height, 0.0
+
+
+def deepspeed_one_cycle(arguments, batch):
+    low, high = arguments["cycle_min_lr"], arguments["cycle_max_lr"]
+    height, decayed = deepspeed_height(arguments, batch)
+    return (low + (high - low) * height) / (1 + arguments["decay_lr_rate"] * decayed)
+
+
+def deepspeed_momentum(arguments, batch):
+    low, high = arguments["cycle_min_mom"], arguments["cycle_max_mom"]
+    height, decayed = deepspeed_height(arguments, batch)
+    return (high - (high - low) * height) * (1 + arguments["decay_mom_rate"] * decayed) if batch else low
+
+
+DEEPSPEED_CYCLES = {
+    "LRRangeTest": deepspeed_range_test,
+    "OneCycle": deepspeed_one_cycle,
+    "OneCycleMomentum": deepspeed_momentum,
+}
+
+
 def deepspeed_rivals():
-    rise = {
-        "warmup_min_lr": floors,
-        "warmup_max_lr": rates,
-        "warmup_num_steps": counts,
-        "warmup_type": st.sampled_from(["log", "linear"]),
-    }
+    kind = {"warmup_num_steps": counts, "warmup_type": st.sampled_from(["log", "linear"])}
+    rise = {"warmup_min_lr": floors, "warmup_max_lr": rates, **kind}
     total = {"total_num_steps": st.integers(1, 70)}
-    for name, arguments in (("WarmupLR", rise), ("WarmupDecayLR", {**total, **rise})):
-        yield Rival(
-            "deepspeed", name, arguments, functools.partial(of_deepspeed, name), takes_rate=False, package="numpy"
-        )
+    cycle = {
+        "cycle_first_step_size": counts,
+        "cycle_second_step_size": st.none() | counts,
+        "cycle_first_stair_count": st.integers(0, 5),
+        "cycle_second_stair_count": st.none() | st.integers(0, 5),
+        "decay_step_size": st.integers(0, 20),
+    }
+    drawn = {
+        "WarmupLR": rise,
+        "WarmupDecayLR": {**total, **rise},
+        "WarmupCosineLR": {**total, **kind, "warmup_min_ratio": shares, "cos_min_ratio": shares},
+        "LRRangeTest": {
+            "lr_range_test_min_lr": rates,
+            "lr_range_test_step_size": counts,
+            "lr_range_test_step_rate": st.floats(0.0, 3.0),
+            "lr_range_test_staircase": flags,
+        },
+        "OneCycle": {**cycle, "cycle_min_lr": rates, "cycle_max_lr": rates, "decay_lr_rate": st.floats(0.0, 2.0)},
+        "OneCycleMomentum": {
+            **cycle,
+            "cycle_min_mom": shares,
+            "cycle_max_mom": st.floats(0.0, 1.5),
+            "decay_mom_rate": st.floats(0.0, 2.0),
+        },
+    }
+    make = functools.partial(Rival, "deepspeed", package="numpy")
+    for name, arguments in drawn.items():
+        yield make(name, arguments, functools.partial(of_deepspeed, name), takes_rate=name == "WarmupCosineLR")
 
 
 def rivals():
