@@ -111,7 +111,7 @@ def plans():
 
 
 def published():
-    """The curves that the blocks of published.md build, one picture for each section."""
+    """The curves that the blocks of published.md build, one picture for each section; ``quantity`` if no rates."""
     (HERE / "published").mkdir(exist_ok=True)
     text = (HERE.parent / "published.md").read_text()
     for title, section in re.findall(r"^## (.+?)\n(.+?)(?=^## |\Z)", text, re.S | re.M):
@@ -120,7 +120,10 @@ def published():
             exec(block, names)
         if "curves" in names:
             path = HERE / "published" / f"{'-'.join(re.findall(r'[a-z0-9]+', title.lower()))}.png"
-            figure_of(names["curves"], steps=names["total"], size=(6, 2.6)).savefig(path, dpi=DPI)
+            figure = figure_of(names["curves"], steps=names["total"], size=(6, 2.6))
+            if "quantity" in names:
+                figure.axes[0].set_ylabel(names["quantity"])
+            figure.savefig(path, dpi=DPI)
 
 
 def tutorial():

@@ -32,7 +32,7 @@ def from_torch(scheduler: Any, *, group: int | None = None) -> Schedule:
     Args:
         scheduler: of `torch.optim.lr_scheduler` or `torch.optim.swa_utils`; of transformers, such as
             `get_cosine_schedule_with_warmup` gives; of timm; or accelerate's wrapper of one. Functions that it was
-            given are read from their source, or traced.
+            given are followed.
         group: the parameter group whose rate it is. Needed where groups have different base rates.
 
     Returns:

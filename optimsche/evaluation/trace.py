@@ -16,6 +16,11 @@ from typing import Any, NamedTuple, TypeAlias
 _MOST_PATHS = 64
 
 
+_AS_TEXT = "the step is made text, which needs its number"
+# What a formula gives on a path that has no value, where it raises; it may have made text of the step for the words.
+NOTHING = math.nan
+
+
 class Untraceable(Exception):
     """A formula that cannot be traced."""
 
@@ -66,7 +71,16 @@ class Symbol:
         raise TypeError("round() of the step needs its number")
 
     def __str__(self) -> str:
-        raise TypeError("the step is made text, which needs its number")
+        if not _trace.is_foreign:
+            raise TypeError(_AS_TEXT)
+        _trace.is_text_made = True
+        return "the step"
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self) if _trace.is_foreign else object.__repr__(self)
 
     def __hash__(self) -> int:
         if _trace.is_foreign:  # it would find nothing, and say nothing
@@ -174,6 +188,7 @@ class _Trace(threading.local):
         self.given: list[bool] = []
         self.asked: dict[int, tuple[Symbol, bool]] = {}
         self.is_foreign = False
+        self.is_text_made = False
         self.leaves_parts = False
         self.following: Following | None = None
 
@@ -233,8 +248,10 @@ def trace(
         paths += 1
         if paths > most:
             raise Untraceable(f"more than {most} paths through the formula")
-        _trace.given, _trace.asked = given, {}
+        _trace.given, _trace.asked, _trace.is_text_made = given, {}, False
         found: Expression = formula(*map(Symbol, clocks))
+        if _trace.is_text_made and found is not NOTHING:
+            raise TypeError(_AS_TEXT)
         asked = [condition for condition, _ in _trace.asked.values()]
         # Every question past the given answers was answered with yes. Each of them leads elsewhere with a no.
         for place in reversed(range(len(given), len(asked))):

@@ -37,11 +37,11 @@ class _Taking:
             case types.MethodType():
                 return types.MethodType(self.along(value.__func__), value.__self__)
             case types.ModuleType():
-                return _FOR_SYMBOLS if value.__name__ in ("math", "numpy") else value
+                return _module(value)
             case types.BuiltinFunctionType() if value.__module__ == "math":
-                return getattr(_FOR_SYMBOLS, value.__name__)
+                return getattr(_Functions(math), value.__name__)
         if _is_ufunc(value):
-            return getattr(_FOR_SYMBOLS, value.__name__)
+            return getattr(_Functions(sys.modules["numpy"]), value.__name__)
         return value
 
     def _rebuilt(self, function: types.FunctionType) -> types.FunctionType:
@@ -57,6 +57,15 @@ class _Taking:
         made.__defaults__ = tuple(map(self.along, function.__defaults__ or ())) or None
         made.__kwdefaults__ = {name: self.along(value) for name, value in (function.__kwdefaults__ or {}).items()}
         return made
+
+
+def _module(value: types.ModuleType) -> Any:
+    return _Functions(value) if value.__name__ in ("math", "numpy") else value
+
+
+def _import(*args: Any, **options: Any) -> Any:
+    """What ``import`` inside of a function gives it."""
+    return _module(__import__(*args, **options))
 
 
 def _names_in(code: types.CodeType) -> set[str]:
@@ -108,32 +117,46 @@ def _isinstance(value: Any, kinds: Any) -> bool:
 
 
 class _Functions:
-    """In the place of a module of functions: those that record, and the module's own numbers."""
+    """In the place of a module: its functions that record, and what else it has, for anything but the step."""
 
-    pi, e, inf, nan, tau = math.pi, math.e, math.inf, math.nan, math.tau
+    def __init__(self, module: types.ModuleType) -> None:
+        self.module = module
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise TypeError(f"{name} of the step has no place in a formula")
+        if name in _RECORDING:
+            return _RECORDING[name]
+        found = getattr(self.module, name)
+        return _of_numbers(name, found) if callable(found) else found
 
 
-_FOR_SYMBOLS: Any = _Functions()
-for _name in ("cos", "sin", "tanh", "exp", "sqrt", "floor", "ceil"):
-    setattr(_FOR_SYMBOLS, _name, _recording(_name, getattr(math, _name)))
-_FOR_SYMBOLS.log, _FOR_SYMBOLS.pow = _log, lambda x, y: x**y
-_FOR_SYMBOLS.log2, _FOR_SYMBOLS.log10 = (lambda x: _log(x, 2.0)), (lambda x: _log(x, 10.0))
-_FOR_SYMBOLS.fabs = _FOR_SYMBOLS.abs = abs
-_FOR_SYMBOLS.minimum = _FOR_SYMBOLS.fmin = _extreme("min", min)
-_FOR_SYMBOLS.maximum = _FOR_SYMBOLS.fmax = _extreme("max", max)
-_FOR_SYMBOLS.clip = lambda x, low, high: _extreme("min", min)(_extreme("max", max)(x, low), high)
-_FOR_SYMBOLS.power = _FOR_SYMBOLS.pow
+def _of_numbers(name: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*arguments: Any, **options: Any) -> Any:
+        if any(map(is_symbol, (*arguments, *options.values()))):
+            raise TypeError(f"{name} of the step has no place in a formula")
+        return plain(*arguments, **options)
+
+    return function
+
+
+_RECORDING: dict[str, Callable[..., Any]] = {
+    **{name: _recording(name, getattr(math, name)) for name in ("cos", "sin", "tanh", "exp", "sqrt", "floor", "ceil")},
+    "log": _log,
+    "log2": lambda x: _log(x, 2.0),
+    "log10": lambda x: _log(x, 10.0),
+    **dict.fromkeys(("pow", "power"), lambda x, y: x**y),
+    **dict.fromkeys(("fabs", "abs"), abs),
+    **dict.fromkeys(("minimum", "fmin"), _extreme("min", min)),
+    **dict.fromkeys(("maximum", "fmax"), _extreme("max", max)),
+    "clip": lambda x, low, high: _extreme("min", min)(_extreme("max", max)(x, low), high),
+}
 
 _BUILT_IN = {
+    "__import__": _import,
     "float": lambda *value: value[0] if value and is_symbol(value[0]) else float(*value),
     "int": _recording("int", int),
     "round": _recording("round", round),
     "min": _extreme("min", min),
     "max": _extreme("max", max),
+    "divmod": lambda x, y: (x // y, x % y),
     "isinstance": _isinstance,
 }

@@ -13,7 +13,16 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from optimsche.combinators import sequence
-from optimsche.lr_fns import constant, cosine, exponential, growth, linear, piecewise_constant, piecewise_linear
+from optimsche.lr_fns import (
+    constant,
+    cosine,
+    exponential,
+    expression,
+    growth,
+    linear,
+    piecewise_constant,
+    piecewise_linear,
+)
 from optimsche.ranges import Closed
 from optimsche.schedule import Schedule
 
@@ -23,12 +32,13 @@ _LOG_OF_LARGEST = 690.0
 _MOST_CYCLES = 2_000
 
 
-def from_zero(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
+def from_zero(*pieces: tuple[float, Schedule] | Schedule, begin: float = 0.0) -> Schedule:
     """Pieces one after the other, each on its own counter from 0, as a schedule that counts updates from 1.
 
     Args:
         pieces: ``(length, curve)``, the last one alone or with a length that is not looked at. A piece of no length,
             or of less, is left out. A boundary between two counters belongs to the next one.
+        begin: the counter at which the first piece is at its own 0; one before 0 has it entered midway.
 
     >>> from optimsche import constant, linear
     >>> plan = from_zero((2, linear(start=0.0, end=1.0, steps=2)), constant(value=1.0))
@@ -38,7 +48,6 @@ def from_zero(*pieces: tuple[float, Schedule] | Schedule) -> Schedule:
     *before, last = [piece if isinstance(piece, tuple) else (math.inf, piece) for piece in pieces]
     kept: list[Schedule] = []
     edges: list[float] = []
-    begin = 0.0
     for length, curve in before:
         end = begin + length
         # A counter is at or past `end` from update ceil(end) + 1 on.
@@ -125,10 +134,14 @@ def bisected(start: float, gamma: float, edges: Sequence[float]) -> tuple[list[f
 
 
 def mixed(low: float, high: float, share: Schedule) -> Schedule:
-    """``low + (high - low) * share``, which a share above 1 may take past ``high``, but not below 0."""
+    """``low + (high - low) * share``, which a share above 1 takes past ``high``, where that is the lower below 0 too.
+
+    >>> mixed(1.0, 0.5, powers(1.0, 2.0))(2)
+    -1.0
+    """
     if high >= low:
         return constant(value=low).add((high - low) * share)
-    return linear(start=low, end=0.0, steps=low / (low - high)).warp(share)
+    return expression(text=f"{low!r} + {high - low!r} * t").warp(share)
 
 
 def entered(length: float, before: Schedule, curve: Schedule) -> Schedule:

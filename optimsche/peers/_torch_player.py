@@ -15,7 +15,7 @@ import itertools
 import math
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from optimsche.combinators import sequence
 from optimsche.lr_fns import constant, cosine
@@ -64,10 +64,11 @@ def scheduler(recipe: Recipe, base_lr: float | None) -> Schedule:
 
 @dataclass
 class Optimizer:
-    """The rate in force, and what PyTorch keeps as ``initial_lr``."""
+    """The rate in force, and what PyTorch keeps in its group: ``initial_lr``, and what a ``OneCycleLR`` does."""
 
     rate: float
     initial: float | None = None
+    kept: tuple[float, float, float] | None = None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -80,18 +81,24 @@ class Leaf:
     """One scheduler with its counter and its base."""
 
     rule: Rule
-    base: float = 0.0
+    optimizer: Optimizer
+    initial: float = 0.0
     counter: int = 0
+
+    @property
+    def base(self) -> Any:
+        """What its rule starts from: the ``initial_lr`` that it found, or what the optimizer keeps by now."""
+        return self.optimizer.kept if isinstance(self.rule, Sets) and self.rule.kept else self.initial
 
     def construct(self, optimizer: Optimizer) -> None:
         if isinstance(self.rule, Sets):
             if self.rule.sets_first is not None:
                 optimizer.rate = self.rule.sets_first
-            if self.rule.initial_lr is not None:
-                optimizer.initial = self.rule.initial_lr
+            if self.rule.kept is not None:
+                optimizer.initial, optimizer.kept = self.rule.kept[0], self.rule.kept
         if optimizer.initial is None:
             optimizer.initial = optimizer.rate
-        self.base = optimizer.initial
+        self.initial = optimizer.initial
         self.initial_step(optimizer)
         if isinstance(self.rule, Sets) and self.rule.sets_first is not None:
             optimizer.rate = optimizer.initial  # a CyclicLR knows its own lowest rate only when it has been constructed
@@ -215,13 +222,13 @@ class Sequence:
 Tree: TypeAlias = "Leaf | Chain | Sequence"
 
 
-def _tree(recipe: Recipe) -> Tree:
+def _tree(recipe: Recipe, optimizer: Optimizer) -> Tree:
     match recipe:
         case Chained(members):
-            return Chain([_tree(member) for member in members])
+            return Chain([_tree(member, optimizer) for member in members])
         case Sequential(members, milestones):
-            return Sequence([_tree(member) for member in members], milestones)
-    return Leaf(recipe)
+            return Sequence([_tree(member, optimizer) for member in members], milestones)
+    return Leaf(recipe, optimizer)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -231,17 +238,18 @@ def _tree(recipe: Recipe) -> Tree:
 
 def play(recipe: Recipe, base_lr: float) -> Schedule:
     """The rates of an optimizer with these schedulers, from update 1."""
-    tree, optimizer = _tree(recipe), Optimizer(base_lr)
+    optimizer = Optimizer(base_lr)
+    tree = _tree(recipe, optimizer)
     tree.construct(optimizer)
     pieces: list[tuple[float, Schedule]] = []
     while True:
         until = tree.until_switch()
         leaves = tree.leaves()
         for leaf in leaves:
-            if isinstance(leaf.rule, Sets) and leaf.counter + until > leaf.rule.total and until < math.inf:
+            if leaf.counter + until > leaf.rule.lasts and until < math.inf:
                 raise ValueError(
-                    f"a OneCycleLR of {leaf.rule.total} steps cannot be played for {int(leaf.counter + until)}: torch "
-                    "leaves its range and then raises"
+                    f"a {leaf.rule.name} of {leaf.rule.lasts} steps cannot be played for {int(leaf.counter + until)}: "
+                    "torch leaves its range, or divides by a factor of 0, and raises"
                 )
         curve = _together(leaves, optimizer.rate, until)
         pieces.append((until, curve))
@@ -254,6 +262,9 @@ def play(recipe: Recipe, base_lr: float) -> Schedule:
 
 def _together(leaves: SequenceOf[Leaf], rate: float, upto: float) -> Schedule:
     """Schedulers that all step, in this order, from the rate in force, for so many updates."""
+    if rate < -1e-15:
+        raise ValueError(f"torch's rate is negative when a scheduler's turn comes: {rate:g}")
+    rate = max(rate, 0.0)
     setting = [number for number, leaf in enumerate(leaves) if isinstance(leaf.rule, Sets)]
     leaves = leaves[setting[-1] :] if setting else leaves  # which drops what came before it
     if len(leaves) == 1:
@@ -296,8 +307,8 @@ def _walked(leaves: SequenceOf[Leaf], rate: float, upto: float) -> Schedule:
     leaves, optimizer = copy.deepcopy(list(leaves)), Optimizer(rate)
     special = [leaf for leaf in leaves if isinstance(leaf.rule, Cosine | Sets)]
     for leaf in special:
-        if isinstance(leaf.rule, Cosine) and not leaf.rule.period:
-            raise ValueError(f"a cosine among others needs a whole T_max, got {leaf.rule.T_max}")
+        if isinstance(leaf.rule, Cosine):
+            leaf.rule.refuse_parts()
     pieces: list[tuple[float, Schedule]] = []
     listed: list[float] = []
     place, values = 0, 0

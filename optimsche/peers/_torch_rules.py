@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from optimsche.lr_fns import constant, cosine, linear, polynomial
 from optimsche.peers._pieces import from_zero, mixed, powers, stairs, wave
@@ -30,6 +31,8 @@ class Rule:
     name: str
     # From this counter on it leaves the rate alone.
     ends: float = math.inf
+    # So many steps it can be played for; after them torch raises.
+    lasts: float = math.inf
     # After so many steps it does the same again; None where there is no such number.
     period: int | None = 1
     # Whether it may change the rate at any step, not only at some that `next_change` tells.
@@ -69,6 +72,10 @@ class Constant(Rule):
     def ends(self) -> float:  # type: ignore[override]
         return self.total if self.total == int(self.total) else 0
 
+    @property
+    def lasts(self) -> float:  # type: ignore[override]
+        return self.ends if self.factor == 0 and self.ends else math.inf
+
     def first(self, rate: float) -> float:
         return rate * self.factor
 
@@ -76,7 +83,11 @@ class Constant(Rule):
         return base if self.total == 0 else base * self.factor
 
     def step(self, counter: int, rate: float, base: float) -> float:
-        return rate * (1.0 / self.factor) if counter == self.total else rate
+        if counter != self.total:
+            return rate
+        if self.factor == 0:
+            raise ValueError("torch divides by ConstantLR's factor of 0 at its end")
+        return rate * (1.0 / self.factor)
 
     def goes_on(self, counter: int, rate: float, base: float) -> Schedule:
         if counter >= self.ends:
@@ -286,6 +297,11 @@ class Cosine(Rule):
     def is_lowest(self, counter: int) -> bool:
         return (counter - self.T_max) % (2 * self.T_max) == 0
 
+    def refuse_parts(self) -> None:
+        """Refuse a ``T_max`` with a fraction, whose lowest point the counter never meets."""
+        if self.period is None:
+            raise ValueError(f"a cosine needs a whole T_max where others have moved the rate, got {self.T_max}")
+
     def until_lowest(self, counter: int) -> float:
         """The steps up to the next lowest point, 0 there."""
         return (self.T_max - counter) % (2 * self.T_max)
@@ -295,6 +311,7 @@ class Cosine(Rule):
         again = wave(low, base, self.T_max)
         if place == 0 and rate == base:
             return wave(base, low, self.T_max).shift(1)
+        self.refuse_parts()
         if self.is_lowest(counter):
             if rate == low:
                 return again.shift(1)
@@ -314,26 +331,27 @@ class Cosine(Rule):
 class Sets(Rule):
     """A scheduler that sets the rate, whatever is in force: ``curve(base)`` is its schedule of updates.
 
-    ``total`` is the last counter that it has; ``initial_lr`` what it makes of the optimizer's ``initial_lr``, if
-    anything, and ``sets_first`` the rate that it gives the optimizer before it looks for an ``initial_lr``.
+    ``lasts`` is the last counter that it has, and ``sets_first`` the rate that it gives the optimizer before it looks
+    for an ``initial_lr``. One with ``kept``, its ``initial_lr``, ``max_lr`` and ``min_lr``, keeps them in the optimizer
+    and reads them from there, so of several the last one that was made counts: its ``base`` is what it finds there.
     """
 
     name: str
-    curve: Callable[[float], Schedule]
-    total: float = math.inf
-    initial_lr: float | None = None
+    curve: Callable[[Any], Schedule]
+    lasts: float = math.inf
+    kept: tuple[float, float, float] | None = None
     sets_first: float | None = None
 
     period = None
 
-    def entered(self, rate: float, base: float) -> float:
+    def entered(self, rate: float, base: Any) -> float:
         return self.curve(base)(1)
 
-    def again(self, rate: float, base: float) -> float:
+    def again(self, rate: float, base: Any) -> float:
         return self.curve(base)(1)
 
-    def step(self, counter: int, rate: float, base: float) -> float:
+    def step(self, counter: int, rate: float, base: Any) -> float:
         return self.curve(base)(counter + 1)
 
-    def goes_on(self, counter: int, rate: float, base: float) -> Schedule:
+    def goes_on(self, counter: int, rate: float, base: Any) -> Schedule:
         return self.curve(base).shift(-counter) if counter else self.curve(base)

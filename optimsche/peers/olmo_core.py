@@ -137,8 +137,8 @@ def LinearWithWarmup(
 @peer("olmo_core")
 def InvSqrtWithWarmup(
     alpha_f: Share = 0.1,
-    warmup: SomeSteps | None = None,
-    warmup_steps: SomeSteps | None = None,
+    warmup: Steps | None = None,
+    warmup_steps: Steps | None = None,
     warmup_fraction: Share | None = None,
     warmup_min_lr: Lr = 0.0,
     *,
@@ -371,11 +371,11 @@ def _rise(
     given = older if warmup is None else warmup
     if (given is None) == (fraction is None):
         raise ValueError(f"olmo_core.{call}: give either warmup or warmup_fraction")
-    if not low < high:
-        raise ValueError(f"olmo_core.{call}: warmup_min_lr must be below the rate {high}, got {low}")
     if given is None and total is None:
         raise ValueError(f"olmo_core.{call}: warmup_fraction is a part of max_steps, so give that, too")
     steps = round((total or 0) * (fraction or 0.0)) if given is None else given
+    if steps > 1 and not low < high:  # of a warm-up of one step only the end is played
+        raise ValueError(f"olmo_core.{call}: warmup_min_lr must be below the rate {high}, got {low}")
     return steps, segment(linear, low, high, steps)
 
 

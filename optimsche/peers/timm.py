@@ -10,6 +10,7 @@ an end is drawn for ``noise_horizon`` counts.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import struct
@@ -141,7 +142,8 @@ def TanhLRScheduler(
         return tanh_curve(start=begin, end=end, steps=steps, lower=lb, upper=ub)
 
     cycles = _cycles(shape, base_lr, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit)
-    peak = base_lr if warmup_prefix else cycles(warmup_t + 1)
+    whole = math.floor(warmup_t)
+    peak = base_lr if warmup_prefix else cycles(whole - warmup_t)(whole + 1)
     curve = _after_warmup(cycles, warmup_t, warmup_lr_init, peak, warmup_prefix)
     curve = _noisy(curve, noise_range_t, "normal", noise_pct, noise_std, noise_seed, noise_horizon)
     return _started(curve, warmup_lr_init if warmup_t else base_lr, step_first)
@@ -210,8 +212,8 @@ def StepLRScheduler(
     fall on a whole ``t`` comes one later.
     """
     every = decay_t * (1.0 + 2.0**-30) if _is_above_its_digits(decay_t) else decay_t
-    steps = powers(base_lr, decay_rate, every).staircase(every, closed="left").shift(1)
-    curve = _after_warmup(steps, warmup_t, warmup_lr_init, base_lr, warmup_prefix)
+    steps = powers(base_lr, decay_rate, every).staircase(every, closed="left")
+    curve = _after_warmup(lambda begin: steps.shift(1 + begin), warmup_t, warmup_lr_init, base_lr, warmup_prefix)
     curve = _noisy(curve, noise_range_t, "normal", noise_pct, noise_std, noise_seed, noise_horizon)
     return _started(curve, warmup_lr_init if warmup_t else base_lr, step_first)
 
@@ -239,7 +241,10 @@ def MultiStepLRScheduler(
     Out of order they act where timm's bisection finds them: ``[4, 2]`` falls twice at 3 and not before.
     """
     edges, values = bisected(base_lr, decay_rate, decay_t)
-    steps = stairs(values, [at - 1 for at in edges])
+
+    def steps(begin: float) -> Schedule:
+        return stairs(values, [at - 1 + begin for at in edges])
+
     curve = _after_warmup(steps, warmup_t, warmup_lr_init, base_lr, warmup_prefix)
     curve = _noisy(curve, noise_range_t, "normal", noise_pct, noise_std, noise_seed, noise_horizon)
     return _started(curve, warmup_lr_init if warmup_t else base_lr, step_first)
@@ -382,19 +387,22 @@ def _cycles(
     mul: float,
     decay: float,
     limit: int,
-) -> Schedule:
+) -> Callable[[float], Schedule]:
     """So many cycles, each ``mul`` times as long and ``decay`` times as high as the last, then ``low``.
 
-    Equal cycles are repeated; others are listed where they are few, or shrink, or rise, 1,500 of them at most.
+    Equal cycles are repeated; others are listed where they are few, or shrink, or rise, 1,500 of them at most. It is a
+    function of the counter at which the first begins.
     """
     many = limit if mul <= 1 else min(limit, math.ceil(53 / math.log2(mul)))
     if limit <= 1 or mul < 1 or mul > 100 or not 0 < decay <= 1 or (mul > 1 and many <= _FEW_CYCLES):
-        return _listed(shape, high, low, steps, mul, decay, min(many, _MOST_CYCLES))
+        return functools.partial(_listed, shape, high, low, steps, mul, decay, min(many, _MOST_CYCLES))
     cycles = (high * shape(1.0, 0.0, steps)).repeat(every=steps, stretch=mul, scale=decay, closed="left")
     if low:
         cycles = cycles.add(shape(0.0, low, steps).repeat(every=steps, stretch=mul, closed="left"))
     whole = steps * (limit if mul == 1 else (mul**many - 1) / (mul - 1))
-    return from_zero((whole, cycles), constant(value=low)) if whole < HORIZON else cycles.shift(1)
+    if whole >= HORIZON:
+        return lambda begin: cycles.shift(1 + begin)
+    return lambda begin: from_zero((whole, cycles), constant(value=low), begin=begin)
 
 
 def _listed(
@@ -405,6 +413,7 @@ def _listed(
     mul: float,
     decay: float,
     many: int,
+    begin: float,
 ) -> Schedule:
     """Cycles one by one, each beginning where timm has it begin.
 
@@ -415,9 +424,9 @@ def _listed(
     for number in range(many):
         length = steps * mul**number
         curve, begun, end = shape(high * decay**number, low, length), late, end + length
-        late = 0.5 if _misses(end, number + 1, steps, mul) else 0.0
+        late = 0.5 if begin == 0 and _misses(end, number + 1, steps, mul) else 0.0
         pieces.append((length - begun + late, curve.shift(-begun) if begun else curve))
-    return from_zero(*pieces, constant(value=low))
+    return from_zero(*pieces, constant(value=low), begin=begin)
 
 
 def _misses(restart: float, number: int, steps: float, mul: float) -> bool:
@@ -440,10 +449,12 @@ def _is_above_its_digits(number: float) -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _after_warmup(curve: Schedule, steps: float, start: float, peak: float, prefix: bool) -> Schedule:
+def _after_warmup(
+    curve: Callable[[float], Schedule], steps: float, start: float, peak: float, prefix: bool
+) -> Schedule:
     """A line up to ``peak``, then the curve from its beginning (``prefix``) or from where it is by then."""
-    way_up = segment(linear, start, peak, steps)
-    return from_zero((steps, way_up), curve.shift(-1)) if prefix and steps else entered(steps, way_up, curve)
+    way_up, whole = segment(linear, start, peak, steps), math.ceil(steps)
+    return from_zero((whole, way_up), curve(steps - whole).shift(-1)) if prefix else entered(steps, way_up, curve(0.0))
 
 
 def _started(curve: Schedule, initial: float, step_first: bool) -> Schedule:

@@ -68,10 +68,11 @@ _SHAPES = {"cos": cosine, "linear": linear}
 
 
 @peer("torch")
-def ConstantLR(factor: StartFactor = 1 / 3, total_iters: RealSteps = 5, *, base_lr: Lr) -> Schedule:
+def ConstantLR(factor: UnitFactor = 1 / 3, total_iters: RealSteps = 5, *, base_lr: Lr) -> Schedule:
     """``factor`` times the rate for ``total_iters`` updates, then the rate.
 
-    ``factor`` times it for ever if ``total_iters`` is 0 or no whole number, which the counter never meets.
+    ``factor`` times it for ever if ``total_iters`` is 0 or no whole number, which the counter never meets. With a
+    factor of 0 torch divides by it at the end, and raises; here the rate is back.
     """
     return scheduler(rules.Constant(factor, total_iters), base_lr)
 
@@ -227,16 +228,21 @@ def OneCycleLR(
 ) -> Schedule:
     """Up to ``max_lr`` and down again by the last update; with ``quantity="momentum"`` :func:`OneCycleMomentum`.
 
-    Over ``epochs * steps_per_epoch`` where there is no total. After the total, where torch raises, it holds.
+    Over ``epochs * steps_per_epoch`` where there is no total. After the total it holds, where torch has one rate more,
+    from beyond the end of its curve, and then raises.
     """
     total = _total("OneCycleLR", total_steps, epochs, steps_per_epoch)
     if quantity == "momentum":
         momenta = base_momentum, max_momentum
         return OneCycleMomentum(total, None, None, pct_start, anneal_strategy, *momenta, three_phase)
+
+    def curve(kept: tuple[float, float, float]) -> Schedule:
+        low, high, lowest = kept
+        values = [low, high, low, lowest] if three_phase else [low, high, lowest]
+        return phases(total, pct_start, three_phase, anneal_strategy, values)
+
     low = max_lr / div_factor
-    values = [low, max_lr, low, low / final_div_factor] if three_phase else [low, max_lr, low / final_div_factor]
-    curve = phases(total, pct_start, three_phase, anneal_strategy, values)
-    return scheduler(rules.Sets("OneCycleLR", lambda _: curve, total=total, initial_lr=low), None)
+    return scheduler(rules.Sets("OneCycleLR", curve, lasts=total, kept=(low, max_lr, low / final_div_factor)), None)
 
 
 @peer("torch")
@@ -303,8 +309,9 @@ def SequentialLR(schedulers: Schedules, milestones: Counters) -> Schedule:
     """Schedules of this module one after the other on one optimizer, the next from each of ``milestones`` on.
 
     Most begin anew with the optimizer's first rate. ``MultiplicativeLR`` goes on from the rate in force; a
-    ``OneCycleLR`` anywhere in the list changes what the first piece begins with; a ``ChainedScheduler`` or another
-    ``SequentialLR`` can only be the first piece, and then begins and switches one update early.
+    ``OneCycleLR`` anywhere in the list changes what the first piece begins with, and of several the rates of the last
+    are those of all; a ``ChainedScheduler`` or another ``SequentialLR`` can only be the first piece, and then begins
+    and switches one update early.
     """
     if len(milestones) != len(schedulers) - 1:
         raise ValueError(

@@ -28,7 +28,7 @@ from optimsche.peers._peer import (
     Steps,
     peer,
 )
-from optimsche.peers._pieces import from_zero, segment, stairs, up_to, wave
+from optimsche.peers._pieces import from_zero, line, segment, stairs, up_to, wave
 from optimsche.ranges import Meaning
 from optimsche.schedule import Schedule
 
@@ -171,10 +171,11 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
 ) -> Schedule:
     """The same one step early: the peak with the last update of the warm-up, the floor with the last of the run."""
     floor = _floor("get_cosine_with_min_lr_schedule_with_warmup_lr_rate", min_lr, min_lr_rate, base_lr)
+    rise = line if num_warmup_steps % 1 else linear  # which then goes past the rate
     if warmup_lr_rate is None:
-        warmup = segment(linear, 0.0, base_lr, num_warmup_steps).shift(-1)
+        warmup = rise(start=0.0, end=base_lr, steps=max(1, num_warmup_steps)).shift(-1)
     elif num_warmup_steps > 1:
-        warmup = linear(start=base_lr * warmup_lr_rate, end=base_lr, steps=num_warmup_steps - 1)
+        warmup = rise(start=base_lr * warmup_lr_rate, end=base_lr, steps=max(1, num_warmup_steps - 1))
     else:
         warmup = constant(value=base_lr * warmup_lr_rate)
     waves = _cosines(base_lr, floor, max(1, num_training_steps - num_warmup_steps), num_cycles)

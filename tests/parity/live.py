@@ -13,6 +13,7 @@ import functools
 import importlib
 import itertools
 import math
+import os
 import warnings
 from collections.abc import Callable
 from importlib import metadata
@@ -22,6 +23,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from optimsche import peers
+
+os.environ.setdefault("KERAS_BACKEND", "jax")  # which is read when Keras is imported
 
 UPDATES = 80
 BOUND = 1e-11  # of the peak: recursions drift from their closed forms
@@ -58,12 +61,11 @@ def optimizer_of(lr):
     return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr, momentum=0.9)
 
 
-def stepped(scheduler, optimizer, before=lambda update: None):
+def stepped(scheduler, optimizer, what="lr"):
     """The rates before each update, of a scheduler that is stepped after it."""
     found = []
-    for update in range(UPDATES):
-        before(update)
-        found.append(float(optimizer.param_groups[0]["lr"]))
+    for _ in range(UPDATES):
+        found.append(float(optimizer.param_groups[0][what]))
         optimizer.step()
         scheduler.step()
     return found
@@ -84,13 +86,14 @@ TORCH = {
     "CosineAnnealingLR": {"T_max": counts, "eta_min": floors},
     "CosineAnnealingWarmRestarts": {"T_0": counts, "T_mult": st.integers(1, 4), "eta_min": floors},
 }
+FACTORS = st.sampled_from(["0.95 ** t", "1 / (1 + t)", "min(1.0, (t + 1) / 10)", "1.0 if t % 7 < 3 else 0.5"])
 CYCLIC = {
     "base_lr": rates,
     "max_lr": rates,
-    "step_size_up": counts,
-    "step_size_down": st.none() | counts,
+    "step_size_up": counts | st.floats(1.0, 20.0),
+    "step_size_down": st.none() | counts | st.floats(0.5, 20.0),
     "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
-    "gamma": st.sampled_from([0.9, 0.99, 1.0]),
+    "gamma": st.sampled_from([0.9, 1.0, 1.01]),
     "cycle_momentum": st.just(False),
 }
 ONE_CYCLE = {
@@ -111,6 +114,19 @@ def torch_rivals():
         yield Rival("torch", name, arguments, functools.partial(of_torch, module, name))
     for name, arguments in (("CyclicLR", CYCLIC), ("OneCycleLR", ONE_CYCLE)):
         yield Rival("torch", name, arguments, functools.partial(of_torch, module, name), takes_rate=False)
+    for name in ("LambdaLR", "MultiplicativeLR"):
+        yield Rival("torch", name, {"lr_lambda": FACTORS}, functools.partial(of_a_function, module, name))
+    swa = {"swa_lr": rates, "anneal_epochs": lengths, "anneal_strategy": st.sampled_from(["cos", "linear"])}
+    yield Rival("torch", "SWALR", swa, functools.partial(of_torch, "torch.optim.swa_utils", "SWALR"))
+
+
+def of_a_function(module, name, arguments, lr):
+    return of_torch(module, name, {"lr_lambda": function_of(arguments["lr_lambda"])}, lr)
+
+
+def function_of(text):
+    code = compile(text, "<formula>", "eval")
+    return lambda t: eval(code, {"t": t, "min": min})
 
 
 def composition_rivals():
@@ -136,6 +152,12 @@ TRANSFORMERS = {
     "get_polynomial_decay_schedule_with_warmup": {**WARMUP, "lr_end": st.just(1e-7), "power": st.floats(0.2, 3.0)},
     "get_inverse_sqrt_schedule": {"num_warmup_steps": lengths, "timescale": st.none() | counts},
     "get_cosine_with_min_lr_schedule_with_warmup": {**WARMUP, "min_lr_rate": shares},
+    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate": {
+        "num_warmup_steps": lengths | st.floats(0.1, 20.0),
+        "num_training_steps": st.integers(21, 90),
+        "min_lr_rate": shares,
+        "warmup_lr_rate": st.none() | shares,
+    },
     "get_wsd_schedule": {
         "num_warmup_steps": lengths,
         "num_decay_steps": counts,
@@ -168,6 +190,13 @@ def diffusers_rivals():
 
 NUMBERS = st.floats(-2.0, 2.0).filter(lambda value: value == 0 or abs(value) > 1e-6)
 BOUNDARIES = st.dictionaries(st.integers(1, 60), st.floats(0.01, 2.0), max_size=4)
+CYCLE = {
+    "init_value": NUMBERS,
+    "peak_value": NUMBERS,
+    "warmup_steps": st.integers(0, 9),
+    "decay_steps": st.integers(10, 30),
+    "end_value": NUMBERS,
+}
 OPTAX = {
     "constant_schedule": {"value": NUMBERS},
     "linear_schedule": {
@@ -220,15 +249,32 @@ OPTAX = {
         "decay_steps": st.integers(21, 60),
         "end_value": NUMBERS,
     },
+    "warmup_exponential_decay_schedule": {
+        "init_value": NUMBERS,
+        "peak_value": NUMBERS,
+        "warmup_steps": st.integers(0, 20),
+        "transition_steps": st.integers(-1, 30),
+        "decay_rate": st.sampled_from([0.0, 0.5, 0.9, 1.0, 1.2]),
+        "transition_begin": st.integers(0, 10),
+        "staircase": flags,
+        "end_value": st.none() | NUMBERS,
+    },
+    "sgdr_schedule": {"cosine_kwargs": st.lists(st.fixed_dictionaries(CYCLE), min_size=1, max_size=4)},
 }
 
 
 def of_optax(name, arguments, _):
-    import jax
     import optax
 
+    return counted(lambda: getattr(optax, name)(**arguments))
+
+
+def counted(make):
+    """The values of a schedule of optax's, in double precision."""
+    import jax
+
     with jax.enable_x64(True):
-        schedule = getattr(optax, name)(**arguments)
+        schedule = make()
         found = jax.vmap(lambda count: jax.numpy.asarray(schedule(count)))(jax.numpy.arange(UPDATES))
         return [float(value) for value in found]
 
@@ -237,6 +283,33 @@ def optax_rivals():
     for name, arguments in OPTAX.items():
         yield Rival("optax", name, arguments, functools.partial(of_optax, name), takes_rate=False)
 
+    def theirs(arguments, _):
+        return counted(lambda: joined("optax", *arguments["parts"]))
+
+    def ours(arguments, _):
+        return joined("optimsche.peers.optax", *arguments["parts"])
+
+    yield Rival("optax", "join_schedules", {"parts": in_parts(OPTAX)}, theirs, takes_rate=False, ours=ours)
+
+
+def named(schedules):
+    """One of these schedules, by its name and with arguments."""
+    return st.sampled_from(sorted(schedules)).flatmap(
+        lambda name: st.tuples(st.just(name), st.fixed_dictionaries(schedules[name]))
+    )
+
+
+@st.composite
+def in_parts(draw, schedules, last=60):
+    """Some of these schedules, and where each but the first begins."""
+    parts = draw(st.lists(named(schedules), min_size=1, max_size=4))
+    return parts, sorted(draw(st.lists(st.integers(0, last), min_size=len(parts) - 1, max_size=len(parts) - 1)))
+
+
+def joined(module, parts, boundaries):
+    home = importlib.import_module(module)
+    return home.join_schedules([getattr(home, name)(**arguments) for name, arguments in parts], boundaries)
+
 
 CYCLES = {
     "t_initial": counts,
@@ -244,7 +317,7 @@ CYCLES = {
     "cycle_mul": st.sampled_from([1.0, 2.0, 1.5]),
     "cycle_decay": st.sampled_from([1.0, 0.5]),
     "cycle_limit": st.integers(1, 4),
-    "warmup_t": st.integers(0, 8),
+    "warmup_t": st.integers(0, 8) | st.floats(0.5, 8.0),
     "warmup_lr_init": floors,
     "warmup_prefix": flags,
 }
@@ -255,6 +328,16 @@ TIMM = {
     "PolyLRScheduler": {**CYCLES, "power": st.sampled_from([0.5, 1.0, 2.0])},
     "StepLRScheduler": {"decay_t": counts, "decay_rate": st.sampled_from([0.5, 0.9]), **TIMM_WARMUP},
     "MultiStepLRScheduler": {"decay_t": milestones, "decay_rate": st.sampled_from([0.5, 0.9]), **TIMM_WARMUP},
+    "WSDLRScheduler": {
+        "t_initial": st.integers(1, 60),
+        "decay_t": counts,
+        "lr_min": floors,
+        "stable_fn": st.sampled_from(["constant", "rsqrt", "power"]),
+        "stable_timescale": st.none() | counts,
+        "decay_fn": st.sampled_from(["linear", "1-sqrt", "cosine", "power", "exp"]),
+        "warmup_t": st.integers(0, 8),
+        "warmup_lr_init": floors,
+    },
 }
 
 
@@ -287,21 +370,27 @@ IGNITE = {
     "PiecewiseLinear": {
         "milestones_values": st.lists(st.tuples(st.integers(0, 60), rates), min_size=1, max_size=5).map(sorted)
     },
-    "MultiStepStateScheduler": {"initial_value": rates, "gamma": st.just(0.5), "milestones": milestones},
+}
+POINTS = st.lists(st.tuples(st.integers(0, 60), rates), min_size=1, max_size=5)
+IGNITE_STATES = {
+    "MultiStepStateScheduler": {"initial_value": rates, "gamma": gammas, "milestones": milestones},
+    "StepStateScheduler": {"initial_value": rates, "gamma": gammas, "step_size": counts},
+    "ExpStateScheduler": {"initial_value": rates, "gamma": gammas},
+    "PiecewiseLinearStateScheduler": {"milestones_values": POINTS},
+    "LambdaStateScheduler": {"lambda_obj": FACTORS},
 }
 
 
 def of_ignite(name, arguments, _):
-    handlers = importlib.import_module("ignite.handlers")
-    if name == "MultiStepStateScheduler":
-        scheduler = handlers.state_param_scheduler.MultiStepStateScheduler(param_name="x", **arguments)
-        found = []
-        for event in range(1, UPDATES + 1):
-            scheduler.event_index = event
-            found.append(scheduler.get_param())
-        return found
     optimizer = optimizer_of(0.1)
-    scheduler = getattr(handlers.param_scheduler, name)(optimizer, "lr", **arguments)
+    return at_events(ignite_scheduler(optimizer, name, arguments), optimizer)
+
+
+def ignite_scheduler(optimizer, name, arguments):
+    return getattr(importlib.import_module("ignite.handlers").param_scheduler, name)(optimizer, "lr", **arguments)
+
+
+def at_events(scheduler, optimizer):
     found = []
     for _ in range(UPDATES):
         scheduler(None)
@@ -309,10 +398,60 @@ def of_ignite(name, arguments, _):
     return found
 
 
+def of_ignite_state(name, arguments, _):
+    given = (
+        {**arguments, "lambda_obj": function_of(arguments["lambda_obj"])} if "lambda_obj" in arguments else arguments
+    )
+    module = importlib.import_module("ignite.handlers").state_param_scheduler
+    scheduler = getattr(module, name)(param_name="x", **given)
+    found = []
+    for event in range(1, UPDATES + 1):
+        scheduler.event_index = event
+        found.append(float(scheduler.get_param()))
+    return found
+
+
+def of_ignite_concat(arguments, _):
+    parts, ends = arguments["parts"]
+    optimizer = optimizer_of(0.1)
+    schedulers = [ignite_scheduler(optimizer, *part) for part in parts]
+    concat = importlib.import_module("ignite.handlers").param_scheduler.ConcatScheduler(schedulers, ends)
+    return at_events(concat, optimizer)
+
+
+def ignite_concat(arguments, _):
+    parts, ends = arguments["parts"]
+    return peers.ignite.ConcatScheduler([getattr(peers.ignite, name)(**given) for name, given in parts], ends)
+
+
+def of_ignite_warmup(arguments, lr):
+    (name, given), *warmup = arguments["warmup"]
+    optimizer = optimizer_of(lr)
+    if name in TORCH:
+        scheduler = getattr(importlib.import_module("torch.optim.lr_scheduler"), name)(optimizer, **given)
+    else:
+        scheduler = ignite_scheduler(optimizer, name, given)
+    make = importlib.import_module("ignite.handlers").param_scheduler.create_lr_scheduler_with_warmup
+    return at_events(make(scheduler, *warmup), optimizer)
+
+
+def ignite_warmup(arguments, lr):
+    (name, given), *warmup = arguments["warmup"]
+    is_torch = name in TORCH
+    schedule = getattr(peers.torch, name)(**given, base_lr=lr) if is_torch else getattr(peers.ignite, name)(**given)
+    return peers.ignite.create_lr_scheduler_with_warmup(schedule, *warmup, from_torch=is_torch, base_lr=lr)
+
+
 def ignite_rivals():
+    make = functools.partial(Rival, "ignite", package="pytorch-ignite", takes_rate=False)
     for name, arguments in IGNITE.items():
-        call = functools.partial(of_ignite, name)
-        yield Rival("ignite", name, arguments, call, takes_rate=False, package="pytorch-ignite")
+        yield make(name, arguments, functools.partial(of_ignite, name))
+    for name, arguments in IGNITE_STATES.items():
+        yield make(name, arguments, functools.partial(of_ignite_state, name))
+    yield make("ConcatScheduler", {"parts": in_parts(IGNITE)}, of_ignite_concat, ours=ignite_concat)
+    steps = {"StepLR": {"step_size": counts, "gamma": gammas}, "MultiStepLR": TORCH["MultiStepLR"]}
+    warmup = st.tuples(named({**IGNITE, **steps}), rates, st.integers(1, 20), st.none() | rates)
+    yield make("create_lr_scheduler_with_warmup", {"warmup": warmup}, of_ignite_warmup, ours=ignite_warmup)
 
 
 WINDOW = {"begin": st.integers(0, 15), "end": st.integers(16, 60)}
@@ -324,17 +463,41 @@ MMENGINE = {
     "MultiStepLR": {"milestones": milestones, "gamma": gammas, **WINDOW},
     "CosineAnnealingLR": {"T_max": st.none() | counts, "eta_min": floors, **WINDOW},
     "PolyLR": {"eta_min": floors, "power": st.floats(0.5, 3.0), **WINDOW},
+    "CosineRestartLR": {
+        "periods": st.lists(st.integers(1, 30), min_size=2, max_size=2),
+        "restart_weights": st.lists(st.sampled_from([1.0, 0.5, 1.5]), min_size=2, max_size=2),
+        "eta_min": floors,
+        **WINDOW,
+    },
 }
 
 
 def mmengine_rivals():
     for name, arguments in MMENGINE.items():
         yield Rival("mmengine", name, arguments, functools.partial(of_torch, "mmengine.optim.scheduler", name))
+        momentum = f"{name.removesuffix('LR')}Momentum"
+        ours = functools.partial(mmengine_momentum, momentum)
+        yield Rival("mmengine", momentum, arguments, functools.partial(of_mmengine_momentum, momentum), ours=ours)
+    one_cycle = {**ONE_CYCLE, "eta_max": rates}
+    del one_cycle["max_lr"], one_cycle["cycle_momentum"]
+    call = functools.partial(of_torch, "mmengine.optim.scheduler", "OneCycleLR")
+    yield Rival("mmengine", "OneCycleLR", one_cycle, call)
+
+
+def of_mmengine_momentum(name, arguments, momentum):
+    optimizer = optimizer_of(0.1)
+    optimizer.param_groups[0]["momentum"] = momentum
+    scheduler = getattr(importlib.import_module("mmengine.optim.scheduler"), name)(optimizer, **arguments)
+    return stepped(scheduler, optimizer, what="momentum")
+
+
+def mmengine_momentum(name, arguments, momentum):
+    return getattr(peers.mmengine, name)(**arguments, base_momentum=momentum)
 
 
 def of_pytorch_optimizer(name, arguments, lr):
     found = importlib.import_module("pytorch_optimizer.lr_scheduler")
-    if name == "get_wsd_schedule":
+    if name.startswith("get_"):
         return of_torch("pytorch_optimizer.lr_scheduler", name, arguments, lr)
     optimizer = optimizer_of(0.5)
     scheduler = getattr(found, name)(optimizer, **arguments)
@@ -360,13 +523,29 @@ def pytorch_optimizer_rivals():
         "min_lr_ratio": st.sampled_from([0.0, 0.1]),
         "cooldown_type": st.sampled_from(["1-sqrt", "cosine", "linear", "1-square"]),
     }
-    call = functools.partial(of_pytorch_optimizer, "get_wsd_schedule")
-    yield Rival("pytorch_optimizer", "get_wsd_schedule", wsd, call)
+    chebyshev = {"num_epochs": st.integers(0, 90), "is_warmup": flags}
+    for name, arguments in (("get_wsd_schedule", wsd), ("get_chebyshev_schedule", chebyshev)):
+        yield Rival("pytorch_optimizer", name, arguments, functools.partial(of_pytorch_optimizer, name))
+    run = {"max_lr": rates.filter(lambda rate: rate > 0.011), "min_lr": floors}
+    warmed = {**run, "t_max": st.integers(UPDATES, 120), "init_lr": floors, "warmup_steps": st.integers(0, 20)}
+    own = {
+        "LinearScheduler": warmed,
+        "CosineScheduler": {**warmed, "t_max": st.integers(21, 120)},
+        "PolyScheduler": {**warmed, "poly_order": st.floats(0.1, 3.0)},
+        "REXScheduler": {**run, "total_steps": st.integers(UPDATES, 120)},
+    }
+    for name, arguments in own.items():
+        call = functools.partial(of_pytorch_optimizer, name)
+        yield Rival("pytorch_optimizer", name, arguments, call, takes_rate=False)
 
 
 def of_pytorch_warmup(name, arguments, lr):
-    optimizer = optimizer_of(lr)
-    warmup = getattr(importlib.import_module("pytorch_warmup"), name)(optimizer, **arguments)
+    import torch
+
+    given = dict(arguments)
+    betas = 0.9, given.pop("beta2", 0.999)
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=lr, betas=betas)
+    warmup = getattr(importlib.import_module("pytorch_warmup"), name)(optimizer, **given)
     found = []
     for _ in range(UPDATES):
         found.append(float(optimizer.param_groups[0]["lr"]))
@@ -377,9 +556,12 @@ def of_pytorch_warmup(name, arguments, lr):
 
 
 def pytorch_warmup_rivals():
-    for name in ("LinearWarmup", "ExponentialWarmup"):
+    tuned = {"warmup_period": counts}
+    untuned = {"beta2": st.sampled_from([0.61, 0.7, 0.9, 0.95, 0.98, 0.99, 0.999]) | st.floats(0.65, 0.9999)}
+    names = ("LinearWarmup", "ExponentialWarmup", "UntunedLinearWarmup", "UntunedExponentialWarmup", "RAdamWarmup")
+    for number, name in enumerate(names):
         call = functools.partial(of_pytorch_warmup, name)
-        yield Rival("pytorch_warmup", name, {"warmup_period": counts}, call, package="pytorch-warmup")
+        yield Rival("pytorch_warmup", name, tuned if number < 2 else untuned, call, package="pytorch-warmup")
 
 
 FVCORE = {
@@ -408,6 +590,39 @@ def fvcore_rivals():
         given = {**arguments, "total_steps": st.just(UPDATES)}
         call = functools.partial(_without, "total_steps", functools.partial(of_fvcore, name))
         yield Rival("fvcore", name, given, call, takes_rate=False)
+    make = functools.partial(Rival, "fvcore", takes_rate=False)
+    for name, drawn in (("MultiStepParamScheduler", fvcore_steps()), ("CompositeParamScheduler", fvcore_composites())):
+        theirs, ours = (
+            functools.partial(fvcore_built, name, module) for module in ("fvcore.common.param_scheduler", "")
+        )
+        yield make(name, {"built": drawn}, theirs, ours=ours)
+
+
+@st.composite
+def fvcore_steps(draw):
+    values, updates = draw(st.lists(rates, min_size=1, max_size=5)), draw(st.none() | st.integers(1, 200))
+    count = len(values) - (updates is not None)
+    milestones = st.lists(st.integers(1, 100), min_size=count, max_size=count).map(sorted)
+    return {"values": values, "num_updates": updates, "milestones": draw(st.none() | milestones)}
+
+
+@st.composite
+def fvcore_composites(draw):
+    parts, ends = draw(in_parts(FVCORE, 100))
+    lengths = [(end - begin) / 100 for begin, end in itertools.pairwise((0, *ends, 100))]
+    scaling = st.sampled_from(["rescaled", "fixed"])
+    return {"schedulers": parts, "lengths": lengths, "interval_scaling": [draw(scaling) for _ in parts]}
+
+
+def fvcore_built(name, module, arguments, _):
+    """The values of fvcore's own scheduler, or without a module ours."""
+    home = importlib.import_module(module) if module else peers.fvcore
+    whole, part = ({}, {}) if module else ({"total_steps": UPDATES}, {"total_steps": 1})
+    given = dict(arguments["built"])
+    if "schedulers" in given:
+        given["schedulers"] = [getattr(home, inner)(**values, **part) for inner, values in given["schedulers"]]
+    schedule = getattr(home, name)(**given, **whole)
+    return [float(schedule(update / UPDATES)) for update in range(UPDATES)] if module else schedule
 
 
 def _without(left_out, call, arguments, lr):
@@ -423,6 +638,28 @@ LRSCHED = {
     "cosine": {"base_lr": rates, "min_lr": floors, "total_steps": counts},
     "cosine_restarts": {"base_lr": rates, "min_lr": floors, "period": counts, "t_mult": st.integers(1, 3)},
     "inverse_sqrt": {"base_lr": rates, "warmup_steps": counts},
+    "constant": {"lr": rates},
+    "exponential_decay": {"base_lr": rates, "decay_rate": factors, "decay_steps": counts},
+    "polynomial_decay": {"start_lr": rates, "end_lr": floors, "total_steps": counts, "power": st.floats(0.2, 4.0)},
+    "one_cycle": {
+        "max_lr": rates,
+        "total_steps": counts,
+        "pct_start": shares,
+        "initial_div": st.floats(0.5, 30.0),
+        "final_div": st.floats(0.5, 1e4),
+    },
+    "warmup_stable_decay": {
+        "base_lr": rates,
+        "warmup_steps": lengths,
+        "decay_steps": lengths,
+        "total_steps": counts,
+        "final_lr": floors,
+        "warmup_start": floors,
+        "decay_shape": st.sampled_from(["linear", "1-sqrt"]),
+    },
+    "triangular": {"min_lr": rates, "max_lr": rates, "step_size": counts},
+    "triangular2": {"min_lr": rates, "max_lr": rates, "step_size": counts},
+    "exp_range": {"min_lr": rates, "max_lr": rates, "step_size": counts, "gamma": gammas},
 }
 
 
@@ -434,6 +671,28 @@ def of_lrsched(name, arguments, _):
 def lrsched_rivals():
     for name, arguments in LRSCHED.items():
         yield Rival("lrsched", name, arguments, functools.partial(of_lrsched, name), takes_rate=False)
+    drawn = {
+        "with_warmup": st.tuples(named(LRSCHED), counts, rates),
+        "sequential": st.lists(st.tuples(counts, named(LRSCHED)), min_size=1, max_size=3),
+    }
+    for name, parts in drawn.items():
+        theirs, ours = (functools.partial(lrsched_built, name, module) for module in ("lrsched", ""))
+        yield Rival("lrsched", name, {"parts": parts}, theirs, takes_rate=False, ours=ours)
+
+
+def lrsched_built(name, module, arguments, _):
+    """The values of lrsched's own schedule, or without a module ours."""
+    home = importlib.import_module(module) if module else peers.lrsched
+
+    def built(part):
+        return getattr(home, part[0])(**part[1])
+
+    parts = arguments["parts"]
+    if name == "with_warmup":
+        schedule = home.with_warmup(built(parts[0]), warmup_steps=parts[1], start_lr=parts[2])
+    else:
+        schedule = home.sequential([(duration, built(part)) for duration, part in parts])
+    return [float(schedule(step)) for step in range(UPDATES)] if module else schedule
 
 
 KERAS = {
@@ -490,9 +749,11 @@ def keras_rivals():
         yield Rival("keras", name, arguments, functools.partial(of_keras, name), takes_rate=False, bound=1e-5)
 
 
-def of_deepspeed(name, arguments, _):
+def of_deepspeed(name, arguments, lr):
     """By the formulas of its source: DeepSpeed itself wants to compile when it is installed."""
-    low, high, warmup = arguments["warmup_min_lr"], arguments["warmup_max_lr"], max(2, arguments["warmup_num_steps"])
+    if name in DEEPSPEED_CYCLES:
+        return [DEEPSPEED_CYCLES[name](arguments, batch) for batch in range(UPDATES)]
+    warmup, total = max(2, arguments["warmup_num_steps"]), arguments.get("total_num_steps", 0)
 
     def share(iteration):
         if iteration < warmup:
@@ -500,24 +761,91 @@ def of_deepspeed(name, arguments, _):
             return math.log(iteration + 1) / math.log(warmup) if is_log else iteration / warmup
         if name == "WarmupLR":
             return 1.0
-        total = arguments["total_num_steps"]
+        if name == "WarmupCosineLR":
+            return (1 + math.cos(math.pi * min(1.0, (iteration - warmup + 1) / max(1, total - warmup)))) / 2
         return max(0.0, (total - iteration) / max(1.0, total - warmup))
 
+    if name == "WarmupCosineLR":
+        lows = arguments["warmup_min_ratio"], arguments["cos_min_ratio"]
+        floors = [lows[iteration >= warmup] for iteration in range(UPDATES - 1)]
+        return [0.0, *(lr * (low + (1 - low) * share(iteration)) for iteration, low in enumerate(floors))]
+    low, high = arguments["warmup_min_lr"], arguments["warmup_max_lr"]
     return [low, *(low + (high - low) * share(iteration) for iteration in range(UPDATES - 1))]
 
 
+def deepspeed_range_test(arguments, batch):
+    interval = batch / arguments["lr_range_test_step_size"]
+    interval = math.floor(interval) if arguments["lr_range_test_staircase"] else interval
+    return arguments["lr_range_test_min_lr"] * (1 + arguments["lr_range_test_step_rate"] * interval)
+
+
+def deepspeed_height(arguments, batch):
+    """How high a cycle is, or by how many intervals its decay has gone on."""
+    first, down = arguments["cycle_first_step_size"], arguments["cycle_second_step_size"]
+    second = first if down is None else down
+    if batch > first + second:
+        size = arguments["decay_step_size"]
+        return 0.0, (batch - first - second) / size if size else 0.0
+    count = arguments["cycle_first_stair_count"]
+    if batch <= first:
+        height = batch / first
+    else:
+        height = (first + second - batch) / second
+        count = count if arguments["cycle_second_stair_count"] is None else arguments["cycle_second_stair_count"]
+    return math.floor(height * count + 1e-9) / count if count else height, 0.0
+
+
+def deepspeed_one_cycle(arguments, batch):
+    low, high = arguments["cycle_min_lr"], arguments["cycle_max_lr"]
+    height, decayed = deepspeed_height(arguments, batch)
+    return (low + (high - low) * height) / (1 + arguments["decay_lr_rate"] * decayed)
+
+
+def deepspeed_momentum(arguments, batch):
+    low, high = arguments["cycle_min_mom"], arguments["cycle_max_mom"]
+    height, decayed = deepspeed_height(arguments, batch)
+    return (high - (high - low) * height) * (1 + arguments["decay_mom_rate"] * decayed) if batch else low
+
+
+DEEPSPEED_CYCLES = {
+    "LRRangeTest": deepspeed_range_test,
+    "OneCycle": deepspeed_one_cycle,
+    "OneCycleMomentum": deepspeed_momentum,
+}
+
+
 def deepspeed_rivals():
-    rise = {
-        "warmup_min_lr": floors,
-        "warmup_max_lr": rates,
-        "warmup_num_steps": counts,
-        "warmup_type": st.sampled_from(["log", "linear"]),
-    }
+    kind = {"warmup_num_steps": counts, "warmup_type": st.sampled_from(["log", "linear"])}
+    rise = {"warmup_min_lr": floors, "warmup_max_lr": rates, **kind}
     total = {"total_num_steps": st.integers(1, 70)}
-    for name, arguments in (("WarmupLR", rise), ("WarmupDecayLR", {**total, **rise})):
-        yield Rival(
-            "deepspeed", name, arguments, functools.partial(of_deepspeed, name), takes_rate=False, package="numpy"
-        )
+    cycle = {
+        "cycle_first_step_size": counts,
+        "cycle_second_step_size": st.none() | counts,
+        "cycle_first_stair_count": st.integers(0, 5),
+        "cycle_second_stair_count": st.none() | st.integers(0, 5),
+        "decay_step_size": st.integers(0, 20),
+    }
+    drawn = {
+        "WarmupLR": rise,
+        "WarmupDecayLR": {**total, **rise},
+        "WarmupCosineLR": {**total, **kind, "warmup_min_ratio": shares, "cos_min_ratio": shares},
+        "LRRangeTest": {
+            "lr_range_test_min_lr": rates,
+            "lr_range_test_step_size": counts,
+            "lr_range_test_step_rate": st.floats(0.0, 3.0),
+            "lr_range_test_staircase": flags,
+        },
+        "OneCycle": {**cycle, "cycle_min_lr": rates, "cycle_max_lr": rates, "decay_lr_rate": st.floats(0.0, 2.0)},
+        "OneCycleMomentum": {
+            **cycle,
+            "cycle_min_mom": shares,
+            "cycle_max_mom": st.floats(0.0, 1.5),
+            "decay_mom_rate": st.floats(0.0, 2.0),
+        },
+    }
+    make = functools.partial(Rival, "deepspeed", package="numpy")
+    for name, arguments in drawn.items():
+        yield make(name, arguments, functools.partial(of_deepspeed, name), takes_rate=name == "WarmupCosineLR")
 
 
 def rivals():
@@ -570,7 +898,7 @@ def compare(rival, arguments, lr):
 def _attempt(call):
     try:
         return call(), ""
-    except (ValueError, TypeError, ZeroDivisionError, AssertionError, IndexError) as error:
+    except (ArithmeticError, ValueError, TypeError, AssertionError, IndexError) as error:
         return None, f"{type(error).__name__}: {error}"
 
 
@@ -609,7 +937,7 @@ def main():
         if options.system not in (None, rival.system):
             continue
         counted, examples = outcomes(rival, options.draws)
-        name = f"{rival.system} {rival.name}" if rival.ours else rival.system
+        name = f"{rival.system} {rival.name}" if rival.name == "compositions" else rival.system
         row = table.setdefault(name, [0, collections.Counter()])
         row[0] += 1
         row[1] += counted

@@ -53,6 +53,26 @@ def with_checks(epoch):
     return helper(max(0.0, float(epoch - WARMUP)))
 
 
+def with_a_refusal(epoch):
+    if epoch < 0:
+        raise ValueError(f"epoch must be >= 0, got {epoch}")
+    assert epoch <= 120, f"{epoch!r} is past the end"
+    return 0.9**epoch
+
+
+def with_its_own_imports(epoch):
+    import math
+
+    from numpy import cos
+
+    return math.exp(-epoch / 30) * cos(epoch / 9)
+
+
+def with_whole_cycles(epoch):
+    cycle, place = divmod(epoch, 12)
+    return math.hypot(3, 4) / 5 * 0.5**cycle * (1 - place / 24)
+
+
 class Settings:
     def __init__(self, warmup, total):
         self.warmup, self.total = warmup, total
@@ -104,6 +124,9 @@ FUNCTIONS = [
     with_a_helper,
     lambda e: helper(e),
     with_checks,
+    with_a_refusal,
+    with_its_own_imports,
+    with_whole_cycles,
     SETTINGS,
     SETTINGS.rate,
     of_an_object,
@@ -121,7 +144,7 @@ def test_a_function_is_played_as_it_is(function):
 
 
 def test_two_on_a_line_are_told_apart():
-    pair = (lambda t: 0.5**t), (lambda t: 0.25**t)
+    pair = (lambda t: 1.0 if t < 30 else 0.1), (lambda t: 1.0 if t < 31 else 0.1)
     for function in pair:
         assert values(function) == pytest.approx([function(n) for n in range(100)], rel=1e-14)
 
@@ -146,9 +169,16 @@ def without_words(epoch):
     raise RuntimeError
 
 
-def test_the_reason_is_never_empty():
-    with pytest.raises(TypeError, match=r"In the way was: RuntimeError\."):
-        values(without_words)
+def refusing_in_two_ways(epoch):
+    if epoch < 5:
+        raise KeyError
+    raise RuntimeError
+
+
+@pytest.mark.parametrize(("function", "kind"), [(without_words, "RuntimeError"), (refusing_in_two_ways, "KeyError")])
+def test_the_reason_is_never_empty(function, kind):
+    with pytest.raises(TypeError, match=rf"In the way was: {kind}\."):
+        values(function)
 
 
 def test_a_schedule_is_taken_as_it_is():
@@ -174,6 +204,9 @@ TABLE = (1.0, 0.5, 0.25)
         (lambda e: {0: 1}.get(e, 0.5), "looked up in a set or a dictionary"),
         (lambda e: {40: 1}[e], "looked up in a set or a dictionary"),
         (lambda e: 1.0 if str(e) == "30" else 0.5, "made text"),
+        (lambda e: 1.0 if f"{e}" == "30" else 0.5, "made text"),
+        (lambda e: 1.0 if repr(e) == "30" else 0.5, "made text"),
+        (lambda e: 0.9**e if e < 60 else float(str(e)), "what was read gives 0.00179701 at 60, and the function 60"),
         (lambda e: TABLE[min(e // 30, 2)], "the step is an index"),
         (lambda e: float(torch.tensor(e / 100.0)), "Could not infer dtype"),
         (lambda e: math.gamma(e + 1), "gamma of the step has no place in a formula"),

@@ -36,6 +36,11 @@ def test_updates_of_olmo_core_are_its_steps():
     assert [plan(n) for n in (1, 10, 90, 95, 100)] == pytest.approx([0.01, 0.1, 0.1, 0.05, 0.0])
 
 
+def test_olmo_core_without_a_warmup_does_not_look_at_where_it_would_begin():
+    assert olmo_core.CosWithWarmup(warmup=0, warmup_min_lr=0.5, base_lr=0.1, max_steps=10)(10) == pytest.approx(0.01)
+    assert olmo_core.InvSqrtWithWarmup(warmup=0, base_lr=0.1)(1) == pytest.approx(0.01)
+
+
 def test_a_wait_of_wenet_is_that_of_espnet():
     assert wenet.WarmupLR(20, base_lr=0.1) == espnet.WarmupLR(20, base_lr=0.1)
 

@@ -108,3 +108,17 @@ def test_the_command_line_lists_them(capsys):
     assert "base_lr: Lr,\n) -> Schedule\n\nThe rate times `gamma`" in capsys.readouterr().out
     assert cli.main(["describe", "torch.StepLr"]) == 2
     assert "torch has no 'StepLr'; did you mean 'StepLR'?" in capsys.readouterr().err
+
+
+def test_a_height_that_grows_takes_a_triangle_past_its_lower_end_and_below_0():
+    falling = peers.torch.CyclicLR(1.0, 0.5, 1, mode="exp_range", gamma=2.0)
+    assert [falling(n) for n in (1, 2, 3, 4)] == [1.0, 0.0, 1.0, -3.0]
+    assert peers.lrsched.exp_range(min_lr=1.0, max_lr=0.5, step_size=1, gamma=2.0)(4) == -3.0
+
+
+def test_a_warmup_with_a_fraction_goes_past_the_rate_where_transformers_does():
+    early = peers.transformers.get_cosine_with_min_lr_schedule_with_warmup_lr_rate
+    arguments = {"num_training_steps": 50, "min_lr_rate": 0.1, "base_lr": 1.0}
+    assert [early(4.5, **arguments)(n) for n in (1, 4, 5)] == pytest.approx([1 / 4.5, 4 / 4.5, 5 / 4.5])
+    assert early(4.5, warmup_lr_rate=0.3, **arguments)(5) == pytest.approx(0.3 + 0.7 * 4 / 3.5)
+    assert early(1.4, warmup_lr_rate=0.3, **arguments)(2) == pytest.approx(1.0)

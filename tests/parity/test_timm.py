@@ -1,6 +1,7 @@
 """What no recorded curve of timm's shows: the first update, noise of every kind, refusals in timm's terms."""
 
 import bisect
+import math
 
 import pytest
 
@@ -72,3 +73,14 @@ def test_milestones_out_of_order_act_where_a_bisection_finds_them():
     out_of_order = timm.MultiStepLRScheduler([30, 10, 20], 0.5, base_lr=1.0)
     expected = [0.5 ** bisect.bisect_right([30, 10, 20], t + 1) for t in range(40)]
     assert [out_of_order(t + 1) for t in range(40)] == expected
+
+
+def test_a_warmup_that_ends_between_two_counts():
+    steps = timm.MultiStepLRScheduler([10], 0.5, warmup_t=6.5, warmup_prefix=True, base_lr=1.0)
+    # The count is 15.5 - 6.5 = 9 from t = 15.5 on, which is the 17th update.
+    assert [steps(n) for n in (7, 8, 16, 17)] == pytest.approx([6 / 6.5, 1.0, 1.0, 0.5])
+    line = timm.PolyLRScheduler(10, 1.0, warmup_t=2.5, warmup_prefix=True, base_lr=1.0)
+    assert [line(n) for n in (4, 13, 14)] == pytest.approx([0.95, 0.05, 0.0])
+    tanh = timm.TanhLRScheduler(3, cycle_limit=2, cycle_decay=0.0, warmup_t=2.5, base_lr=1.0)
+    end = (1 - math.tanh(-7 + 10 * 2.5 / 3)) / 2
+    assert [tanh(n) for n in (1, 2, 3)] == pytest.approx([0.0, end / 2.5, end * 2 / 2.5])

@@ -26,7 +26,10 @@ LEAVES = {
     "MultiStepLR": {"milestones": st.lists(st.integers(0, 20), max_size=3), "gamma": st.sampled_from([0.5, 0.9])},
     "ExponentialLR": {"gamma": st.sampled_from([0.5, 0.9, 0.99])},
     "PolynomialLR": {"total_iters": st.integers(1, 15), "power": st.sampled_from([0.5, 1.0, 2.0])},
-    "CosineAnnealingLR": {"T_max": st.integers(1, 15), "eta_min": st.sampled_from([0.0, 0.0, 0.01, 0.1])},
+    "CosineAnnealingLR": {
+        "T_max": st.integers(1, 15) | st.just(2.5),
+        "eta_min": st.sampled_from([0.0, 0.0, 0.01, 0.1]),
+    },
     "CosineAnnealingWarmRestarts": {
         "T_0": st.integers(1, 9),
         "T_mult": st.integers(1, 2),
@@ -38,7 +41,12 @@ LEAVES = {
         "step_size_up": st.integers(1, 5),
         "cycle_momentum": st.just(False),
     },
-    "OneCycleLR": {"max_lr": st.just(0.2), "total_steps": st.integers(61, 80), "cycle_momentum": st.just(False)},
+    "OneCycleLR": {
+        "max_lr": st.sampled_from([0.05, 0.2]),
+        "total_steps": st.integers(61, 80),
+        "three_phase": st.booleans(),
+        "cycle_momentum": st.just(False),
+    },
     "LambdaLR": {"lr_lambda": st.just("0.95 ** t")},
     "MultiplicativeLR": {"lr_lambda": st.just("0.9 + 0.001 * t")},
 }
@@ -99,7 +107,7 @@ def rates(schedule, count=UPDATES):
 
 
 def refusal(spec):
-    """Why it is refused: torch's own rates are below 0 there, or it sets the rate and multiplies it without an end."""
+    """Why it is refused: rates below 0, one that is set and multiplied without an end, a cosine that meets no end."""
     try:
         ours(spec, 0.1)
     except ValueError as error:
@@ -113,7 +121,7 @@ def test_what_torch_plays_is_played_or_refused(spec):
     refused = refusal(spec)
     if refused:
         assert refused.startswith("torch.")
-        assert "negative" in refused or "no closed form" in refused
+        assert "negative" in refused or "no closed form" in refused or "whole T_max" in refused
     else:
         assert deviation(rates(ours(spec, 0.1)), played(spec, 0.1)) <= 1e-11
 
@@ -151,6 +159,14 @@ def test_after_a_warmup_the_cosine_has_a_closed_form_again():
         (
             lambda: P.SequentialLR([P.ConstantLR(0.5, 2, base_lr=0.1), P.OneCycleLR(0.2, 8)], milestones=[3]),
             [0.004, 0.004, 0.008, 0.008],
+        ),
+        (
+            lambda: P.SequentialLR([P.ConstantLR(0.0, 4, base_lr=0.1), P.StepLR(3, base_lr=0.1)], milestones=[4]),
+            [0.0, 0.0, 0.0, 0.0, 0.1],
+        ),
+        (
+            lambda: P.SequentialLR([P.OneCycleLR(0.1, 8), P.OneCycleLR(0.2, 8, div_factor=10)], milestones=[4]),
+            [0.02, 0.16611408216728601, 0.19438838914750645, 0.16234935669607148, 0.02],
         ),
         (
             lambda: P.SequentialLR([P.ExponentialLR(0.5, base_lr=0.1), P.StepLR(2, 0.5, base_lr=0.1)], milestones=[0]),
@@ -210,6 +226,16 @@ def test_the_first_updates(build, expected):
             ValueError,
             "a OneCycleLR of 8 steps cannot be played for 9",
         ),
+        (
+            lambda: P.SequentialLR([P.ConstantLR(0.0, 4, base_lr=0.1), P.StepLR(3, base_lr=0.1)], [5]),
+            ValueError,
+            "a ConstantLR of 4 steps cannot be played for 5: torch .* divides by a factor of 0",
+        ),
+        (
+            lambda: P.ChainedScheduler([cosine(5, 0.1, 0.1), P.ConstantLR(0.0, 4, base_lr=0.1)], base_lr=0.1),
+            ValueError,
+            "torch divides by ConstantLR's factor of 0 at its end",
+        ),
         (lambda: P.SequentialLR([P.StepLR(3, base_lr=0.1)] * 2, [5, 6]), ValueError, "take 1 milestones, got 2"),
         (lambda: P.SequentialLR([P.StepLR(3, base_lr=0.1)] * 3, [6, 5]), ValueError, "milestones must not fall"),
         (
@@ -221,6 +247,18 @@ def test_the_first_updates(build, expected):
             lambda: P.ChainedScheduler([P.StepLR(7, 0.5, base_lr=0.1), cosine(5, 0.1, 0.1)], base_lr=0.1),
             ValueError,
             "torch's rate is negative",
+        ),
+        (
+            lambda: P.SequentialLR([P.LambdaLR("1 - t", base_lr=0.1), P.MultiplicativeLR("0.9", base_lr=0.1)], [4]),
+            ValueError,
+            "torch's rate is negative when a scheduler's turn comes: -0.18",
+        ),
+        (
+            lambda: P.SequentialLR(
+                [P.ChainedScheduler([cosine(2.5, 0.0, 0.1)], base_lr=0.1), P.StepLR(3, base_lr=0.1)], [5]
+            ),
+            ValueError,
+            "a cosine needs a whole T_max where others have moved the rate, got 2.5",
         ),
     ],
 )
