@@ -27,6 +27,6 @@ case $changed in
 esac
 judge tests/unit/test_{ops,shapes,schedule,combinators,counting,text,lr_fn,json_schema,wrong_calls,expression}.py \
     tests/unit/test_{jitter,ranges,checking,names}.py tests/unit/evaluation tests/parity/test_curves.py \
-    tests/property/test_{segments,values,laws,combinators,flat_code}.py \
+    tests/property/test_{segments,values,laws,combinators,flat_code,precision}.py \
     -k "not jax and not tensor and not drawn_at_every_depth and not fresh_process"
 judge tests/property/test_backends.py tests/unit/test_{jitter,expression}.py -k "not compiled and not jax_agrees and not fresh_process"

@@ -572,6 +572,12 @@ def test_a_boundary_that_a_shift_puts_at_0_but_for_rounding_is_there(by):
     assert o.linear(steps=0.3 + 1e-6).shift(-0.3).length == pytest.approx(1e-6)
 
 
+def test_an_endless_schedule_that_begins_later_is_drawn_as_far():
+    """What is cut off its beginning is made good at its end: six cycles are shown."""
+    cycles = o.linear(steps=10).repeat()
+    assert (cycles.reach, cycles.shift(-20).reach, cycles.shift(20).reach) == (60.0, 60.0, 80.0)
+
+
 @pytest.mark.parametrize(("power", "middle"), [(0.5, 1 - 0.5**0.5), (1, 0.5), (2, 0.75)])
 def test_a_shape_without_a_length_goes_along(power, middle):
     shape = o.one_minus_power(power=power)
@@ -595,6 +601,7 @@ def test_growth_is_held_before_it_overflows():
     for huge in (1e6, 1e300):
         assert 1e299 < plan(huge) <= 1e300
         assert plan(np.array([huge]))[0] == pytest.approx(plan(huge), rel=1e-9)
+    assert o.growth(start=1.0, factor=1.5)(1_000) == pytest.approx(1.5**1_000, rel=1e-12)
     assert o.growth(start=0.0, factor=2)(1e300) == 0.0
     assert o.growth(start=0.5, factor=1)(1e300) == 0.5
     with pytest.raises(ValueError, match=r"(?s)factor must be >= 1 and finite .*To fall, use exponential"):
