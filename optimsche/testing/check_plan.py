@@ -96,15 +96,12 @@ class _Run(NamedTuple):
 
     plan: Schedule
     rates: list[float]
+    highest: float
     per_epoch: int | None
 
     @property
     def last(self) -> int:
         return len(self.rates) - 1
-
-    @property
-    def highest(self) -> float:
-        return max(self.rates)
 
     @property
     def close(self) -> float:
@@ -124,7 +121,8 @@ def _run_of(plan: Schedule, total_steps: int | None, per_epoch: int | None) -> _
         raise ValueError(f"check_plan looks at every update, of at most {_MOST:,}; the run has {total_steps:,}")
     clock = np.arange(total_steps + 1)
     epoch = 1.0 if per_epoch is None else np.maximum(np.ceil(clock / per_epoch), 1.0)
-    return _Run(plan, plan(clock, epoch).tolist(), per_epoch)
+    rates = plan(clock, epoch)
+    return _Run(plan, rates.tolist(), float(rates.max()), per_epoch)
 
 
 def _total_steps(run: _Run, total_steps: int) -> str | None:

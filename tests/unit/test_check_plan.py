@@ -1,5 +1,7 @@
 """check_plan holds a belief against every update, and names the first that says otherwise."""
 
+import time
+
 import pytest
 
 import optimsche as o
@@ -129,3 +131,10 @@ def test_one_rate_that_is_off_is_found_wherever_it_is(update):
 def test_wrong_calls(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_long_run_takes_no_longer_for_each_update():
+    plan = o.warmup_cosine(peak=0.1, warmup_steps=1_000, total_steps=200_000)
+    began = time.process_time()
+    check_plan(plan, total_steps=200_000, peak=0.1, floor=0.0, warmup_steps=1_000, monotone=True)
+    assert time.process_time() - began < 20  # a look at all updates for each would take an hour
