@@ -74,7 +74,8 @@ def _roundness(number: float) -> float:
     return 0.02 * (len(digits) - 1)
 
 
-def _updates(count: float) -> str:
+def updates_in_words(count: float) -> str:
+    """So many updates, or one update."""
     return f"{count:,.0f} update" + ("" if count == 1 else "s")
 
 
@@ -104,7 +105,7 @@ def counters(log: Log, first: float, setting: Setting) -> Iterator[Family]:
         if k == 0:
             return math.inf, ""
         side = "late" if k > 0 else "early"
-        return 1.0 + _roundness(k), f"the schedule is {_updates(abs(k))} {side} in the whole log"
+        return 1.0 + _roundness(k), f"the schedule is {updates_in_words(abs(k))} {side} in the whole log"
 
     lags = np.concatenate([np.arange(-span, 0.0), np.arange(1.0, last)])
     lags = lags[np.argsort(np.abs(lags), kind="stable")]
@@ -117,7 +118,7 @@ def counters(log: Log, first: float, setting: Setting) -> Iterator[Family]:
     yield Family("logged_next", np.ones(1), lambda k, n: n + k, say_next)
 
     def say_skips(k: float) -> tuple[float, str]:
-        return 1.3, f"the schedule is {_updates(k)} behind in the whole log: skipped updates were not counted"
+        return 1.3, f"the schedule is {updates_in_words(k)} behind in the whole log: skipped updates were not counted"
 
     if log.clock[0] > 1:
         yield Family("skips", np.arange(1.0, min(log.clock[0], 65.0)), lambda k, n: n - k, say_skips)
@@ -217,7 +218,7 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
         ratio = max(w, planned) / max(min(w, planned), 1e-9)
         units = _as_given(round(ratio), setting) if abs(ratio - round(ratio)) < 1e-9 else ""
         units = f"{units}: it was counted in other units" if units else ""
-        return 1.0 + 4 * _roundness(w), f"the warm-up has {_updates(w)} and not {planned:,.0f}{units}"
+        return 1.0 + 4 * _roundness(w), f"the warm-up has {updates_in_words(w)} and not {planned:,.0f}{units}"
 
     def family(kind: str, say: Any, new_of: Any, lowest: int, beyond: bool = False) -> Family:
         def clocks(number: Values, clock: Values) -> Values:
@@ -252,7 +253,7 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
     def say_total(t: float) -> tuple[float, str]:
         if t == total:
             return math.inf, ""
-        text = f"the schedule is made for {_updates(t)} and not for {total:,.0f}"
+        text = f"the schedule is made for {updates_in_words(t)} and not for {total:,.0f}"
         ratio = max(t, total) / min(t, total)
         return 1.0 + 4 * _roundness(t), text + (
             _as_given(round(ratio), setting) if abs(ratio - round(ratio)) < 1e-9 else ""
@@ -267,7 +268,7 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
         def say_cycle(c: float) -> tuple[float, str]:
             if c == cycle:
                 return math.inf, ""
-            text = f"the fall after update {before:,.0f} is made for {_updates(c)} and not for {cycle:,.0f}"
+            text = f"the fall after update {before:,.0f} is made for {updates_in_words(c)} and not for {cycle:,.0f}"
             return 1.0 + 4 * min(_roundness(c), _roundness(c + before)), text
 
         of_cycle = lambda c: [before + 0.0 * c, *(c for _ in pieces[1:])]  # noqa: E731
@@ -408,5 +409,5 @@ def _warmed(curve: Curve, log: Log) -> Iterator[Explanation]:
                 good.append(float(warmup))
         if good:
             best = min(good, key=_roundness)
-            text = f"there is a warm-up of {_updates(best)}, which the plan does not have{left_open(good)}"
+            text = f"there is a warm-up of {updates_in_words(best)}, which the plan does not have{left_open(good)}"
             yield Explanation(1.0 + 4 * _roundness(best), (Cause("warmup", text),))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from optimsche.runs.causes import Cause, Explanation, _updates, left_open
+from optimsche.runs.causes import Cause, Explanation, left_open, updates_in_words
 from optimsche.runs.precision import Values
 from optimsche.runs.search import Curve, Log, search, wrong_points
 
@@ -36,7 +36,7 @@ def after_an_update(curve: Curve, log: Log, first: int) -> Iterator[Explanation]
         size, since = abs(lag), f"from update {clock[first]:,.0f} on"
         of_how_many = left_open(np.abs(lags))
         if lag > 0:
-            behind = f"{since} the schedule is {_updates(size)} behind{of_how_many}"
+            behind = f"{since} the schedule is {updates_in_words(size)} behind{of_how_many}"
             few = size <= gap and size <= 5
             yield Explanation(
                 1.2 + (0.2 if few else 0.0),
@@ -47,7 +47,7 @@ def after_an_update(curve: Curve, log: Log, first: int) -> Iterator[Explanation]
                 yield Explanation(cost, (Cause("skips", f"{behind}: skipped updates were not counted"),))
             yield Explanation(1.5, (Cause("jump", f"{behind}: its counter jumped"),))
         else:
-            text = f"{since} the schedule is {_updates(size)} ahead{of_how_many}: its counter jumped"
+            text = f"{since} the schedule is {updates_in_words(size)} ahead{of_how_many}: its counter jumped"
             yield Explanation(1.2, (Cause("jump", text),))
     yield from _held(curve, log, first)
 
@@ -80,7 +80,7 @@ def skips(curve: Curve, log: Log, sign: int) -> Iterator[Explanation]:
             "skipped updates were counted, and the log counts only those that were made",
         )
     )
-    text = f"from update {log.clock[since]:,.0f} on the schedule is {_updates(path[since])} {side}"
+    text = f"from update {log.clock[since]:,.0f} on the schedule is {updates_in_words(path[since])} {side}"
     text += (f", from update {log.clock[last]:,.0f} on {path[-1]:,.0f}" if last > since else "") + f": {why}"
     changes = int(np.count_nonzero(np.diff(path))) + bool(path[0])
     yield Explanation(1.25 + 0.05 * changes, (Cause("skips", text),))
@@ -134,8 +134,8 @@ def restart_and_skips(curve: Curve, log: Log) -> Iterator[Explanation]:
                 Cause("restart", f"after update {begin + later[0]:,.0f} the schedule began again from 0"),
                 Cause(
                     "skips",
-                    f"before that it was {_updates(lag)} behind, and at the end {_updates(later[-1] - later[0])}: "
-                    "skipped updates were not counted",
+                    f"before that it was {updates_in_words(lag)} behind, and at the end "
+                    f"{updates_in_words(later[-1] - later[0])}: skipped updates were not counted",
                 ),
             )
             yield Explanation(2.3, causes)

@@ -25,6 +25,7 @@ from optimsche.runs.causes import (
     of_one_number,
     of_values,
     say_value,
+    updates_in_words,
 )
 from optimsche.runs.precision import Values
 from optimsche.runs.search import FACTOR, Curve, Log, as_it_is, leading, search, wrong_points
@@ -172,7 +173,7 @@ def _after(curve: Curve, log: Log, first: int) -> Iterator[_Begun]:
             return any_log._replace(clock=np.where(clock >= log.clock[first], np.maximum(clock - lag, 0.0), clock))
 
         side = "behind" if lag > 0 else "ahead"
-        text = f"from update {log.clock[first]:,.0f} on the schedule is {abs(lag):,.0f} updates {side}"
+        text = f"from update {log.clock[first]:,.0f} on the schedule is {updates_in_words(abs(lag))} {side}"
         kinds = (
             {"jump": "its counter jumped"}
             if lag < 0

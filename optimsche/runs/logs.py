@@ -73,7 +73,8 @@ def read_log(
         logged, they are 1, 2, 3, ...
 
     Raises:
-        ValueError: the file has no rates, or several columns of them; its format is broken.
+        ValueError: the file has no rates, or several columns of them; its format is broken; its text has no steps that
+            are called so, but numbers or epochs that may be.
         ModuleNotFoundError: TensorBoard's files, without `tensorboard`.
     """
     file = Path(path)
