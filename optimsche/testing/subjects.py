@@ -25,12 +25,16 @@ class PlanFunction:
         signature = inspect.signature(function)
         free = [p for p in signature.parameters.values() if p.name not in given]
         self.__signature__ = signature.replace(parameters=free)
-        self.annotations = dict(self._annotations(written if inspect.isroutine(written) else type(written).__call__))
+        self.annotations = dict(self._annotations(written))
 
     def _annotations(self, written: Callable[..., Any]) -> typing.Iterator[tuple[str, Any]]:
+        if isinstance(written, LrFn):
+            yield from written.annotations.items()
+            return
         names = {name: getattr(ranges, name) for name in ranges.__all__} | {"Schedule": Schedule}
         try:
-            read = typing.get_type_hints(written, localns=names, include_extras=True)
+            where = written if inspect.isroutine(written) else type(written).__call__
+            read = typing.get_type_hints(where, localns=names, include_extras=True)
         except (NameError, TypeError) as error:
             raise TypeError(f"the annotations of {self.name} cannot be read here: {error}") from None
         for p in self.__signature__.parameters.values():

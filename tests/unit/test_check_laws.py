@@ -631,7 +631,8 @@ def of_settings(run: Run):
     "function",
     [
         of_a_union, of_tens, of_two_or_three, of_one, of_a_name, of_a_dictionary, of_settings, OfAnObject(),
-        functools.partial(OfAnObject(), steps=10), functools.partial(of_tens, part=0.5),
+        functools.partial(OfAnObject(), steps=10),
+        functools.partial(o.cosine, end=0.0), functools.partial(of_tens, part=0.5),
     ],
     ids=lambda function: getattr(function, "__name__", type(function).__name__),
 )  # fmt: skip
