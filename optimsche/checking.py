@@ -295,6 +295,10 @@ def _constraints(metadata: Iterable[Any]) -> Iterator[_Constraint]:
                 yield _Constraint(partial(operator.ge, bound), _bound_in_words("<=", bound))
             case at.MinLen(min_length=shortest):
                 yield _Constraint(partial(_is_as_long, shortest), f"of at least {shortest}")
+            case at.MaxLen(max_length=longest):
+                yield _Constraint(partial(_is_as_short, longest), f"of at most {longest}")
+            case at.MultipleOf(multiple_of=unit):
+                yield _Constraint(partial(_is_multiple, unit), f"a multiple of {unit}")
             case at.Predicate(func=test):
                 yield _Constraint(test, getattr(test, "__name__", "as its predicate says"))
             case at.GroupedMetadata():
@@ -303,6 +307,14 @@ def _constraints(metadata: Iterable[Any]) -> Iterator[_Constraint]:
 
 def _is_as_long(shortest: int, value: Any) -> bool:
     return len(value) >= shortest
+
+
+def _is_as_short(longest: int, value: Any) -> bool:
+    return len(value) <= longest
+
+
+def _is_multiple(unit: Any, value: Any) -> bool:
+    return bool(value / unit == round(value / unit))
 
 
 def _bound_in_words(sign: str, bound: Any) -> str:

@@ -55,8 +55,8 @@ def bound(plan: Schedule, steps: int, *, distance: float = 1.0, gradient: float 
     """
     distance = checking.admit("bound", "distance", _Distance, distance)
     gradient = checking.admit("bound", "gradient", _Gradient, gradient)
-    travelled, noise, _ = _terms("bound", plan, steps)
-    return distance**2 * travelled + gradient**2 * noise
+    travelled, noise, peak = _terms("bound", plan, steps)
+    return distance**2 * travelled / peak + gradient**2 * noise * peak if peak else math.inf
 
 
 @call_errors.explained
@@ -84,8 +84,7 @@ def best_rate(plan: Schedule, steps: int, *, distance: float = 1.0, gradient: fl
     travelled, noise, peak = _terms("best_rate", plan, steps)
     if peak == 0:
         raise ValueError(f"best_rate: {plan!r} has the rate 0 in all of its {steps:,} updates, which no factor changes")
-    # For rates g times as high the bound is D**2 * travelled / g + G**2 * noise * g.
-    return peak * math.sqrt(travelled / noise) * distance / gradient
+    return math.sqrt(travelled / noise) * distance / gradient
 
 
 @call_errors.explained
@@ -114,7 +113,10 @@ def transfer_rate(rate: float, from_plan: Schedule, from_steps: int, to_plan: Sc
 
 
 def _terms(call: str, plan: Schedule, steps: int) -> tuple[float, float, float]:
-    """What D**2 and G**2 are multiplied by, and the highest rate."""
+    """For rates whose highest is 1, what D**2 and G**2 are multiplied by; and the highest rate of the plan.
+
+    For rates that are `peak` times as high, the bound is `D**2 * travelled / peak + G**2 * noise * peak`.
+    """
     if not isinstance(plan, Schedule):
         raise TypeError(f"{call}(plan=...): plan must be a schedule, got {call_errors.shown(plan)}.")
     if plan.counts_epochs:
@@ -123,9 +125,10 @@ def _terms(call: str, plan: Schedule, steps: int) -> tuple[float, float, float]:
     rates = np.asarray(plan(np.arange(1, steps + 1)), dtype=float)
     above = np.flatnonzero(rates > 0)
     if not len(above):
-        return math.inf, 0.0, 0.0
-    rates = rates[: above[-1] + 1]
+        return 0.0, 0.0, 0.0
+    peak = float(rates.max())
+    rates = rates[: above[-1] + 1] / peak  # whatever its size, a sum of squares is then no 0
     left = np.cumsum(rates[::-1])[::-1]
     squares = np.cumsum((rates**2)[::-1])[::-1]
-    ahead = float((rates[:-1] * squares[:-1] / (left[1:] * left[:-1])).sum())
-    return 0.5 / float(left[0]), 0.5 * (float(squares[0] / left[0]) + ahead), float(rates.max())
+    ahead = float((rates[:-1] / left[1:] * (squares[:-1] / left[:-1])).sum())
+    return 0.5 / float(left[0]), 0.5 * (float(squares[0] / left[0]) + ahead), peak

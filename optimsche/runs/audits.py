@@ -12,11 +12,11 @@ from optimsche.curve import drawn_html
 from optimsche.ranges import Count
 from optimsche.runs import pictures
 from optimsche.runs.causes import Cause, Setting
-from optimsche.runs.explain import explanations, wrong_points
+from optimsche.runs.explain import explanations
 from optimsche.runs.planned import curve_of, epochs_known
 from optimsche.runs.points import read_points
 from optimsche.runs.precision import precision_of
-from optimsche.runs.search import Log
+from optimsche.runs.search import Log, wrong_points
 from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -87,7 +87,10 @@ class Audit:
             return (
                 f"{text}\nOne cause explains every point: {together[0]}."
                 if len(self.causes) == 1
-                else (f"{text}\nTwo causes together explain every point: {together[0]}.")
+                else (
+                    f"{text}\nTwo causes together explain every point: {together[0]}.\n"
+                    "Not every pair is tried: others may explain it, too."
+                )
             )
         lines = [f"  {number}. {each}" for number, each in enumerate(together, 1)]
         return "\n".join(

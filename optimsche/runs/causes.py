@@ -8,7 +8,7 @@ says where the plan is read.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,11 +71,12 @@ class Explanation(NamedTuple):
 
 def _roundness(number: float) -> float:
     """From 0 for a number of one digit, upwards."""
-    digits = f"{number:.6e}".partition("e")[0].replace(".", "").rstrip("0")
+    digits = f"{abs(number):.6e}".partition("e")[0].replace(".", "").rstrip("0")
     return 0.02 * (len(digits) - 1)
 
 
-def _updates(count: float) -> str:
+def updates_in_words(count: float) -> str:
+    """So many updates, or one update."""
     return f"{count:,.0f} update" + ("" if count == 1 else "s")
 
 
@@ -105,15 +106,23 @@ def counters(log: Log, first: float, setting: Setting) -> Iterator[Family]:
         if k == 0:
             return math.inf, ""
         side = "late" if k > 0 else "early"
-        return 1.0 + _roundness(k), f"the schedule is {_updates(abs(k))} {side} in the whole log"
+        return 1.0 + _roundness(k), f"the schedule is {updates_in_words(abs(k))} {side} in the whole log"
 
     lags = np.concatenate([np.arange(-span, 0.0), np.arange(1.0, last)])
     lags = lags[np.argsort(np.abs(lags), kind="stable")]
     yield Family("shift", lags, lambda k, n: np.maximum(n - k, 0.0), say_shift)
     yield Family("shift", lags[lags > 0], lambda k, n: np.maximum(n - k, 1.0), say_shift)
 
+    def say_log(k: float) -> tuple[float, str]:
+        if k > 0:
+            return 0.9, "what was logged at an update is the rate of the next one"
+        return 0.9, "what was logged at an update is its own rate: counts='next' is wrong"
+
+    kind, off = ("logged_next", 1.0) if setting.counts == "this" else ("logged_this", -1.0)
+    yield Family(kind, np.array([off]), lambda k, n: n + k, say_log)
+
     def say_skips(k: float) -> tuple[float, str]:
-        return 1.3, f"the schedule is {_updates(k)} behind in the whole log: skipped updates were not counted"
+        return 1.3, f"the schedule is {updates_in_words(k)} behind in the whole log: skipped updates were not counted"
 
     if log.clock[0] > 1:
         yield Family("skips", np.arange(1.0, min(log.clock[0], 65.0)), lambda k, n: n - k, say_skips)
@@ -194,9 +203,17 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
     if len(knots) < 2:
         return
     origin, pieces = float(knots[0]), np.diff(knots)
-    count, total = len(pieces), float(pieces.sum())
+    count = len(pieces)
     rises = float(curve(knots[1:2])[0]) > float(curve(knots[:1])[0]) and count > 0
+    # Equal pieces after the first are cycles, or the beats of a wave: it has no end, and is as long as its first fall.
+    cycles = count > 2 and bool(np.ptp(pieces[1:]) <= 1e-9 * pieces[1])
+    far = curve.rate(np.array([knots[-1] + 1.0, knots[-1] + 1e4]))
+    endless = bool(abs(far[0] - far[1]) > 1e-9 * curve.peak)
+    is_wave = cycles and endless
+    total = float(pieces[0] * rises + pieces[1] if is_wave else pieces.sum())
     most = int(max(20 * max(total, 1.0), 4 * last))
+    # A wave that turns between two points of the log goes through any.
+    shortest = max(1, math.ceil(float(np.median(np.diff(log.clock))))) if cycles and len(log.clock) > 1 else 1
 
     def say_warmup(w: float) -> tuple[float, str]:
         planned = float(pieces[0])
@@ -205,7 +222,7 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
         ratio = max(w, planned) / max(min(w, planned), 1e-9)
         units = _as_given(round(ratio), setting) if abs(ratio - round(ratio)) < 1e-9 else ""
         units = f"{units}: it was counted in other units" if units else ""
-        return 1.0 + 4 * _roundness(w), f"the warm-up has {_updates(w)} and not {planned:,.0f}{units}"
+        return 1.0 + 4 * _roundness(w), f"the warm-up has {updates_in_words(w)} and not {planned:,.0f}{units}"
 
     def family(kind: str, say: Any, new_of: Any, lowest: int, beyond: bool = False) -> Family:
         def clocks(number: Values, clock: Values) -> Values:
@@ -213,10 +230,6 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
 
         return Family(kind, np.zeros(0), clocks, say, of_plan=True, whole=(lowest, most), lengths=new_of)
 
-    # Equal pieces after the first are cycles, or the beats of a wave.
-    cycles = count > 2 and bool(np.ptp(pieces[1:]) <= 1e-9 * pieces[1])
-    far = curve.rate(np.array([knots[-1] + 1.0, knots[-1] + 1e4]))
-    endless = bool(abs(far[0] - far[1]) > 1e-9 * curve.peak)
     if rises:
         fixed = list(pieces[1:])
         yield family("warmup", say_warmup, lambda w: [w, *fixed], 0)
@@ -244,7 +257,7 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
     def say_total(t: float) -> tuple[float, str]:
         if t == total:
             return math.inf, ""
-        text = f"the schedule is made for {_updates(t)} and not for {total:,.0f}"
+        text = f"the schedule is made for {updates_in_words(t)} and not for {total:,.0f}"
         ratio = max(t, total) / min(t, total)
         return 1.0 + 4 * _roundness(t), text + (
             _as_given(round(ratio), setting) if abs(ratio - round(ratio)) < 1e-9 else ""
@@ -253,16 +266,21 @@ def lengths(curve: Curve, log: Log, setting: Setting) -> Iterator[Family]:
     start = 1 if rises and count > 1 else 0
     if rises and count == 1:
         return
-    if cycles:
+    if cycles and not (is_wave and not rises):
         cycle, before = float(pieces[1]), float(pieces[0])
 
         def say_cycle(c: float) -> tuple[float, str]:
             if c == cycle:
                 return math.inf, ""
-            text = f"the fall after update {before:,.0f} is made for {_updates(c)} and not for {cycle:,.0f}"
+            text = f"the fall after update {before:,.0f} is made for {updates_in_words(c)} and not for {cycle:,.0f}"
             return 1.0 + 4 * min(_roundness(c), _roundness(c + before)), text
 
-        yield family("total", say_cycle, lambda c: [before + 0.0 * c, *(c for _ in pieces[1:])], 1, True)
+        of_cycle = lambda c: [before + 0.0 * c, *(c for _ in pieces[1:])]  # noqa: E731
+        yield family("total", say_cycle, of_cycle, shortest, True)
+    if is_wave:
+        least = math.ceil(shortest * total / float(pieces[1]))
+        yield family("total", say_total, lambda t: [p * t / total for p in pieces], least, True)
+        return
     for j in range(start, count) if count <= 4 else (start, count - 1):
         yield family(
             "total",
@@ -312,6 +330,7 @@ def say_value(value: Value, curve: Curve, low: float, high: float, setting: Sett
 
 
 VALUES = (FACTOR, FLOOR, FLOOR_OF_ALL)
+_MOST_SAID = 200
 
 
 def numbers_of(family: Family, curve: Curve, log: Log, value: Value | None = None) -> Values:
@@ -319,6 +338,13 @@ def numbers_of(family: Family, curve: Curve, log: Log, value: Value | None = Non
     if family.whole is None:
         return family.numbers
     return whole_numbers(curve, log, *family.whole, family.clocks, value)
+
+
+def left_open(numbers: Sequence[float] | Values) -> str:
+    """What is to be added to the words of a number where others explain as much."""
+    if len(numbers) < 2:
+        return ""
+    return f" (the log leaves it open between {min(numbers):,.0f} and {max(numbers):,.0f})"
 
 
 def of_one_number(
@@ -329,9 +355,10 @@ def of_one_number(
         for family in families:
             found = search(curve, log, numbers_of(family, curve, log, value), family.clocks, value)
             best: Explanation | None = None
-            for number, low, high in list(zip(*found, strict=True))[:200]:
-                cost, text = family.say(float(number))
-                causes = [Cause(family.kind, text)]
+            said = [(float(each), *family.say(float(each))) for each in found.numbers[:_MOST_SAID]]
+            open_between = left_open([number for number, cost, _ in said if cost < math.inf])
+            for (_, cost, text), low, high in zip(said, found.low, found.high, strict=False):
+                causes = [Cause(family.kind, text + open_between)]
                 if value is not None:
                     more, words, _ = say_value(value, curve, float(low), float(high), setting)
                     cost += more
@@ -351,6 +378,7 @@ def of_values(curve: Curve, log: Log, setting: Setting) -> Iterator[Explanation]
             if cost < math.inf:
                 yield Explanation(cost, (Cause(value.kind, text),))
     yield from _clamped(curve, log)
+    yield from _warmed(curve, log)
 
 
 def _clamped(curve: Curve, log: Log) -> Iterator[Explanation]:
@@ -362,3 +390,28 @@ def _clamped(curve: Curve, log: Log) -> Iterator[Explanation]:
     if low <= high < math.inf and rates[held].max() < low and (not len(above) or above.min() > low - (high - low)):
         number = roundest(low, high)
         yield Explanation(1.15 + _roundness(number), (Cause("floor", f"the rate never falls below {number:.6g}"),))
+
+
+def _warmed(curve: Curve, log: Log) -> Iterator[Explanation]:
+    """A warm-up that the plan does not have: the plan begins after it, or has so much less time."""
+    origin = float(curve.knots[0])
+    top, length = float(curve(np.array([origin]))[0]), float(curve.knots[-1]) - origin
+    since = log.clock - origin
+    ramp = (since > 0) & (log.high < top)
+    if not ramp.any() or top < curve.peak:
+        return
+    place = int(np.argmax(ramp))
+    fewest, most = (top * since[place] / max(float(rate[place]), 1e-300) for rate in (log.high, log.low))
+    steps = np.arange(max(math.ceil(fewest), 2.0), min(most, float(log.clock[-1]), fewest + _MOST_SAID) + 1.0)
+    for kept in (False, True):
+        good = []
+        for warmup in steps[steps < length] if kept else steps:
+            pace = length / (length - warmup) if kept else 1.0
+            after = curve(origin + np.round(np.maximum(since - warmup, 0.0) * pace, 9))
+            rates = np.where(since < warmup, top * np.maximum(since, 0.0) / warmup, after)
+            if ((log.low <= rates) & (rates <= log.high)).all():
+                good.append(float(warmup))
+        if good:
+            best = min(good, key=_roundness)
+            text = f"there is a warm-up of {updates_in_words(best)}, which the plan does not have{left_open(good)}"
+            yield Explanation(1.0 + 4 * _roundness(best), (Cause("warmup", text),))

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from optimsche.runs.causes import Cause, Explanation, _updates
+from optimsche.runs.causes import Cause, Explanation, left_open, updates_in_words
 from optimsche.runs.precision import Values
-from optimsche.runs.search import Curve, Log, search
+from optimsche.runs.search import Curve, Log, search, wrong_points
 
 _MOST_LAG = 400
 _MOST_CHANGES = 40
+# A loss scale that begins far too high is halved as often.
+_MOST_IN_A_ROW = 20
 _POINTS = 2_000
 
 
@@ -25,12 +27,16 @@ def after_an_update(curve: Curve, log: Log, first: int) -> Iterator[Explanation]
     gap = float(clock[first]) - before
     lags = np.concatenate([np.arange(1.0, last), -np.arange(1.0, min(max(last, curve.last - last), 200_000.0) + 1.0)])
     found = search(curve, rest, lags, lambda k, n: np.maximum(n - k, 0.0)).numbers
-    for lag in [*found[found > 0][:1], *found[found < 0][:1]]:
+    for lags in (found[found > 0], found[found < 0]):
+        if not len(lags):
+            continue
+        lag = float(lags[0])
         if before <= lag < clock[first]:  # which is a restart from 0
             continue
         size, since = abs(lag), f"from update {clock[first]:,.0f} on"
+        of_how_many = left_open(np.abs(lags))
         if lag > 0:
-            behind = f"{since} the schedule is {_updates(size)} behind"
+            behind = f"{since} the schedule is {updates_in_words(size)} behind{of_how_many}"
             few = size <= gap and size <= 5
             yield Explanation(
                 1.2 + (0.2 if few else 0.0),
@@ -41,23 +47,21 @@ def after_an_update(curve: Curve, log: Log, first: int) -> Iterator[Explanation]
                 yield Explanation(cost, (Cause("skips", f"{behind}: skipped updates were not counted"),))
             yield Explanation(1.5, (Cause("jump", f"{behind}: its counter jumped"),))
         else:
-            text = f"{since} the schedule is {_updates(size)} ahead: its counter jumped"
+            text = f"{since} the schedule is {updates_in_words(size)} ahead{of_how_many}: its counter jumped"
             yield Explanation(1.2, (Cause("jump", text),))
     yield from _held(curve, log, first)
 
 
 def _held(curve: Curve, log: Log, first: int) -> Iterator[Explanation]:
     """The rate of one update was kept for a while, and then the plan was followed again."""
-    rates = curve(log.clock)
-    wrong = np.flatnonzero((rates < log.low) | (log.high < rates))
-    end = int(wrong[-1]) + 1
+    end = int(wrong_points(curve, log)[-1]) + 1
     if end == len(log.clock):
         return
     part = Log(*(each[first:end] for each in log))
     before = np.arange(0.0, log.clock[first])
     found = search(curve, part, before, lambda m, n: np.minimum(n, m)).numbers
     if len(found):
-        text = f"the rate of update {found[-1]:,.0f} was kept until update {log.clock[end - 1]:,.0f}"
+        text = f"the rate of update {found[-1]:,.0f}{left_open(found)} was kept until update {log.clock[end - 1]:,.0f}"
         yield Explanation(1.3, (Cause("stale", f"{text}, and then the plan was followed again"),))
 
 
@@ -76,7 +80,7 @@ def skips(curve: Curve, log: Log, sign: int) -> Iterator[Explanation]:
             "skipped updates were counted, and the log counts only those that were made",
         )
     )
-    text = f"from update {log.clock[since]:,.0f} on the schedule is {_updates(path[since])} {side}"
+    text = f"from update {log.clock[since]:,.0f} on the schedule is {updates_in_words(path[since])} {side}"
     text += (f", from update {log.clock[last]:,.0f} on {path[-1]:,.0f}" if last > since else "") + f": {why}"
     changes = int(np.count_nonzero(np.diff(path))) + bool(path[0])
     yield Explanation(1.25 + 0.05 * changes, (Cause("skips", text),))
@@ -130,8 +134,8 @@ def restart_and_skips(curve: Curve, log: Log) -> Iterator[Explanation]:
                 Cause("restart", f"after update {begin + later[0]:,.0f} the schedule began again from 0"),
                 Cause(
                     "skips",
-                    f"before that it was {_updates(lag)} behind, and at the end {_updates(later[-1] - later[0])}: "
-                    "skipped updates were not counted",
+                    f"before that it was {updates_in_words(lag)} behind, and at the end "
+                    f"{updates_in_words(later[-1] - later[0])}: skipped updates were not counted",
                 ),
             )
             yield Explanation(2.3, causes)
@@ -164,7 +168,15 @@ def lag_path(curve: Curve, log: Log, sign: int, free: float = 0.0) -> Values:
     for origin in reversed(came):
         path.append(lag)
         lag = int(origin[lag])
-    return np.array(path[::-1], dtype=float)
+    return _while_it_moves(log.clock[: len(path)], np.array(path[::-1], dtype=float), sign)
+
+
+def _while_it_moves(clock: Values, path: Values, sign: int) -> Values:
+    """A path up to where the counter stops, if it stands still for longer than updates are skipped in a row."""
+    counter = clock - sign * path
+    since = np.searchsorted(counter, counter)  # the first point with the same counter
+    still = np.flatnonzero(clock - clock[since] > _MOST_IN_A_ROW) if sign > 0 else np.zeros(0, np.int64)
+    return path[: since[still[0]]] if len(still) else path
 
 
 def _fewest(before: Values, gap: int) -> tuple[Values, NDArray[np.int64]]:

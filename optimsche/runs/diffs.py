@@ -73,7 +73,7 @@ class Diff:
         if self.first is None:
             return f"The plans have the same rates, as far as they were compared: up to update {self.compared:,}."
         one, other = self.next_rates
-        ratio = "" if math.isnan(self.ratio) else f" ({self.ratio:.4g} times as much)"
+        ratio = "" if not math.isfinite(self.ratio) else f" ({self.ratio:.4g} times as much)"
         where = f"The plans differ from update {self.first:,} on."
         if self.first > self.at + 1:
             now = f"The next update, {self.at + 1:,}, has {one:.6g} in both."

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from optimsche.runs import counting
 from optimsche.runs.causes import (
@@ -26,9 +25,10 @@ from optimsche.runs.causes import (
     of_one_number,
     of_values,
     say_value,
+    updates_in_words,
 )
 from optimsche.runs.precision import Values
-from optimsche.runs.search import FACTOR, Curve, Log, as_it_is, leading, search
+from optimsche.runs.search import FACTOR, Curve, Log, as_it_is, leading, search, wrong_points
 
 _POINTS = 100
 _TRIED = 14
@@ -46,47 +46,17 @@ def explanations(curve: Curve, log: Log, setting: Setting) -> list[Explanation]:
     return list(best.values())
 
 
-def wrong_points(curve: Curve, log: Log) -> NDArray[np.int64]:
-    """The places of the points whose rate is not that of the plan."""
-    rates = curve(log.clock)
-    return np.flatnonzero((rates < log.low) | (log.high < rates))
-
-
 def _single(curve: Curve, log: Log, setting: Setting) -> Iterator[Explanation]:
     wrong = wrong_points(curve, log)
     if not len(wrong):
         return
     first = int(wrong[0])
     families = [*counters(log, float(log.clock[first]), setting), *lengths(curve, log, setting)]
-    for found in of_one_number(curve, log, families, setting):
-        yield found
-        yield from _of_the_log(found, setting)
+    yield from of_one_number(curve, log, families, setting)
     yield from of_values(curve, log, setting)
     yield from counting.after_an_update(curve, log, first)
     yield from counting.skips(curve, log, 1)
     yield from counting.skips(curve, log, -1)
-
-
-def _of_the_log(found: Explanation, setting: Setting) -> Iterator[Explanation]:
-    """A schedule that is one update off may have been on time, and its log read for the wrong update."""
-    cause = _READ_WRONGLY[setting.counts]
-    if found.causes[0].kind == "shift" and cause.off in found.causes[0].text:
-        yield Explanation(found.cost - 0.1, (cause.said, *found.causes[1:]))
-
-
-class _ReadWrongly(NamedTuple):
-    off: str  # as a shift says it
-    said: Cause
-
-
-_READ_WRONGLY = {
-    "this": _ReadWrongly(
-        "1 update early", Cause("logged_next", "what was logged at an update is the rate of the next one")
-    ),
-    "next": _ReadWrongly(
-        "1 update late", Cause("logged_this", "what was logged at an update is its own rate: counts='next' is wrong")
-    ),
-}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -106,27 +76,29 @@ class _Begun(NamedTuple):
 
 def _pairs(curve: Curve, log: Log, setting: Setting) -> Iterator[Explanation]:
     first = int(wrong_points(curve, log)[0])
-    families = [*counters(log, float(log.clock[first]), setting), *lengths(curve, log, setting)]
-    for found in of_one_number(curve, log, families, setting, VALUES):
-        yield found
-        yield from _of_the_log(found, setting)
+    of_plan = list(lengths(curve, log, setting))
+    # With another factor or floor all rates are wrong: the first of them does not say when a counter went wrong.
+    at_any_time = [*counters(log, float(log.clock[-1]), setting), *of_plan]
+    yield from of_one_number(curve, log, at_any_time, setting, VALUES)
+    families = [*counters(log, float(log.clock[first]), setting), *of_plan]
     yield from counting.restart_and_skips(curve, log)
     thin = _thinned(log, first)
     if any(True for _ in _unseen_warmup(curve, thin, families, setting)):
         yield from _unseen_warmup(curve, log, families, setting)
     begun = sorted(_beginnings(curve, thin, families, setting), key=lambda b: (-b.reach, b.cost))
-    tried: set[tuple[float, ...]] = set()
+    known: dict[tuple[float, ...], list[Explanation]] = {}  # what explains the rest where these rates are expected
     for one in begun:
         log_then = one.read(thin)
         expected = tuple((one.curve(log_then.clock) / np.maximum(log_then.high, 1e-300)).round(9))
-        if expected in tried or (len(tried) > _TRIED and one.cause.kind != "warmup"):
-            continue
-        tried.add(expected)
-        if any(other.causes[0].kind != one.cause.kind for other in _single(one.curve, log_then, setting)):
+        if expected not in known:
+            if len(known) > _TRIED and one.cause.kind != "warmup":
+                continue
             # What explains a hundred points is asked again of all of them.
-            for other in _single(one.curve, one.read(log), setting):
-                if other.causes[0].kind != one.cause.kind:
-                    yield Explanation(one.cost + other.cost, (one.cause, *other.causes))
+            of_few = any(True for _ in _single(one.curve, log_then, setting))
+            known[expected] = list(_single(one.curve, one.read(log), setting)) if of_few else []
+        for other in known[expected]:
+            if other.causes[0].kind != one.cause.kind:
+                yield Explanation(one.cost + other.cost, (one.cause, *other.causes))
 
 
 def _unseen_warmup(curve: Curve, log: Log, families: list[Family], setting: Setting) -> Iterator[Explanation]:
@@ -201,7 +173,7 @@ def _after(curve: Curve, log: Log, first: int) -> Iterator[_Begun]:
             return any_log._replace(clock=np.where(clock >= log.clock[first], np.maximum(clock - lag, 0.0), clock))
 
         side = "behind" if lag > 0 else "ahead"
-        text = f"from update {log.clock[first]:,.0f} on the schedule is {abs(lag):,.0f} updates {side}"
+        text = f"from update {log.clock[first]:,.0f} on the schedule is {updates_in_words(abs(lag))} {side}"
         kinds = (
             {"jump": "its counter jumped"}
             if lag < 0
@@ -248,6 +220,6 @@ def _begun(curve: Curve, family: Family, number: float, reach: int, cost: float,
     knots = curve.knots
     if family.lengths is not None:
         pieces = [float(np.squeeze(length)) for length in family.lengths(np.array(number))]
-        knots = knots[0] + np.concatenate([[0.0], np.cumsum(pieces)])
+        knots = np.unique(knots[0] + np.concatenate([[0.0], np.cumsum(pieces)]))  # what has no length is no piece
     changed = Curve(lambda clock: curve(clocks(clock)), knots, curve.last)
     return _Begun(reach, cost, Cause(family.kind, text), changed, read)

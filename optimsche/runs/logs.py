@@ -36,14 +36,21 @@ _STEPS = (
     "iteration",
     "iter",
     "it",
-    "trainerglobalstep",
+    "currentsteps",
 )
 _RATES = ("learningrate", "lr", "rate")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_IN_TEXT = re.compile(rf"(?<![a-z])(?:learning[_ ]?rate|lr)(?:[-_/][a-z0-9]+)?['\"]?\s*[:=]?\s*\[?({_NUMBER})", re.I)
-_STEP_IN_TEXT = re.compile(
-    r"(?<![a-z])(?:global[_ ]?step|steps?|updates?|iter(?:ation)?s?)['\"]?\s*[:=\[]?\s*(\d+)", re.I
+_IN_TEXT = re.compile(
+    rf"(?<![a-z])(?:learning[_ ]?rate|lr)(?:[-_/][a-z0-9]+)?['\"]?\s*(?:[:=]\s*)?\[?({_NUMBER})", re.I
 )
+_STEP_IN_TEXT = re.compile(
+    r"(?<![a-z])(?:global[_ ]?step|steps?|updates?|iter(?:ation)?s?)(?:\(train\))?['\"]?\s*(?:[:=\[]\s*)?"
+    r"(\d{1,3}(?:,\d{3})+(?!\d)|\d+)",
+    re.I,
+)
+# What may be a number of steps, or begin anew in each epoch, or come once for many lines.
+_COUNTER_IN_TEXT = re.compile(r"\d+\s?/\s{0,9}\d+|epoch", re.I)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @call_errors.explained
@@ -66,7 +73,8 @@ def read_log(
         logged, they are 1, 2, 3, ...
 
     Raises:
-        ValueError: the file has no rates, or several columns of them; its format is broken.
+        ValueError: the file has no rates, or several columns of them; its format is broken; its text has no steps that
+            are called so, but numbers or epochs that may be.
         ModuleNotFoundError: TensorBoard's files, without `tensorboard`.
     """
     file = Path(path)
@@ -181,16 +189,17 @@ def _plain(name: str) -> str:
 def _is_rate(name: str) -> int | None:
     if name.endswith(("__MIN", "__MAX")):  # beside each column of W&B's
         return None
-    last = _plain(re.split(r"/| - ", name)[-1])
-    if last in _RATES:
-        return _RATES.index(last)
-    return len(_RATES) if re.match(r"(lr|learningrate)", last) else None
+    parts = [_plain(part) for part in re.split(r"/| - ", name)]
+    if parts[-1] in _RATES:
+        return _RATES.index(parts[-1])
+    # Named after an optimizer, and after a group of it, too.
+    return len(_RATES) if any(part.startswith(("lr", "learningrate")) for part in parts[-2:]) else None
 
 
 def _is_step(name: str) -> int | None:
     if name.endswith(("__MIN", "__MAX")) or " - " in name:
         return None
-    plain = _plain(name)
+    plain = _plain(name.rpartition("/")[2])
     return _STEPS.index(plain) if plain in _STEPS else None
 
 
@@ -221,12 +230,20 @@ def _checked(file: Path, rates: Iterable[float], steps: Iterable[int]) -> RunLog
 def _printed(file: Path, text: str) -> RunLog:
     rates: list[float] = []
     steps: list[int | None] = []
+    unclear: str | None = None
     for line in text.splitlines():
-        found = _IN_TEXT.search(line[:10_000])
+        line = _COLOURS.sub("", line[:10_000])
+        found, at = _IN_TEXT.search(line), _STEP_IN_TEXT.search(line)
         if found:
             rates.append(_number(file, "lr", found[1]))
-            at = _STEP_IN_TEXT.search(line[:10_000])
-            steps.append(int(at[1]) if at else None)
+            steps.append(int(at[1].replace(",", "")) if at else None)
+        if at or _COUNTER_IN_TEXT.search(line):
+            unclear = unclear or line
+    if unclear is not None and steps and all(step is None for step in steps):
+        raise ValueError(
+            f"read_log: {file}: its lines with a rate have no number that is called a step, but there is "
+            f"{call_errors.shown(unclear.strip())}. Say which is the step: pattern=r'...(?P<step>\\d+)...(?P<rate>...)'"
+        )
     if any(step is None for step in steps) and any(step is not None for step in steps):
         raise ValueError(f"read_log: {file}: some lines with a rate have a step and others have none; give pattern=")
     numbered = [place if step is None else step for place, step in enumerate(steps, 1)]

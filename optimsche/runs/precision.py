@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-# A log of fewer digits than these cannot be told from one whose numbers happen to be short.
-_FEWEST_DIGITS = 3
+# Numbers may happen to be short: of a few different ones each is taken at its own digits, but not at less than two.
+_MANY, _FEWEST_DIGITS = 8, 2
 _MOST_DIGITS = 10
 _FLOAT32 = 2.0**-23
 # What the same formula gives in another order of operations, or step by step.
 _ROUNDING = 1e-9
-_ENOUGH = 4
 
 
 class Precision(NamedTuple):
@@ -41,22 +40,26 @@ def precision_of(rates: Values) -> Precision:
     largest = float(size.max(initial=0.0))
     slack = _ROUNDING * size + 1e-12 * largest
     digits, exponents = _digits_and_exponents(rates)
-    most = max(int(digits.max(initial=0)), _FEWEST_DIGITS)
+    some, most = digits > 0, int(digits.max(initial=0))
     if most <= _MOST_DIGITS:
-        places = int((digits - exponents - 1)[digits > 0].max(initial=0))
-        unit = 10.0 ** (exponents - most + 1.0)
-        text = f"{most} digits"
-        lower = (digits > 0) & (exponents < exponents[digits > 0].max(initial=-400))
-        # Rounded to places, small numbers have fewer digits than large ones; rounded to digits, as many.
-        if np.count_nonzero(lower) >= _ENOUGH and digits[lower].max() < digits.max():
-            unit, text = np.full_like(rates, 10.0**-places), f"{places} decimal places"
-        unit = np.where(digits > 0, unit, unit.min(initial=largest))
+        text, kept = f"{most} digit{'' if most == 1 else 's'}", np.full_like(digits, most)
+        places = int((digits - exponents - 1)[some].max(initial=0))
+        # Of two ways to round, that one in which fewer of the last digits happen to be 0; the peak is round by intent.
+        to_places, different = places + exponents + 1, np.unique(size, return_index=True)[1]
+        different = different[some[different] & (size[different] < largest)]
+        are_few = len(different) < _MANY
+        if are_few:
+            kept = np.maximum(digits, _FEWEST_DIGITS)
+        elif to_places[different].mean() < most:
+            text, kept = f"{places} decimal places", to_places
+        unit = 10.0 ** (exponents - kept + 1.0)
+        unit = np.where(some, unit, unit[some].min(initial=largest))
         slack = slack + (_FLOAT32 * size if most >= 7 else 0.0)
-        # Below a power of ten, digits are ten times as fine.
-        is_power = (digits == 1) & np.isclose(size, 10.0**exponents, atol=0.0) & (text.endswith("digits"))
-        return Precision(
-            rates - slack - np.where(is_power, 0.05001, 0.5001) * unit, rates + slack + 0.5001 * unit, text
-        )
+        # Below a power of ten, digits are ten times as fine; one among few numbers is round by intent.
+        is_power = (digits == 1) & np.isclose(size, 10.0**exponents, atol=0.0) & ("digit" in text)
+        below = np.where(is_power, 0.05001, 0.5001) * unit
+        above = below if are_few else 0.5001 * unit
+        return Precision(rates - slack - below, rates + slack + above, text)
     if bool((rates.astype(np.float32).astype(float) == rates).all()):
         slack, text = slack + _FLOAT32 * size, "float32"
     else:

@@ -49,6 +49,12 @@ class Curve:
         return self.rate(clocks)
 
 
+def wrong_points(curve: Curve, log: Log) -> NDArray[np.int64]:
+    """The places of the points whose rate is not that of the plan."""
+    rates = curve(log.clock)
+    return np.flatnonzero((rates < log.low) | (log.high < rates))
+
+
 class Value(NamedTuple):
     """What was done to a rate: it became `fixed + number * times`."""
 
@@ -94,7 +100,7 @@ class Found(NamedTuple):
 def search(curve: Curve, log: Log, numbers: Values, clocks: Clocks, value: Value | None = None) -> Found:
     """Those of `numbers` with which every point of the log is explained."""
     found = Found(numbers, np.full(len(numbers), -np.inf), np.full(len(numbers), np.inf))
-    for points in _blocks(len(log.clock)):
+    for points in _blocks(len(log.clock), wrong_points(curve, log)):
         size = max(_MOST_AT_ONCE // max(len(points), 1), 1)
         if (
             len(points) > _FEW and len(found.numbers) * len(points) > _MOST_AT_ONCE // 2
@@ -112,12 +118,14 @@ def search(curve: Curve, log: Log, numbers: Values, clocks: Clocks, value: Value
     return found
 
 
-def _blocks(count: int) -> Iterator[NDArray[np.int64]]:
-    """All points, in blocks that grow: a few from everywhere first, which tell most."""
+def _blocks(count: int, wrong: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """All points, in blocks that grow: the last, the first that are wrong, and a few from everywhere tell most."""
     order = np.unique(np.linspace(0, count - 1, min(count, _FEW)).astype(np.int64))[::-1]
+    first = np.unique(np.concatenate([order[:1], wrong[:2], wrong[-1:]]))
     order = np.concatenate([order[::5], np.delete(order, np.s_[::5])])
-    rest = np.setdiff1d(np.arange(count), order)
-    for part in (order[:2], order[2:6], order[6:], rest):
+    order = order[~np.isin(order, first)]
+    rest = np.setdiff1d(np.arange(count), np.concatenate([first, order]))
+    for part in (first, order[:4], order[4:], rest):
         if len(part):
             yield part
 
@@ -132,7 +140,7 @@ def _check(
         good = ((low <= rates) & (rates <= high)).all(axis=1)
         return Found(*(each[good] for each in found))
     fixed, times = value.parts(curve, where, rates)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         lower = np.where(times > 0, (low - fixed) / times, np.where((low <= fixed) & (fixed <= high), -np.inf, np.inf))
         upper = np.where(times > 0, (high - fixed) / times, np.inf)
     lower, upper = np.maximum(lower.max(axis=1), found.low), np.minimum(upper.min(axis=1), found.high)
@@ -215,6 +223,10 @@ def _brackets(
             least = low[0] / high[1] if high[1] > 0 else -np.inf
             most = high[0] / low[1] if low[1] > 0 else np.inf
     left, right = np.minimum(expected[:-1], expected[1:]), np.maximum(expected[:-1], expected[1:])
-    good = (left <= most) & (right >= least)
+    # Where a wave turns between two neighbours, it goes on beyond both, by less than they or those beside them differ.
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.nan_to_num(right - left, nan=0.0, posinf=0.0)
+        beyond = np.maximum(apart, np.maximum(np.append(apart[1:], 0.0), np.append(0.0, apart[:-1])))
+        good = (left - beyond <= most) & (right + beyond >= least)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(int)))
     return [(float(numbers[begin]), float(numbers[end])) for begin, end in edges.reshape(-1, 2)]

@@ -101,12 +101,15 @@ def named(annotation: Any) -> st.SearchStrategy[Any] | None:
 def number(kind: type, metadata: Iterable[Any]) -> st.SearchStrategy[Any]:
     """Numbers of a range in the terms of annotated-types; those that stay outside it are left to the caller."""
     low, high = _bounds(metadata)
+    unit: Any = next((item.multiple_of for item in _flat(metadata) if isinstance(item, at.MultipleOf)), None)
     first: float
     last: float
-    if kind is int:
+    if kind is int or unit is not None:
+        unit = unit or 1
+        low, high = low / unit, high / unit
         first = math.ceil(low) if low > -math.inf else min(-1_000, math.floor(high) if high < math.inf else 0)
         last = math.floor(high) if high < math.inf else max(first + 1_000_000, 0)
-        return st.integers(int(first), int(last))
+        return st.integers(int(first), int(last)).map(lambda x: x * unit)
     first, last = max(low, -_LARGEST), min(high, _LARGEST)
     if first > last:  # a range beyond the magnitudes of real runs
         first, last = (low, high) if math.isfinite(low + high) else (low, 10 * low) if low > 0 else (10 * high, high)
@@ -121,9 +124,11 @@ def _bounds(metadata: Iterable[Any]) -> tuple[float, float]:
     return low, high
 
 
-def shortest(metadata: Iterable[Any]) -> int:
-    """The smallest number of elements that a tuple's annotation allows."""
-    return max((item.min_length for item in _flat(metadata) if isinstance(item, at.MinLen)), default=0)
+def lengths(metadata: Iterable[Any]) -> tuple[int, float]:
+    """The smallest and the largest number of elements that a tuple's annotation allows."""
+    flat = list(_flat(metadata))
+    least = max((item.min_length for item in flat if isinstance(item, at.MinLen)), default=0)
+    return least, min((item.max_length for item in flat if isinstance(item, at.MaxLen)), default=math.inf)
 
 
 def increases(metadata: Iterable[Any]) -> bool:
@@ -132,11 +137,22 @@ def increases(metadata: Iterable[Any]) -> bool:
 
 
 def split(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The type under ``Annotated``, and what stands beside it."""
+    """The type under ``Annotated``, and what stands beside it; a name that was given to a type is the type."""
     if typing.get_origin(annotation) is Annotated:
-        base, *metadata = typing.get_args(annotation)
-        return base, tuple(metadata)
+        inner, *metadata = typing.get_args(annotation)
+        base, further = split(inner)
+        return base, (*further, *metadata)
+    for name in ("__supertype__", "__value__"):  # of NewType, and of `type X = ...`
+        if hasattr(annotation, name):
+            return split(getattr(annotation, name))
     return annotation, ()
+
+
+def joined(base: Any, metadata: tuple[Any, ...]) -> Any:
+    """``Annotated`` with these beside it, one after the other."""
+    for item in metadata:
+        base = Annotated[base, item]
+    return base
 
 
 def _flat(metadata: Iterable[Any]) -> Iterator[Any]:

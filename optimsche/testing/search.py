@@ -18,6 +18,8 @@ EVERY_HEALTH_CHECK: tuple[HealthCheck, ...] = tuple(cast("Any", HealthCheck))
 
 def search(holds: Callable[..., None], *strategies: st.SearchStrategy[Any], examples: int, **options: Any) -> None:
     """Call ``holds`` with what the strategies draw, and raise for the smallest example what it raises."""
+    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+        raise ValueError(f"examples={examples!r}: examples must be a whole number >= 1")
     settings = hypothesis.settings(
         max_examples=examples,
         database=None,

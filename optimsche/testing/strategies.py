@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -205,13 +207,17 @@ class _Drawing:
 
     def value(self, annotation: Any) -> Any:
         """A value of this annotation."""
+        base, metadata = numbers.split(annotation)
+        annotation = numbers.joined(base, metadata)
         strategy = numbers.named(annotation)
         if strategy is not None:
             return self._draw(strategy)
-        base, metadata = numbers.split(annotation)
         origin, items = typing.get_origin(base), typing.get_args(base)
         if origin in (typing.Union, types.UnionType):
-            return self.value(self._draw(st.sampled_from(items)))
+            item = self._draw(st.sampled_from(items))
+            return None if item is type(None) else self.value(numbers.joined(item, metadata))
+        if origin is tuple and items[-1] is not Ellipsis:
+            return tuple(map(self.value, items))
         if origin in (tuple, list) or base in (tuple, list):
             return self._row(items, metadata)
         if base is float or base is int:
@@ -219,18 +225,20 @@ class _Drawing:
             return self._draw(in_range)
         if takes_schedule(base):
             return self._inner(self._draw)
-        other = _ANY_NUMBER if base is Any else st.from_type(annotation)
-        return self._draw(other.filter(lambda x: _is_admitted(annotation, x)))
+        if dataclasses.is_dataclass(base) or hasattr(base, "_fields"):  # a named tuple has those
+            hints = typing.get_type_hints(base, include_extras=True)
+            return base(**{name: self.value(hints[name]) for name in inspect.signature(base).parameters})
+        return self._draw(_ANY_NUMBER if base is Any else st.from_type(annotation))
 
     def _row(self, items: tuple[Any, ...], metadata: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(items) > 1 and items[-1] is not Ellipsis:
-            return tuple(map(self.value, items))
         if self._count is None:
             self._count = self._draw(st.integers(1, 4))
-        count = max(self._count + self._draw(st.integers(0, 1)), numbers.shortest(metadata))
+        fewest, most = numbers.lengths(metadata)
+        count = min(max(self._count + self._draw(st.integers(0, 1)), fewest), most)
         row = [self.value(items[0] if items else Any) for _ in range(count)]
         if numbers.increases(metadata) or (all(isinstance(x, int | float) for x in row) and self._draw(st.booleans())):
-            row = sorted(set(row))
+            ordered = sorted(set(row))
+            row = ordered if len(ordered) >= fewest else row
         return tuple(row)
 
 

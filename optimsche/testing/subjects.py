@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -19,14 +20,21 @@ class PlanFunction:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.name: str = getattr(function, "__name__", type(function).__name__)
-        self.__signature__ = inspect.signature(function)
-        self.annotations = dict(self._annotations())
+        given, written = _taken_apart(function)
+        self.name: str = getattr(written, "__name__", type(function).__name__)
+        signature = inspect.signature(function)
+        free = [p for p in signature.parameters.values() if p.name not in given]
+        self.__signature__ = signature.replace(parameters=free)
+        self.annotations = dict(self._annotations(written))
 
-    def _annotations(self) -> typing.Iterator[tuple[str, Any]]:
+    def _annotations(self, written: Callable[..., Any]) -> typing.Iterator[tuple[str, Any]]:
+        if isinstance(written, LrFn):
+            yield from written.annotations.items()
+            return
         names = {name: getattr(ranges, name) for name in ranges.__all__} | {"Schedule": Schedule}
         try:
-            read = typing.get_type_hints(self.function, localns=names, include_extras=True)
+            where = written if inspect.isroutine(written) else type(written).__call__
+            read = typing.get_type_hints(where, localns=names, include_extras=True)
         except (NameError, TypeError) as error:
             raise TypeError(f"the annotations of {self.name} cannot be read here: {error}") from None
         for p in self.__signature__.parameters.values():
@@ -51,6 +59,14 @@ class PlanFunction:
     def call(self, arguments: Mapping[str, Any]) -> str:
         """A call as text."""
         return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+
+
+def _taken_apart(function: Callable[..., Any]) -> tuple[set[str], Callable[..., Any]]:
+    """Of ``functools.partial`` the names that it gives, and the function that it calls."""
+    given: set[str] = set()
+    while isinstance(function, functools.partial):
+        given, function = given | {*function.keywords}, function.func
+    return given, function
 
 
 class OnePlan(PlanFunction):

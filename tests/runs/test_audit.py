@@ -114,6 +114,113 @@ def test_the_precision_is_that_of_the_log():
     assert not audit(PLAN, rates * (1 + 1e-6), steps).clean
 
 
+@pytest.mark.parametrize(
+    ("plan", "write", "every"),
+    [
+        (PLAN, "{:.1e}", 10),
+        (PLAN, "{:.5f}", 5),  # two digits of the highest, and one late in the run
+        (PLAN, "{:.6f}", 50),  # few points, of which few are small
+        (o.warmup_linear(peak=1e-3, warmup_steps=10, total_steps=1_000), "{:.5f}", 50),
+        (o.warmup_constant(peak=1e-3, warmup_steps=15), "{:.1e}", 10),
+        (o.step_decay(start=1.0, factor=0.5, every=100), "{:.3f}", 50),
+    ],
+)
+def test_a_log_of_few_digits_is_clean(plan, write, every):
+    steps = np.arange(every, 451, every)
+    written = [float(write.format(rate)) for rate in plan(steps)]
+    assert audit(plan, written, steps).clean
+    assert not audit(plan, [float(write.format(2 * rate)) for rate in plan(steps)], steps).clean
+
+
+def test_few_short_numbers_are_not_taken_as_rounded_to_places():
+    plan = o.piecewise_constant(at=(10, 20), values=(0.1, 0.01, 0.001))
+    found = audit(plan, [0.1] * 10 + [0.01] * 10 + [0.0012] * 10)
+    assert (found.clean, found.first) == (False, 21)
+
+
+def test_what_tells_is_looked_at_first_in_a_long_log():
+    plan = o.wsd(peak=3e-4, warmup_steps=2, decay_steps=3_625, total_steps=14_501)
+    steps = np.arange(1, 14_501)
+    found = audit(plan, plan(np.where(steps > 6_458, steps - 6_458, steps)), steps)
+    assert found.causes[0].text == "after update 6,458 the schedule began again from 0"
+
+
+def test_numbers_that_the_log_leaves_open_are_said_to_be_so():
+    plan = o.step_decay(start=0.1, factor=0.5, every=100)
+    steps = np.arange(10, 1_001, 10)
+    said = audit(plan, plan(np.minimum(steps, 333)), steps).causes[0].text
+    assert said.endswith("the schedule was not stepped (the log leaves it open between 301 and 400)")
+
+
+def test_a_log_that_is_read_for_the_next_update_and_has_its_own_is_told_so():
+    steps = np.arange(1, 1_001)
+    told = [cause.kind for cause in audit(PLAN, PLAN(steps), steps, counts="next").causes]
+    assert told[0] == "logged_this"
+    assert audit(PLAN, PLAN(steps + 1), steps).causes[0].kind == "logged_next"
+    assert audit(PLAN, PLAN(steps + 1), steps, counts="next").clean
+
+
+def test_the_rate_of_the_next_update_is_named_beside_another_cause():
+    steps = np.arange(1, 1_001)
+    held = np.where((steps > 500) & (steps <= 600), 500, steps)
+    kinds = [{cause.kind for cause in causes} for causes in audit(PLAN, PLAN(held + 1), steps).explanations]
+    assert {"logged_next", "stale"} in kinds
+    assert {"shift", "stale"} in kinds
+
+
+def test_a_floor_and_a_counter_that_went_wrong_later_are_found_as_a_pair():
+    steps = np.arange(1, 1_001)
+    run = o.warmup_cosine(peak=3e-4, warmup_steps=100, total_steps=1_000, floor=3e-5)
+    kinds = [{cause.kind for cause in causes} for causes in audit(PLAN, run(np.minimum(steps, 700))).explanations]
+    assert {"floor", "frozen"} in kinds
+
+
+@pytest.mark.parametrize(
+    ("plan", "run"),
+    [
+        (o.cosine(start=0.1, steps=900), o.cosine(start=0.1, steps=900).warmup(130)),
+        (o.cosine(start=0.1, steps=900), o.cosine(start=0.1, steps=770).warmup(130)),
+        (o.step_decay(start=0.1, factor=0.5, every=200), o.step_decay(start=0.1, factor=0.5, every=200).warmup(130)),
+        (get("linear", 0, 900, base_lr=0.1), get("linear", 130, 900, base_lr=0.1)),
+    ],
+)
+def test_a_warmup_that_the_plan_does_not_have(plan, run):
+    steps = np.arange(20, 801, 20)
+    said = audit(plan, run(steps), steps).causes[0].text
+    assert said == "there is a warm-up of 130 updates, which the plan does not have"
+
+
+def test_a_counter_that_stands_still_is_not_taken_for_skips():
+    plan = o.warmup_linear(peak=1.0, warmup_steps=50, total_steps=1_000)
+    steps = np.arange(10, 1_001, 10)
+    behind = steps - np.searchsorted([333, 471], steps)
+    held = np.where((behind > 684) & (behind <= 838), 684, behind)
+    kinds = [{cause.kind for cause in causes} for causes in audit(plan, plan(held), steps).explanations]
+    assert kinds == [{"skips", "stale"}]
+    frozen = audit(plan, plan(np.minimum(steps, 700)), steps)
+    assert [cause.kind for cause in frozen.causes] == ["frozen"]
+
+
+def test_a_wave_that_turns_between_two_points_of_the_log_is_none():
+    plan = get("cosine", 100, 1_000, base_lr=3e-4)
+    steps = np.arange(50, 1_001, 50)
+    rates = [float(f"{rate:.3g}") for rate in plan(4 * steps + 1)]
+    assert "12 updates" not in str(audit(plan, rates, steps))
+
+
+def test_the_length_of_a_wave_is_that_of_its_fall():
+    steps = np.arange(1, 1_001)
+    said = audit(get("cosine", 0, 1_000, base_lr=1e-3), get("cosine", 0, 800, base_lr=1e-3)(steps)).causes[0].text
+    assert said == "the schedule is made for 800 updates and not for 1,000"
+
+
+def test_pieces_that_another_length_leaves_nothing_of_are_none():
+    plan = get("cosine", 36, 120, base_lr=0.05)
+    steps = np.arange(1, 79)
+    behind = steps - np.searchsorted([5, 20, 41], steps)
+    assert not audit(plan, plan(np.where(steps > 60, behind + 25, behind)), steps).clean
+
+
 def test_a_plan_that_counts_epochs():
     plan = o.cosine(start=0.1, steps=20).by_epoch()
     steps = np.arange(1, 2_001)

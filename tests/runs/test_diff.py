@@ -61,3 +61,8 @@ def test_it_draws_itself():
     page = PLAN.diff(0.5 * PLAN, at=30)._repr_html_()
     svg = base64.b64decode(page.partition("base64,")[2].partition('"')[0]).decode()
     assert "30 updates made" in svg
+
+
+def test_a_rate_beside_0_is_no_multiple_of_it():
+    said = str(o.linear(start=0.1, steps=10).diff(o.linear(start=0.1, steps=20), at=15))
+    assert "has 0 in one and 0.02 in the other.\n" in said

@@ -52,6 +52,13 @@ def test_what_is_no_plan_is_said_to_be_none():
     assert "No plan of up to" in str(found)
 
 
+def test_few_short_rates_are_what_was_written():
+    plan = o.step_decay(start=0.1, factor=0.5, every=200)
+    steps = np.arange(1, 1_001)
+    found = fit(plan(steps), steps).plan
+    assert found(steps).tolist() == plan(steps).tolist()
+
+
 def test_one_point_and_two():
     assert fit([0.1], [7]).plan(7) == 0.1
     assert fit([0.1, 0.2], [7, 9]).plan(np.array([7, 9])) == pytest.approx([0.1, 0.2])

@@ -42,6 +42,36 @@ def test_printed_dictionaries_without_steps_are_numbered(tmp_path):
     assert read_log(tmp_path / "out") == ((1e-4, 5e-5), (1, 2))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.log", "\x1b[32mstep: 1,000\x1b[0m  lr: \x1b[1m1e-4\x1b[0m\n\x1b[32mstep: 2,000\x1b[0m  lr: 5e-05\n"),
+        ("a.log", "Iter(train) [1000/9000]  lr: 1.0000e-04\nIter(train) [2000/9000]  lr: 5.0000e-05\n"),
+        ("a.csv", "_step,train/global_step,train/learning_rate\n1,1000,1e-4\n2,2000,5e-05\n"),
+        ("a.csv", "step,lr-AdamW/pg1\n1000,1e-4\n2000,5e-05\n"),
+        ("a.jsonl", '{"current_steps": 1000, "lr": 1e-4}\n{"current_steps": 2000, "lr": 5e-05}\n'),
+    ],
+)
+def test_the_step_is_that_of_the_run(name, text, tmp_path):
+    (tmp_path / name).write_text(text)
+    assert read_log(tmp_path / name) == ((1e-4, 5e-5), (1_000, 2_000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Epoch: [0]  [10/100]  lr: 0.0001\nEpoch: [0]  [20/100]  lr: 0.0001\n",
+        "10/100 [=====] - loss: 0.1 - lr: 1e-4\n20/100 [=====] - loss: 0.1 - lr: 1e-4\n",
+        "[step=10/100]\n    optim/learning_rate=0.0001\n[step=20/100]\n    optim/learning_rate=0.0001\n",
+        "{'learning_rate': 0.0001, 'epoch': 0.1}\n{'learning_rate': 0.0001, 'epoch': 0.2}\n",
+    ],
+)
+def test_lines_are_not_numbered_where_something_else_may_be_the_step(text, tmp_path):
+    (tmp_path / "a.log").write_text(text)
+    with pytest.raises(ValueError, match=r"no number that is called a step, but there is .* pattern=r"):
+        read_log(tmp_path / "a.log")
+
+
 def test_a_pattern_and_named_columns(tmp_path):
     (tmp_path / "out").write_text("10> eta=1e-4\n20> eta=5e-5\n")
     assert read_log(tmp_path / "out", pattern=r"(?P<step>\d+)> eta=(?P<rate>\S+)") == ((1e-4, 5e-5), (10, 20))
@@ -72,6 +102,7 @@ def test_a_pattern_and_named_columns(tmp_path):
         ("a.log", b"nothing here\n", "has no learning rates"),
         ("a.log", b"step 1 lr 0.1\nlr 0.2\n", "some lines with a rate have a step and others have none"),
         ("a.log", b"lr " * 2_000_000, "has no learning rates"),
+        ("a.log", (b"lr" + b" " * 10_000 + b"step" + b" " * 10_000 + b"x\n") * 100, "has no learning rates"),
     ],
 )
 def test_hostile_files_are_answered_in_time(name, content, message, tmp_path):

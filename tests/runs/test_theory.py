@@ -68,3 +68,15 @@ def test_wrong_calls():
         theory.bound(o.constant(value=0.1), 5, distance=0)
     with pytest.raises(ValueError, match="rate must be > 0"):
         theory.transfer_rate(0, o.constant(value=1.0), 1, o.constant(value=1.0), 1)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200])
+def test_the_size_of_the_rates_is_no_limit(size):
+    shape = o.linear(steps=50) + o.constant(value=0.1)
+    assert theory.best_rate(size * shape, 50) == pytest.approx(theory.best_rate(shape, 50), rel=1e-9)
+    assert 0 < theory.bound(size * shape, 50) < math.inf
+
+
+def test_rates_that_fall_below_what_a_square_can_hold():
+    plan = o.geometric(start=0.1, end=1e-250, steps=100)
+    assert theory.bound(plan, 100) == pytest.approx(theory.bound(plan, 60), rel=0.05)

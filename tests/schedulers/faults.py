@@ -70,6 +70,14 @@ class LeavesAGroupOut(Right):
 
 
 @fault("groups_independent", "[]")
+class SharesTheRateOut(Right):
+    """The more groups there are, the less each has."""
+
+    def factor(self, number):
+        return super().factor(number) / len(self.optimizer.param_groups)
+
+
+@fault("groups_independent", "[]")
 class FirstGroupsRateForAll(Right):
     def rate_of(self, group):
         return super().rate_of(self.optimizer.param_groups[0])
@@ -254,6 +262,15 @@ class _WithAHistory(Right):
 
     def load_state_dict(self, state):
         self.history = list(state["history"])
+        self.write()
+
+
+@fault("load_keeps_argument", "['load']")
+class GoesOnInWhatItLoaded(_WithAHistory):
+    """Two that load one state in memory would share it."""
+
+    def load_state_dict(self, state):
+        self.history = state["history"]
         self.write()
 
 

@@ -17,7 +17,7 @@ from tests.schedulers import right
 from tests.schedulers.faults import FAULTS
 from tests.schedulers.systems import systems
 
-RIGHT = [right.Right, right.ByNumber, right.Plateau, right.ChainedForm]
+RIGHT = [right.Right, right.ByNumber, right.ByPosition, right.Plateau, right.ChainedForm]
 TORCH = next(schedulers for system, schedulers in systems() if system == "torch")
 
 
@@ -133,6 +133,13 @@ def test_a_metric_that_may_be_given_is_given():
     assert "resumed" in check_scheduler(NeedsAMetric, horizon=8, examples=3)
 
 
+def test_one_that_is_made_for_so_many_groups_is_asked_with_these():
+    def make(optimizer):
+        return lr_scheduler.LambdaLR(optimizer, [lambda n: 0.9**n, lambda n: 0.9**n])
+
+    assert "groups_independent" in check_scheduler(make, examples=3)
+
+
 def test_a_law_that_is_broken_on_purpose_is_left_out():
     class FallsForEver(right.Right):
         def factor(self, number):
@@ -190,6 +197,12 @@ def test_an_odd_rate_is_a_finding_of_the_first_law_and_of_no_other(odd):
     [
         (lambda: check_scheduler(3), TypeError, "make must be a function of an optimizer, got int"),
         (lambda: check_scheduler(lambda optimizer: None), TypeError, "must return a scheduler, got NoneType: an obj"),
+        (
+            lambda: check_scheduler(lambda optimizer: right.Right),
+            TypeError,
+            "must return a scheduler, got type: an obj",
+        ),
+        (lambda: check_scheduler(right.Right, examples=0), ValueError, "examples must be a whole number >= 1"),
         (
             lambda: check_scheduler(lambda optimizer: o.OptimScheduler(optimizer, o.constant(), rates="relative")),
             TypeError,

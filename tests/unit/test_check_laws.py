@@ -1,10 +1,13 @@
 """check_laws catches what is broken, by name and with the smallest counter-example, and passes what is not."""
 
+import dataclasses
+import functools
 import math
 import random
 import time
-from typing import Literal
+from typing import Annotated, Literal, NamedTuple, NewType
 
+import annotated_types as at
 import numpy as np
 import pytest
 from hypothesis import given
@@ -572,3 +575,84 @@ def test_a_formula_that_divides_by_its_clock_is_told_of_number_0():
 
     with pytest.raises(AssertionError, match=r"at real_step=0, .*\n    Number 0 is .*ops.maximum\(real_step, 1\)"):
         check_laws(divides, backends=["numpy"], examples=3)
+
+
+# -- what a user's function may ask for -------------------------------------------------------------------------------
+
+
+class Settings(NamedTuple):
+    peak: Rate
+    steps: Steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    settings: Settings
+    floor: Rate = 0.0
+
+
+Peak = NewType("Peak", Annotated[float, at.Gt(0), at.Lt(1)])
+
+
+class OfAnObject:
+    def __call__(self, peak: Rate, steps: Steps):
+        return o.linear(start=peak, steps=steps)
+
+
+def of_a_union(peak: Annotated[float | None, at.Gt(0), at.Lt(1)]):
+    assert peak is None or 0 < peak < 1
+    return o.constant(value=peak or 0.5)
+
+
+def of_tens(
+    steps: Annotated[int, at.MultipleOf(10), at.Ge(10), at.Le(500)],
+    part: Annotated[float, at.MultipleOf(0.25), at.Ge(0), at.Le(9)],
+):
+    assert steps in range(10, 501, 10)
+    assert 4 * part in range(37)
+    return o.linear(start=part, steps=steps)
+
+
+def of_two_or_three(rates: Annotated[list[Rate], at.Len(2, 3)]):
+    assert 2 <= len(rates) <= 3
+    return o.piecewise_linear(at=tuple(range(len(rates))), values=tuple(rates))
+
+
+def of_one(rates: tuple[Rate]):
+    assert len(rates) == 1
+    return o.constant(value=rates[0])
+
+
+def of_a_name(peak: Peak):
+    assert 0 < peak < 1
+    return o.constant(value=peak)
+
+
+def of_a_dictionary(rates: dict[Literal["low", "high"], Literal[0.1, 0.2]]):
+    return o.constant(value=max(rates.values(), default=0.3))
+
+
+def of_settings(run: Run):
+    return o.linear(start=run.settings.peak, end=run.floor, steps=run.settings.steps)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        of_a_union, of_tens, of_two_or_three, of_one, of_a_name, of_a_dictionary, of_settings, OfAnObject(),
+        functools.partial(OfAnObject(), steps=10),
+        functools.partial(o.cosine, end=0.0), functools.partial(of_tens, part=0.5),
+    ],
+    ids=lambda function: getattr(function, "__name__", type(function).__name__),
+)  # fmt: skip
+def test_a_functions_parameters_are_drawn_as_they_are_annotated(function):
+    assert "assert_same_plan" in check_laws(function, backends=[], examples=30)
+
+
+def test_what_partial_has_given_stays():
+    with pytest.raises(AssertionError, match=r"of falls\(steps=1\)$"):
+        check_laws(functools.partial(falls, peak=2.0), backends=[])
+
+
+def falls(peak: Rate, steps: Steps):
+    return o.expression(text=f"{peak!r} - 3 * t / {steps!r}")

@@ -138,3 +138,10 @@ def test_a_long_run_takes_no_time():
 def test_wrong_calls(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_long_run_takes_no_longer_for_each_update():
+    plan = o.warmup_cosine(peak=0.1, warmup_steps=1_000, total_steps=200_000)
+    began = time.process_time()
+    check_plan(plan, total_steps=200_000, peak=0.1, floor=0.0, warmup_steps=1_000, monotone=True)
+    assert time.process_time() - began < 20  # a look at all updates for each would take an hour

@@ -4,12 +4,14 @@ import functools
 import math
 import operator
 import types
+from typing import Annotated
 
+import annotated_types as at
 import numpy as np
 import pytest
 
 import optimsche as o
-from optimsche import Rate, Steps, lr_fn
+from optimsche import Rate, Steps, checking, lr_fn
 
 PLAN = o.cosine(start=3e-4, steps=9_000)
 
@@ -215,6 +217,16 @@ WRONG_CALLS = {
         "milestones: at must increase, got 30 after 60",
     ),
     "milestones that are none": (lambda: o.milestones(at=()), ValueError, "at must be a tuple of at least 1"),
+    "more values than an annotation allows": (
+        lambda: checking.admit("f", "x", Annotated[tuple[float, ...], at.MaxLen(2)], (1.0, 2.0, 3.0)),
+        ValueError,
+        "x must be a tuple of at most 2, got",
+    ),
+    "no multiple": (
+        lambda: checking.admit("f", "x", Annotated[int, at.MultipleOf(8)], 12),
+        ValueError,
+        "x must be a whole number a multiple of 8, got 12",
+    ),
     "a milestone as a number": (
         lambda: o.milestones(at=30),
         TypeError,

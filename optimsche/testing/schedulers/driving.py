@@ -23,6 +23,8 @@ class Driver:
     def __init__(self, scheduler: Any) -> None:
         self._metric, self._number = _what_step_takes(scheduler)
         self.takes_metric = self._metric is not None
+        parameters = _parameters(scheduler.step).values()
+        self._by_position = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
 
     def start(self, scheduler: Any, optimizer: torch.optim.Optimizer) -> None:
         """What has to be done before the first update."""
@@ -30,7 +32,8 @@ class Driver:
     def step(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int, metric: float) -> None:
         """Go on to the rates of the next update, after ``number`` of them."""
         given = {self._metric: metric, self._number: number}
-        scheduler.step(**{name: value for name, value in given.items() if name is not None})
+        by_position = [given.pop(name) for name in self._by_position if name in given]
+        scheduler.step(*by_position, **{name: value for name, value in given.items() if name is not None})
 
     def read(self, scheduler: Any, optimizer: torch.optim.Optimizer, number: int) -> None:
         """Look at all that there is to see."""
@@ -109,11 +112,12 @@ def with_nothing_said(call: Callable[[], object]) -> None:
 
 def driver_of(scheduler: Any) -> Driver:
     """How to drive what a user's ``make`` gave."""
-    if hasattr(scheduler, "step_update"):
+    is_class = isinstance(scheduler, type)
+    if hasattr(scheduler, "step_update") and not is_class:
         return _Timm(scheduler)
-    if callable(getattr(scheduler, "step", None)):
+    if callable(getattr(scheduler, "step", None)) and not is_class:
         return Driver(scheduler)
-    if callable(scheduler):
+    if callable(scheduler) and not is_class:
         return _Ignite(scheduler) if hasattr(scheduler, "state_dict") else _Function(scheduler)
     raise TypeError(
         f"check_scheduler: make(optimizer) must return a scheduler, got {type(scheduler).__name__}: an object with "
@@ -246,14 +250,15 @@ class Maker:
         """What a run that is stepped and nothing else shows, before the first step and after each; up to an error."""
         key = (setting, tuple(metrics))
         if key not in self._seen:
-            run = self.run(setting)
-            seen = self._seen[key] = [run.seen()]
-            for metric in metrics:
-                try:
+            seen = self._seen[key] = []
+            try:
+                run = self.run(setting)
+                seen.append(run.seen())
+                for metric in metrics:
                     run.step(metric)
                     seen.append(run.seen())
-                except Exception:
-                    break
+            except Exception:  # one that is made for so many groups, or that ends here
+                return seen
         return self._seen[key]
 
 

@@ -153,6 +153,7 @@ def _groups_independent(case: Case) -> str | None:
         ((second, first), 1, 0),
         ((first, 2 * second), 0, 0),
         ((2 * first, second), 1, 1),
+        ((first,), 0, 0),
     ]:
         other = case.alone(Setting(base_rates))
         if alone is None or other is None:
@@ -281,14 +282,24 @@ def _resume_on_restored_optimizer(case: Case) -> None:
 
 
 def _load_into_another(case: Case) -> None:
-    """Another one is made and takes the state as it is."""
+    """Another one is made, takes over a state as it is, and goes on."""
     other = case.maker.run()
-    state = case.run.state()
+    state = copy.deepcopy(case.run.state())
     before = copy.deepcopy(state)
     other.load(state, case.run.count)
     found = _difference(before, state)
     if found:
         raise Found(f"in the state that was loaded, {found}")
+    _go_on(other)
+    found = _difference(before, state)
+    if found:
+        raise Found(f"in the state that was loaded, once its loader has gone on, {found}")
+
+
+def _go_on(run: Run) -> None:
+    """A step or two, as far as it may go."""
+    for _ in range(min(2, run.maker.horizon - run.count)):
+        run.step()
 
 
 def _lend(case: Case) -> None:
@@ -296,8 +307,7 @@ def _lend(case: Case) -> None:
     other = case.maker.run()
     other.optimizer.load_state_dict(case.run.optimizer.state_dict())
     other.load(case.run.state(), case.run.count)
-    for _ in range(min(2, case.maker.horizon - other.count)):
-        other.step()
+    _go_on(other)
 
 
 def _save(case: Case) -> None:
@@ -384,13 +394,16 @@ BY_DEFAULT: dict[str, Law] = {
         {"resume": _resume_scheduler_first},
         applies=_is_saved,
     ),
-    "load_keeps_argument": Law(
-        "loading a state does not change it", _nothing, {"load": _load_into_another}, applies=_is_saved
-    ),
     "load_keeps_source": Law(
         "one that loads a state shares nothing with its owner",
         _like_one_left_alone,
         {"lend": _lend},
+        applies=_is_saved,
+    ),
+    "load_keeps_argument": Law(
+        "loading a state does not change it",
+        _nothing,
+        {"load": _load_into_another},
         applies=_is_saved,
     ),
     "saved_state_stays": Law(
