@@ -13,6 +13,7 @@ case $changed in
         judge tests/training --deselect tests/training/test_kill.py --deselect tests/training/test_examples.py \
             --ignore tests/training/test_faults.py --ignore tests/training/test_device_path.py
         judge tests/training/test_device_path.py tests/adapters/test_schedule_lr.py
+        case $changed in *processes.py | *finding.py | *sharded.py | *norms.py | *by_name.py) judge tests/distributed ;; esac
         exit
         ;;
     *ops.py | *libraries.py) judge tests/unit/test_ops.py ;;

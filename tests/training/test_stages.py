@@ -194,3 +194,27 @@ def test_an_overflow_of_the_last_optimizer_lowers_the_shared_scale():
     results = optim.step(losses, step_num=1)
     assert (results["encoder"].updated, results["decoder"].skipped) == (True, True)
     assert optim.scaler.get_scale() == 8.0
+
+
+def test_the_norm_is_that_of_gradients_which_a_stage_has_put_in_place_of_others():
+    def ten_times(gradients):
+        for parameter in gradients.parameters():
+            parameter.grad = 10 * parameter.grad
+
+    norms, batch = [], some_batches(1)[0]
+    for stages in ([], [ten_times]):
+        model = small_model()
+        optim = OptimScheduler(sgd(model), constant(0.1), stages=[*stages, lambda g: norms.append(g.norm)])
+        optim.step(loss_of(model, batch), step_num=1)
+    assert norms[1] == pytest.approx(10 * norms[0], rel=1e-5)
+
+
+def test_a_group_may_leave_the_whole_update_out():
+    def by_group(gradients):
+        next(gradients.by_group()).skip()
+
+    model = small_model()
+    before = weights(model)
+    optim = OptimScheduler(sgd(model), constant(0.1), stages=[by_group])
+    assert optim.step(loss_of(model, some_batches(1)[0]), step_num=1).skipped
+    assert same(before, weights(model))
