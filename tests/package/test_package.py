@@ -76,7 +76,8 @@ def test_the_source_distribution_has_what_is_tracked_and_nothing_else(built, tra
 def test_the_source_distribution_is_enough_to_build_the_wheel(built, tmp_path):
     (path,) = (built / "dist").glob("*.tar.gz")
     with tarfile.open(path) as archive:
-        archive.extractall(tmp_path, filter="data")
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.10.12, 3.11.4 and later
+        archive.extractall(tmp_path, **safely)
     (folder,) = tmp_path.iterdir()
     said = run("hatchling", "build", "-t", "wheel", cwd=folder)
     (again,) = (folder / "dist").glob("*.whl")
