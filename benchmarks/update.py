@@ -42,7 +42,6 @@ def against_hand(kind: str, *, scaled: bool = False, weighted: bool = False, max
         constant(value=RATE),
         grad_clip=max_norm,
         accum_grad=len(TOKENS) if weighted else 1,
-        use_amp="fp16" if scaled else False,
     )
     by_hand = optimizer(theirs, lr=RATE, fused=True)
     scaler: Any = torch.amp.GradScaler("cpu", init_scale=LOSS_SCALE) if scaled else None

@@ -130,9 +130,9 @@ def point_out_a_warm_up_of_its_own(optimizer: torch.optim.Optimizer, log: loggin
             return
 
 
-def point_out_the_end(schedule: Schedule, update: int, rate: float, log: logging.Logger) -> None:
+def point_out_the_end(schedule: Schedule, update: int, log: logging.Logger) -> None:
     """Warn in the first update after the end of a schedule that has ended at 0: from there on nothing is learned."""
-    if rate == 0.0 and update - 1 <= schedule.length < update:
+    if update - 1 <= schedule.length < update:
         log.warning(
             "the schedule ended with update %g at the rate 0, and this is update %d: nothing is learned from here on. "
             "Lengths are counted in updates: total_updates(epochs, steps_per_epoch, accum_grad) says it.",

@@ -121,7 +121,7 @@ class Member:
 
         It may be replaced at any moment: no state depends on it.
         """
-        return self._schedule or self.rate_of(self.optimizer.param_groups[0])
+        return self.rate_of(self.optimizer.param_groups[0]) if self._schedule is None else self._schedule
 
     @schedule.setter
     def schedule(self, schedule: Schedule) -> None:

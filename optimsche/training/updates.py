@@ -87,7 +87,8 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
     for name, member in window.part.items():
         one = updates[name]
         follow.write(one.values)
-        compatibility.point_out_the_end(member.schedule, one.number, one.values[0].number, optim.log)
+        if one.values[0].number == 0.0:
+            compatibility.point_out_the_end(member.schedule, one.number, optim.log)
     if window.dropped:
         if processes.alone:
             return
