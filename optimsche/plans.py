@@ -215,7 +215,8 @@ def one_cycle(
         total_steps: length of the run in updates.
         warmup_steps: length of the rise in updates; >= 0; by default 3/10 of the total, to the nearest update.
         start: rate at update 0; by default `peak / 25`.
-        floor: the rate of the last update; from 0 to `peak`, by default `peak / 250_000`.
+        floor: the rate of the last update; by default `peak / 250_000`; at most `peak`, unless `start` is above it, as for
+            a momentum that falls and rises again.
 
     Returns:
         `cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)`; the fall alone where
@@ -235,7 +236,8 @@ def one_cycle(
     fall = _rest("one_cycle", total_steps, warmup_steps=warmup_steps)
     start = _share(peak, 25) if start is None else start
     floor = _share(peak, 250_000) if floor is None else floor
-    _below("one_cycle", floor, peak)
+    if start <= peak:  # upside down it is a cycle of momentum
+        _below("one_cycle", floor, peak)
     down = cosine(start=peak, end=floor, steps=fall)
     return down if warmup_steps == 0 else cosine(start=start, end=peak, steps=warmup_steps) >> down
 

@@ -70,6 +70,11 @@ def test_one_cycle_of_a_few_updates(total):
     assert plan(plan.boundaries()[0]) == 1.0
 
 
+def test_one_cycle_upside_down_is_a_momentum():
+    plan = o.one_cycle(peak=0.85, start=0.95, floor=0.95, total_steps=1_000)
+    assert [plan(t) for t in (0, 300, 1_000)] == [0.95, 0.85, 0.95]
+
+
 @pytest.mark.parametrize("peak", [0.1, 3e-4, 6e-4, 2e-5, 0.4, 1])
 def test_one_cycle_prints_its_defaults_as_a_person_writes_them(peak):
     rise, fall = o.one_cycle(peak=peak, total_steps=100).inner
