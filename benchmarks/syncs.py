@@ -22,10 +22,10 @@ def device_reads(*, fused: bool) -> Row:
         parameters = on_cuda((64, 64), (64,))
         optimizer = torch.optim.AdamW(parameters, fused=fused)
         optim = OptimScheduler(optimizer, cosine(start=0.1, steps=100).warmup(10), grad_clip=1.0)
-        optim.scaler = LossScaler()
+        optim.scaler = scaler = LossScaler()
         for step_num in range(1, UPDATES + 1):
             give_gradients(parameters)
-            optim.scaler.scale(torch.empty((), device="cuda"))
+            scaler.scale(torch.empty((), device="cuda"))
             optim.update(step_num=step_num)
         ours = len(names) / UPDATES
 

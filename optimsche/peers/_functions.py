@@ -46,10 +46,10 @@ def as_schedule(call: str, name: str, function: Any) -> Schedule:
     try:
         read = expression(text=_formula(function))
         in_the_way = _difference(read, function)
+        if not in_the_way:
+            return read
     except Exception as error:  # whatever a function of someone's own may do on symbols
         in_the_way = str(error) or type(error).__name__
-    if not in_the_way:
-        return read
     raise TypeError(
         f"{call}: {name} cannot be read as one formula, and a schedule stores what it computes.\n    In the way was: "
         f'{in_the_way:.200}.\n    Give its text, {name}="0.95 ** t", or put @lr_fn above def f(real_step, epoch): ... '

@@ -225,7 +225,8 @@ class _Drawing:
             return self._draw(in_range)
         if takes_schedule(base):
             return self._inner(self._draw)
-        if dataclasses.is_dataclass(base) or hasattr(base, "_fields"):  # a named tuple has those
+        is_type = isinstance(base, type)
+        if is_type and (dataclasses.is_dataclass(base) or hasattr(base, "_fields")):  # a named tuple has those
             hints = typing.get_type_hints(base, include_extras=True)
             return base(**{name: self.value(hints[name]) for name in inspect.signature(base).parameters})
         return self._draw(_ANY_NUMBER if base is Any else st.from_type(annotation))
