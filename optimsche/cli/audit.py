@@ -68,9 +68,7 @@ def run(options: argparse.Namespace) -> int:
         is_good = found.clean
     print(found)
     if options.png is not None:
-        from matplotlib.figure import Figure
+        from optimsche.curve import canvas
 
-        figure = Figure(figsize=(8.0, 4.5), layout="constrained")
-        found.draw(figure)
-        figure.savefig(options.png, format="png", dpi=120)
+        canvas.unshown_figure(found.draw, width=8.0, height=4.5).savefig(options.png, format="png", dpi=120)
     return 0 if is_good else 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -68,9 +69,13 @@ def new_axes(*, width: float = WIDTH, height: float = HEIGHT, shown: bool = True
     return made
 
 
-def unshown_figure(*, height: float = HEIGHT) -> Figure:
-    """A figure that pyplot does not know."""
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+def unshown_figure(draw: Callable[[Figure], object], *, width: float = WIDTH, height: float = HEIGHT) -> Figure:
+    """A figure that pyplot does not know, with what `draw` makes in it."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    draw(figure)
+    for axes in figure.axes:
+        set_ground(axes)
+    return figure
 
 
 def axes_for(given: object) -> Any:

@@ -42,8 +42,5 @@ def drawn_html(text: str, draw: Callable[[Any], object], *, height: float = 2.8)
         from optimsche.curve import canvas
     except ImportError:
         return None
-    figure = canvas.unshown_figure(height=height)
-    draw(figure)
-    for axes in figure.axes:
-        canvas.set_ground(axes)
+    figure = canvas.unshown_figure(draw, height=height)
     return f'<pre style="margin: 0">{html.escape(text)}</pre>{canvas.image_of(figure, text=text)}'

@@ -69,26 +69,25 @@ def draw_rates(
     path: Path, plans: Mapping[str, Schedule], rows: Sequence[Sequence[Any]], *, steps_per_epoch: int, accum_grad: int
 ) -> None:
     """Draw the rates that were planned as lines, and those that were applied as dots upon them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from optimsche.curve import canvas
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = plot(
-        {f"{name}, planned": plan for name, plan in plans.items()},
-        steps=max(row[1] for row in rows),
-        steps_per_epoch=steps_per_epoch,
-        accum_grad=accum_grad,
-        ax=figure.subplots(),
-    )
-    for number, name in enumerate(plans):
-        own = [row for row in rows if row[0] == name]
-        sparse = own[:: max(len(own) // 60, 1)]
-        colour = style.COLOURS[(len(plans) + number) % len(style.COLOURS)]
-        look: Any = {"ms": 4, "mfc": "none", "color": colour, "label": f"{name}, applied"}
-        axes.plot([row[1] for row in sparse], [row[4] for row in sparse], "o", **look)
-    axes.legend()
-    axes.set_title("Learning rates planned and applied")
+    def draw(figure: Any) -> None:
+        axes = plot(
+            {f"{name}, planned": plan for name, plan in plans.items()},
+            steps=max(row[1] for row in rows),
+            steps_per_epoch=steps_per_epoch,
+            accum_grad=accum_grad,
+            ax=figure.subplots(),
+        )
+        for number, name in enumerate(plans):
+            own = [row for row in rows if row[0] == name]
+            sparse = own[:: max(len(own) // 60, 1)]
+            colour = style.COLOURS[(len(plans) + number) % len(style.COLOURS)]
+            look: Any = {"ms": 4, "mfc": "none", "color": colour, "label": f"{name}, applied"}
+            axes.plot([row[1] for row in sparse], [row[4] for row in sparse], "o", **look)
+        axes.legend()
+        axes.set_title("Learning rates planned and applied", color=style.GREY)
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
+    canvas.unshown_figure(draw, width=8.0, height=4.5).savefig(buffer, format="png", dpi=120)
     write_atomically(path, buffer.getvalue())
