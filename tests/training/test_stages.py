@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from optimsche import LossScaler, Member, NonFiniteError, OptimScheduler, clip_adaptive, constant, linear, skip_above
+from optimsche.training.gradients import Gradients
 from optimsche.training.stages import coefficient
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
 
@@ -173,6 +174,14 @@ def test_adaptive_clipping_of_a_gradient_that_is_tiny():
     )
     optim.step((weight * 5e-5).sum(), step_num=1)  # of norm 1e-4, and 1e-5 is the largest
     assert float(weight.detach().norm()) == pytest.approx(1e-5, rel=1e-4)
+
+
+@pytest.mark.parametrize(("size", "scaled"), [(0.8, 0.8), (2.0, 1.0)])
+def test_adaptive_clipping_makes_no_gradient_larger(size, scaled):
+    weight = nn.Parameter(torch.tensor([0.6, 0.8]))
+    weight.grad = torch.tensor([size, 0.0])
+    clip_adaptive(ratio=1.0)(Gradients(torch.optim.SGD([weight])))
+    torch.testing.assert_close(weight.grad, torch.tensor([scaled, 0.0]))
 
 
 @pytest.mark.parametrize("fused", [False, True])
