@@ -215,8 +215,8 @@ def one_cycle(
         total_steps: length of the run in updates.
         warmup_steps: length of the rise in updates; >= 0; by default 3/10 of the total, to the nearest update.
         start: rate at update 0; by default `peak / 25`.
-        floor: the rate of the last update; by default `peak / 250_000`; at most `peak`, unless `start` is above it, as for
-            a momentum that falls and rises again.
+        floor: the rate of the last update; by default `peak / 250_000`; at most `peak`, unless `start` is above it, as
+            for a momentum that falls and rises again.
 
     Returns:
         `cosine(start=start, end=peak, steps=...) >> cosine(start=peak, end=floor, steps=...)`; the fall alone where
