@@ -29,7 +29,7 @@ _NO_EPOCHS = (
     "accumulation math.ceil(len(loader) / accumulate)"
 )
 
-#: Arguments of `OptimScheduler` and of torch's schedulers, and what to do here.
+#: Arguments of `OptimScheduler` that there are none of here, and what to do.
 _NO_PARAMETERS = {
     "rates": "the plan's rates are absolute; for groups with rates of their own write {'params': ..., 'lr_scale': 0.1}",
 }

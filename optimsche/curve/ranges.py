@@ -253,8 +253,8 @@ def no_schedule(call: str, value: object) -> TypeError:
     several = ", a mapping of names to schedules, or a list of schedules" if call == "plot" else ""
     text = f"{call}() takes a schedule{several}, got {value!r:.80} ({type(value).__name__})."
     if callable(value):
-        call = call_of(value) or f"{getattr(value, '__name__', 'it')}(...)"
-        text += f"\n    Call it with its parameters: {call}."
+        written = call_of(value) or f"{getattr(value, '__name__', 'it')}(...)"
+        text += f"\n    Call it with its parameters: {written}."
     elif isinstance(value, str):
         text += f"\n    Text is read by parse: {call}(parse({value!r:.80}))."
     elif call != "plot" and isinstance(value, Mapping | Sequence):

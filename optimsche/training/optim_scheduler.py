@@ -23,7 +23,7 @@ from optimsche.schedule import Schedule
 from optimsche.training import by_name, checkpoints, compatibility, follow, outcomes, updates
 from optimsche.training.finding import Distributed, found
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
-from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out
+from optimsche.training.losses import BackwardPass, Chosen, Losses, followed, refuse_what_was_left_out
 from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.processes import Alone
@@ -497,7 +497,7 @@ class OptimScheduler:
         try:
             for loss, inputs in chosen:
                 left -= 1
-                processes.backward(window, closes, loss, share, self.scaler, inputs, retain_graph=left > 0)
+                processes.backward(window, closes, BackwardPass(loss, share, self.scaler, inputs, left > 0))
             if processes.alone and (closes or window.count == 1):
                 refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:

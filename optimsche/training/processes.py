@@ -21,7 +21,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from optimsche.training import losses, sharded
 from optimsche.training.gradients import multiply
-from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.norms import Across
 from optimsche.training.turn import Turn
 from optimsche.training.window import Order, Weight, Window
@@ -64,19 +63,9 @@ class Alone:
         """Count a micro-batch in; the factor on its loss."""
         return window.add(weight)
 
-    def backward(
-        self,
-        window: Window,
-        due: bool,
-        loss: torch.Tensor,
-        share: Weight,
-        scaler: LossScaler | None,
-        inputs: Sequence[torch.Tensor],
-        *,
-        retain_graph: bool,
-    ) -> None:
-        """A backward pass; only ``inputs`` get gradients."""
-        losses.run_backward(loss, share, scaler, inputs, retain_graph=retain_graph)
+    def backward(self, window: Window, due: bool, one: losses.BackwardPass) -> None:
+        """A backward pass; ``due`` says whether it closes the window."""
+        losses.run_backward(one)
 
     def end_late(self, window: Window, turn: Turn) -> None:
         """Sum the gradients of a window whose end is known only after its last pass."""
@@ -161,17 +150,7 @@ class Processes(Alone):
         with autocast, self._summing(due):
             yield
 
-    def backward(
-        self,
-        window: Window,
-        due: bool,
-        loss: torch.Tensor,
-        share: Weight,
-        scaler: LossScaler | None,
-        inputs: Sequence[torch.Tensor],
-        *,
-        retain_graph: bool,
-    ) -> None:
+    def backward(self, window: Window, due: bool, one: losses.BackwardPass) -> None:
         """A backward pass whose gradients are summed over processes only if ``due``; FSDP decides in it.
 
         It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
@@ -180,7 +159,7 @@ class Processes(Alone):
         """
         window.summed = due
         with self._summing(due):
-            losses.run_backward(loss * math.nan if window.dropped else loss, share, scaler)
+            losses.run_backward(one._replace(loss=one.loss * math.nan if window.dropped else one.loss, inputs=None))
 
     def _note_passes(self, parameter: Any) -> None:
         """Learn of backward passes, also of a loop's own, from one parameter, which keeps nothing of this alive."""

@@ -10,6 +10,7 @@ import torch
 
 from optimsche import counting
 from optimsche.param_groups import names
+from optimsche.param_groups.entries import LR
 from optimsche.training import compatibility, follow, stages
 from optimsche.training.gradients import Gradients, Number
 from optimsche.training.members import Member
@@ -87,7 +88,7 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
     for name, member in window.part.items():
         one = updates[name]
         follow.write(one.values)
-        if one.values[0].number == 0.0:
+        if one.values[0].number == 0.0 and not any(value.number for value in one.values if value.where is LR):
             compatibility.point_out_the_end(member.schedule, one.number, optim.log)
     if window.dropped:
         if processes.alone:

@@ -131,6 +131,13 @@ def test_a_loop_that_goes_on_at_rate_0_is_told_once(end, said, caplog):
     assert caplog.text.count("ended with update 3 at the rate 0, and this is update 4") == said
 
 
+def test_a_group_that_is_held_at_0_is_no_end_of_the_plan(caplog):
+    model = small_model()
+    groups = [{"params": model[0].parameters(), "lr_scale": 0.0}, {"params": model[2].parameters()}]
+    train(OptimScheduler(torch.optim.SGD(groups, lr=0.1), linear(start=1.0, end=0.1, steps=3)), model, some_batches(6))
+    assert "nothing is learned" not in caplog.text
+
+
 def test_another_optimizer_is_refused():
     model, optim = built()
     with pytest.raises(AttributeError, match="optimizer cannot be exchanged; for another one build another OptimSch"):
