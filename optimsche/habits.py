@@ -183,6 +183,7 @@ OF_A_SCHEDULE: dict[str, str] = {
 }
 
 _THE_OPTIMIZERS = "the optimizer itself is optim.optimizer"
+_THE_RATE = "the rate is result.lr of what step() returns, or optim.get_lr(); to set it, optim.schedule = plan"
 _COUNTS_NOT = "nothing is counted here: the number comes from the loop, and result.real_step is that of the update"
 _OF_THE_MODEL = "that is said to the model: model.{}()"
 
@@ -191,12 +192,7 @@ OF_AN_OPTIM_SCHEDULER: dict[str, str] = {
     "zero_grad": "leave it out: an update drops the gradients itself, and optim.discard() drops those of a window",
     **dict.fromkeys(("param_groups", "state", "defaults"), f"{_THE_OPTIMIZERS}: optim.optimizer.{{}}"),
     "add_param_group": f"{_THE_OPTIMIZERS}: optim.optimizer.add_param_group(...)",
-    **dict.fromkeys(
-        ("get_last_lr", "lr", "lrs", "current_lr"), "the rate is result.lr of what step() returns; optim.get_lr()"
-    ),
-    **dict.fromkeys(
-        ("last_lr", "_last_lr", "learning_rate"), "the rate is result.lr of what step() returns; optim.get_lr()"
-    ),
+    **dict.fromkeys(("get_last_lr", "lr", "lrs", "current_lr", "last_lr", "_last_lr", "learning_rate"), _THE_RATE),
     "print_lr": "print(result.lr), of what step() returns",
     **dict.fromkeys(("last_epoch", "global_step", "num_updates", "real_step", "step_num"), _COUNTS_NOT),
     **dict.fromkeys(("_step_count", "current_step", "steps", "iteration"), _COUNTS_NOT),

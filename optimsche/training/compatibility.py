@@ -135,7 +135,7 @@ def point_out_the_end(schedule: Schedule, update: int, log: logging.Logger) -> N
     if update - 1 <= schedule.length < update:
         log.warning(
             "the schedule ended with update %g at the rate 0, and this is update %d: nothing is learned from here on. "
-            "Lengths are counted in updates: total_updates(epochs, steps_per_epoch, accum_grad) has those of a run.",
+            "Lengths are counted in updates: total_updates(epochs, steps_per_epoch, accum_grad) is that of a run.",
             schedule.length,
             update,
         )
