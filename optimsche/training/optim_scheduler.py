@@ -429,8 +429,8 @@ class OptimScheduler:
         if not self.precision.is_used:
             self.precision.is_used = True  # it is said once
             self.log.warning(
-                "use_amp=%r works inside of optim.micro_batch(step_num), and no forward pass was made there. Write: with "
-                "optim.micro_batch(step_num): loss = ...",
+                "use_amp=%r works inside of optim.micro_batch(step_num), and no forward pass was made there. Write: "
+                "with optim.micro_batch(step_num): loss = ...",
                 self.precision.use_amp,
             )
         # Where the caller's own backward pass came before, its gradients stay.
