@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol, TypeVar, o
 from annotated_types import Ge
 
 from optimsche import habits
-from optimsche.call_errors import answers_attributes, called_here, did_you_mean, explained_methods
+from optimsche.call_errors import answers_attributes, explained_methods
 from optimsche.checking import admit
 from optimsche.evaluation import arrays, clocks
 from optimsche.evaluation.node import Node, arrays_in, as_bound
@@ -22,6 +22,7 @@ from optimsche.libraries import is_numpy_array, library_of, wide
 from optimsche.methods import Methods
 from optimsche.pickling import build, build_by_name
 from optimsche.ranges import Meaning
+from optimsche.wrong_names import to_replace, where_a_parameter_is
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,35 +48,7 @@ class _Array(Protocol):
 ArrayT = TypeVar("ArrayT", bound=_Array)
 
 
-def _where_a_parameter_is(schedule: Schedule, name: str) -> str:
-    """What to write for a parameter that was asked for as an attribute: its own, or that of a piece."""
-    where, schedules = {id(schedule): "plan"}, [schedule]
-    for each in schedules:
-        path = where[id(each)]
-        if name in each._arguments:
-            return f"that parameter is {path}.arguments[{name!r}]"
-        for part, inner in each._arguments.items():
-            if isinstance(inner, Schedule) and id(inner) not in where:
-                where[id(inner)] = f"{path}.arguments[{part!r}]"
-                schedules.append(inner)
-    return ""
-
-
-def _to_replace(schedule: Schedule, name: str, value: Any) -> str:
-    """What to write for a parameter that was to be replaced, and that the outermost piece does not have."""
-    for part, inner in schedule._arguments.items():
-        if isinstance(inner, Schedule) and name in inner._arguments:
-            return (
-                f"; {inner._lr_fn.name}() in it has: plan.replace({part}=plan.arguments[{part!r}].replace({name}=...))"
-            )
-    if not schedule.inner and (hint := called_here(name, value, list(schedule._arguments))):
-        return hint  # of several pieces it might mean any
-    if name in habits.OF_NAMED_PLANS:
-        return f"; it takes {', '.join(schedule._arguments)}. {habits.OF_NAMED_PLANS[name]}"
-    return did_you_mean(name, schedule._arguments) or f"; it takes {', '.join(schedule._arguments)}"
-
-
-@answers_attributes("a schedule", habits.OF_A_SCHEDULE, _where_a_parameter_is)
+@answers_attributes("a schedule", habits.OF_A_SCHEDULE, where_a_parameter_is)
 @explained_methods
 class Schedule(Methods):
     """An immutable learning-rate schedule: call it with the number of an update to get that update's rate.
@@ -297,7 +270,7 @@ class Schedule(Methods):
         """
         for name, value in changes.items():
             if name not in self._arguments:
-                raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{_to_replace(self, name, value)}")
+                raise TypeError(f"{self._lr_fn.name}() has no parameter {name!r}{to_replace(self, name, value)}")
         return self._lr_fn(**{**self._arguments, **changes})
 
     def __repr__(self) -> str:
