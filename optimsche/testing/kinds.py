@@ -247,7 +247,8 @@ def assert_same_in_float32(
     """
     asked = clocks(schedule) if real_steps is None else sorted(set(real_steps))
     names = available_backends() if backends is None else tuple(backends) or ("numpy",)
-    near = {t for boundary in schedule.boundaries(most=8) for t in (boundary - 1, boundary, boundary + 1) if t >= 0}
+    boundaries = schedule.boundaries(most=8)
+    near = {t for boundary in boundaries for t in (boundary - 1, boundary, boundary + 1) if t >= 0}
     # One update is more than what rounding moves the clock by.
     near = {t for t in near if t * _EPS * _FEW_ULPS < 0.25}
     steps = sorted({*map(float, asked), *near})
@@ -263,7 +264,7 @@ def assert_same_in_float32(
                     continue
                 wanted = values[t]
                 bound = 64 * _EPS * largest + eps * abs(wanted) + smallest
-                if abs(value - wanted) <= bound + _moved(schedule, t, epoch, one_side=t in near):
+                if abs(value - wanted) <= bound + _moved(schedule, t, epoch, one_side=t in boundaries):
                     continue
                 how = f"at real_step={t!r}, epoch={epoch} it is {wanted!r}, and in {kind} of {name} {value!r}"
                 raise broken("assert_same_in_float32", schedule, how)
