@@ -17,7 +17,7 @@ _SLOW = "jax or tensor or compiled or every_depth or fresh_process"  # what they
 OF_THE_CORE = (
     *(f"tests/unit/test_{name}.py" for name in _UNIT.split()),
     *(f"tests/property/test_{name}.py" for name in _PROPERTY.split()),
-    *("tests/unit/evaluation", "tests/parity/test_curves.py", f"-k=not ({_SLOW})"),
+    *("tests/unit/evaluation", "tests/unit/source", "tests/parity/test_curves.py", f"-k=not ({_SLOW})"),
 )
 OF_THE_STEP = (
     *("tests/training", "tests/adapters/test_schedule_lr.py"),
@@ -100,6 +100,8 @@ def chosen(mutant, by_line, seconds, budget):
     own = {test for line in range(mutant.lines[0], mutant.lines[1] + 1) for test in of_file.get(line, ())}
     if not own or "" in own:  # it runs at import: whatever uses the file may notice
         own |= {test for tests in of_file.values() for test in tests}
+    if own <= {""}:  # and who uses what such a file says is not known
+        own |= set(seconds)
     left, found = budget, []
     for test in sorted(own - {""}, key=lambda test: (not any(n in test for n in near), seconds.get(test, 0.0))):
         left -= seconds.get(test, 0.0)

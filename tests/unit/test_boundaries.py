@@ -43,6 +43,13 @@ def test_what_lies_behind_too_many_is_refused_and_does_not_keep_a_reader_waiting
     assert AFTER_A_LONG_CUT.reach == math.inf
 
 
+def test_as_many_boundaries_as_may_be_gone_through_are_and_no_more():
+    ten, eleven = (o.piecewise_constant(values=[0.1] * (n + 1), at=range(1, n + 1))._node for n in (10, 11))
+    assert ten.first_boundaries(99, among=10) == tuple(range(1, 11))
+    with pytest.raises(ValueError, match="piecewise_constant has more than 10 boundaries up to inf"):
+        eleven.first_boundaries(99, among=10)
+
+
 @pytest.mark.parametrize(
     "text",
     [

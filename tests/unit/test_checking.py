@@ -3,9 +3,11 @@
 import enum
 import math
 import time
+from typing import Annotated
 
 import numpy as np
 import pytest
+from annotated_types import Ge
 
 import optimsche as o
 from optimsche import lr_fn
@@ -35,6 +37,16 @@ def test_what_one_of_several_ranges_admits_is_admitted():
 @lr_fn
 def of_a_list(real_step, epoch, *, values: list[o.Rate], pair: tuple[float, float] = (0.0, 1.0)):
     return values[0]
+
+
+def test_an_annotation_that_has_no_hash_is_read_as_any_other():
+    @lr_fn
+    def own(real_step, epoch, *, peak: Annotated[float, {"unit": "1/s"}, Ge(0)] = 1.0):
+        return peak + 0.0 * real_step
+
+    assert own(peak=2)(1) == 2.0
+    with pytest.raises(ValueError, match=r"own\(peak=-1\): peak must be >= 0"):
+        own(peak=-1)
 
 
 def test_a_list_has_any_length_and_a_tuple_its_own():

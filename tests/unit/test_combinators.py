@@ -342,6 +342,12 @@ def test_a_running_product_looks_at_no_update_after_its_own():
         plan(4)
 
 
+def test_a_running_product_goes_on_from_block_to_block():
+    plan = o.expression(text="1 - 0.5 * (t % 4000 == 0)").running_product()
+    steps = np.array([3_999, 4_000, 8_192, 8_193, 11_999, 12_000, 16_384, 16_385])
+    assert plan(steps).tolist() == [0.5 ** (t // 4_000) for t in steps.tolist()] == [plan(t) for t in steps]
+
+
 def test_a_running_product_has_a_longest_one(monkeypatch):
     monkeypatch.setattr(sys.modules["optimsche.combinators.running_product"], "_MOST_FACTORS", 100)
     plan = o.constant(value=1.0).running_product()
@@ -569,6 +575,7 @@ def test_a_boundary_that_a_shift_puts_at_0_but_for_rounding_is_there(by):
     assert plan.shift(by).boundaries() == (pytest.approx(4.7),)
     assert o.linear(steps=0.1 + 0.2).shift(by).length == 0
     assert o.linear(steps=0.1 + 0.2).shift(by).boundaries() == ()
+    assert o.linear(steps=0.1 + 0.2).shift(by).by_tokens({1: 10, 5: 20}).length == 0
     assert o.linear(steps=0.3 + 1e-6).shift(-0.3).length == pytest.approx(1e-6)
 
 
