@@ -7,10 +7,11 @@ from typing import Annotated
 
 import numpy as np
 import pytest
-from annotated_types import Ge
+from annotated_types import Ge, MaxLen, MinLen, MultipleOf
 
 import optimsche as o
 from optimsche import lr_fn
+from optimsche.checking import admit
 
 
 def test_numpy_numbers_and_lists_are_stored_as_plain_ones():
@@ -47,6 +48,23 @@ def test_an_annotation_that_has_no_hash_is_read_as_any_other():
     assert own(peak=2)(1) == 2.0
     with pytest.raises(ValueError, match=r"own\(peak=-1\): peak must be >= 0"):
         own(peak=-1)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "admitted", "refused"),
+    [
+        (Annotated[tuple[float, ...], MaxLen(2)], [(), (1.0,), (1.0, 2.0)], [(1.0, 2.0, 3.0)]),
+        (Annotated[tuple[float, ...], MinLen(2)], [(1.0, 2.0), (1.0, 2.0, 3.0)], [(1.0,), ()]),
+        (Annotated[int, MultipleOf(8)], [0, 8, 64, -16], [4, 12, 20, 7, 9]),
+        (Annotated[float, MultipleOf(0.25)], [0.25, 1.75], [0.2, 0.375]),
+    ],
+)
+def test_bounds_of_an_annotation_hold_where_it_says(annotation, admitted, refused):
+    for value in admitted:
+        assert admit("own", "x", annotation, value) == value
+    for value in refused:
+        with pytest.raises(ValueError, match=r"own\(x=.*\): x must be"):
+            admit("own", "x", annotation, value)
 
 
 def test_a_list_has_any_length_and_a_tuple_its_own():

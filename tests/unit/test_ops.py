@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import optimsche as o
 from optimsche import ops
 
 INF = math.inf
@@ -300,3 +301,10 @@ def test_what_ops_offers_is_listed():
     assert [name for name in ops.__all__ if not hasattr(ops, name)] == []
     defined = {name for name, value in vars(ops).items() if getattr(value, "__module__", None) == ops.__name__}
     assert {name for name in defined if not name.startswith("_")} == {*ops.__all__} - {"is_number"}
+
+
+def test_lines_through_points_that_are_arrays_are_those_through_numbers():
+    plan = o.piecewise_linear(values=(1.0, 3.0, 2.0), at=(10, 20, 21))
+    steps = np.array([0.0, 10.0, 10.25, 11.0, 15.0, 20.0, 20.5, 21.0, 30.0])
+    each = plan.apply(steps, None, {"at": (np.full(9, 10.0), np.full(9, 20.0), np.full(9, 21.0))})
+    assert each.tolist() == pytest.approx([plan(t) for t in steps.tolist()], rel=1e-15)
