@@ -13,7 +13,7 @@ from optimsche.evaluation.trace import is_symbol
 from optimsche.libraries import double_precision_of_jax, is_number
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
-from optimsche.testing.backends import available_backends, slope
+from optimsche.testing.backends import available_backends, filled_up, slope
 from optimsche.testing.laws import broken, clocks, largest_value
 
 # Past this many elements a NumPy array goes to the formula as an array, and not number by number.
@@ -118,7 +118,6 @@ def _kinds(names: Sequence[str]) -> Iterator[tuple[str, _Make]]:
         import jax.numpy as jnp
 
         for kind in ("int32", "float32"):
-            # As many elements each time: JAX compiles anew for each shape.
             yield f"a JAX array of {kind}", partial(_in_jax, partial(jnp.asarray, dtype=kind))
 
 
@@ -129,12 +128,7 @@ def _resized(make: _Make, steps: list[int]) -> Any:
 
 
 def _in_jax(make: _Make, steps: list[int]) -> Any:
-    return make(_as_many(steps))
-
-
-def _as_many(steps: list[int]) -> list[int]:
-    few = [t for t in steps if t < 2**31] or [0]
-    return (few * 64)[:64]
+    return make(filled_up([t for t in steps if t < 2**31] or [0]))
 
 
 def _is_one_kind(clock: Any) -> bool:
@@ -302,5 +296,5 @@ def _in_type(
     import jax.numpy as jnp
 
     with double_precision_of_jax(False):
-        padded = jnp.asarray((steps * 64)[: max(64, len(steps))], dtype=kind)
+        padded = jnp.asarray(filled_up(steps), dtype=kind)
         return list(zip(steps, padded.tolist(), schedule(padded, epoch).tolist(), strict=False))
