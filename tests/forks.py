@@ -1,0 +1,13 @@
+"""Processes that are forked of one that has imported PyTorch and the demo, and has warmed them up: these take long."""
+
+import multiprocessing
+
+# The server is started once for all tests, by the first that needs it.
+_LOADED = ["tests.training.killing_ready", "optimsche.cli", "optimsche.demo.train", "matplotlib.pyplot"]
+
+
+def context():
+    """As of ``multiprocessing``; not on Windows."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(_LOADED)
+    return found
