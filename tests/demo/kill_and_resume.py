@@ -37,8 +37,9 @@ def start(out, *options, **environment):
 def _demo(out, options, environment):
     os.environ.update(environment)
     said = f"{out}.{environment.get('RANK', 0)}"
-    sys.stdout, sys.stderr = open(f"{said}.out", "w"), open(f"{said}.err", "w")
-    sys.exit(cli.main(["demo", "--out", out, *options]))
+    with open(f"{said}.out", "w") as sys.stdout, open(f"{said}.err", "w") as sys.stderr:
+        status = cli.main(["demo", "--out", out, *options])
+    os._exit(status)
 
 
 def import_it():

@@ -1,4 +1,4 @@
-"""Every recorded case in float32: JAX by default, NumPy and PyTorch give what numbers give; one of each kind under jit."""
+"""Every recorded case in float32: JAX, NumPy and PyTorch give what numbers give, and jit for one of each kind."""
 
 import itertools
 import re
@@ -12,7 +12,6 @@ import torch
 from optimsche import Schedule, running_product
 from tests.parity.replay import replay
 from tests.parity.test_curves import CASES
-
 
 # JAX compiles each operation anew for each shape, and many schedules at once sooner than one by one.
 OFTEN, TOGETHER = 64, 24
