@@ -181,7 +181,6 @@ def test_an_exponential_peer_that_grows_is_exact_under_jax():
 
 
 TRANSFORMED = {
-    "plan": PLAN,
     "restarts": PLAN.repeat(4, every=500, stretch=2, scale=0.5),
     "tanh": example(o.tanh),
     "by epoch": o.linear(steps=9).by_epoch() * PLAN,
