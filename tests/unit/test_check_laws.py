@@ -39,7 +39,7 @@ FROZEN.flags.writeable = False
 
 
 def check(lr_fn, **options):
-    return check_laws(lr_fn, **({"backends": ["numpy"], "examples": 30} | options))
+    return check_laws(lr_fn, **({"backends": ["numpy"], "examples": 20} | options))
 
 
 # -- the six kinds ----------------------------------------------------------------------------------------------------
