@@ -15,12 +15,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from tqdm import tqdm
 
 from optimsche import cli
 from optimsche.demo import files, train
@@ -36,10 +38,11 @@ def start(out, *options, **environment):
 
 def _demo(out, options, environment):
     os.environ.update(environment)
-    said = f"{out}.{environment.get('RANK', 0)}"
-    with open(f"{said}.out", "w") as sys.stdout, open(f"{said}.err", "w") as sys.stderr:
-        status = cli.main(["demo", "--out", out, *options])
-    os._exit(status)
+    for stream, name in ((sys.stdout, "out"), (sys.stderr, "err")):
+        with open(f"{out}.{environment.get('RANK', 0)}.{name}", "w") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which the killed would leave behind
+    sys.exit(cli.main(["demo", "--out", out, *options]))
 
 
 def import_it():
