@@ -14,6 +14,7 @@ one optimizer, it does. A rule says what a scheduler does with the rate at its c
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -343,6 +344,10 @@ class Sets(Rule):
     sets_first: float | None = None
 
     period = None
+
+    def __post_init__(self) -> None:
+        """Remember the curve: it is asked for at every step, nearly always with the same base."""
+        object.__setattr__(self, "curve", functools.lru_cache(maxsize=2)(self.curve))
 
     def entered(self, rate: float, base: Any) -> float:
         return self.curve(base)(1)

@@ -121,7 +121,17 @@ def _jax_call(schedule: Schedule, steps: list[int], epoch: float) -> list[float]
     import jax.numpy as jnp
 
     with double_precision_of_jax(True):
-        return schedule(jnp.asarray(steps), epoch).tolist()
+        return schedule(jnp.asarray(filled_up(steps)), epoch).tolist()[: len(steps)]
+
+
+# More than a law looks at by default.
+_OFTEN = 64
+
+
+def filled_up(steps: list[Any]) -> list[Any]:
+    """The clocks again and again, to a multiple of 64: JAX compiles every operation anew for each shape."""
+    count = max(math.ceil(len(steps) / _OFTEN), 1) * _OFTEN
+    return (steps * count)[:count]
 
 
 _Road = Callable[[Schedule, list[int], float], list[Any]]

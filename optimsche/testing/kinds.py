@@ -13,13 +13,13 @@ from optimsche.evaluation.trace import is_symbol
 from optimsche.libraries import double_precision_of_jax, is_number
 from optimsche.lr_fn import LrFn
 from optimsche.schedule import Schedule
-from optimsche.testing.backends import available_backends, slope
+from optimsche.testing.backends import available_backends, filled_up, slope
 from optimsche.testing.laws import broken, clocks, largest_value
 
 # Past this many elements a NumPy array goes to the formula as an array, and not number by number.
 _MANY = 600
-# After some calls a schedule has flat code: what holds for the first holds for this one.
-_FORTIETH = 40
+# After some calls a schedule has flat code: what holds for the first holds for this one, whatever number comes next.
+_FORTIETH, _ONCE_MORE = 40, 2
 
 _Make = Callable[[list[int]], Any]
 
@@ -33,8 +33,8 @@ def assert_sees_one_kind(
 ) -> None:
     """The formula gets Python floats, or arrays of the one widest real type of their library, whatever came in.
 
-    Whole numbers, NumPy's scalars, arrays of whole numbers, of float32 and of the other byte order; at the first call
-    and at the fortieth; alone, in ``apply``, and inside a combinator or a function of somebody else.
+    Whole numbers, NumPy's scalars, arrays of whole numbers, of float32 and of the other byte order; at the first calls
+    and past the fortieth; alone, in ``apply``, and inside a combinator or a function of somebody else.
 
     Args:
         schedule: the schedule, whose own formula is watched.
@@ -52,9 +52,10 @@ def assert_sees_one_kind(
     names = available_backends() if backends is None else tuple(backends)
     watched, seen = _watched(schedule)
     for place, road in _roads_into(watched):
+        calls = _FORTIETH
         for words, make in _kinds(names):
             clock = make(steps)
-            for call in range(1, _FORTIETH + 1 if is_number(clock) else 2):
+            for call in range(1, calls + 1 if is_number(clock) else 2):
                 road(clock, epoch)
                 strange = next((found for pair in seen for found in pair if not _is_one_kind(found)), None)
                 seen.clear()
@@ -64,6 +65,7 @@ def assert_sees_one_kind(
                         "be a float, or an array of the widest real type"
                     )
                     raise broken("assert_sees_one_kind", schedule, how)
+            calls = _ONCE_MORE
 
 
 def _watched(schedule: Schedule) -> tuple[Schedule, list[tuple[Any, Any]]]:
@@ -118,7 +120,6 @@ def _kinds(names: Sequence[str]) -> Iterator[tuple[str, _Make]]:
         import jax.numpy as jnp
 
         for kind in ("int32", "float32"):
-            # As many elements each time: JAX compiles anew for each shape.
             yield f"a JAX array of {kind}", partial(_in_jax, partial(jnp.asarray, dtype=kind))
 
 
@@ -129,12 +130,7 @@ def _resized(make: _Make, steps: list[int]) -> Any:
 
 
 def _in_jax(make: _Make, steps: list[int]) -> Any:
-    return make(_as_many(steps))
-
-
-def _as_many(steps: list[int]) -> list[int]:
-    few = [t for t in steps if t < 2**31] or [0]
-    return (few * 64)[:64]
+    return make(filled_up([t for t in steps if t < 2**31] or [0]))
 
 
 def _is_one_kind(clock: Any) -> bool:
@@ -303,5 +299,5 @@ def _in_type(
     import jax.numpy as jnp
 
     with double_precision_of_jax(False):
-        padded = jnp.asarray((steps * 64)[: max(64, len(steps))], dtype=kind)
+        padded = jnp.asarray(filled_up(steps), dtype=kind)
         return list(zip(steps, padded.tolist(), schedule(padded, epoch).tolist(), strict=False))

@@ -15,36 +15,82 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+from tqdm import tqdm
 
+from optimsche import cli
 from optimsche.demo import files, train
+from tests import forks
 
-DEMO = [sys.executable, "-m", "optimsche", "demo"]
+
+def start(out, *options, **environment):
+    """Start the command in a process of its own; what it says goes into two files beside ``out``."""
+    process = forks.context().Process(target=_demo, args=(str(out), options, environment))
+    process.start()
+    return process
+
+
+def _demo(out, options, environment):
+    os.environ.update(environment)
+    for stream, name in ((sys.stdout, "out"), (sys.stderr, "err")):
+        with open(f"{out}.{environment.get('RANK', 0)}.{name}", "w") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which the killed would leave behind
+    sys.exit(cli.main(["demo", "--out", out, *options]))
+
+
+def import_it():
+    """Wait until the process that is forked has imported the demo."""
+    process = forks.context().Process(target=int)
+    process.start()
+    process.join()
 
 
 def run(out, *options):
-    ran = subprocess.run([*DEMO, "--out", str(out), *options], capture_output=True, text=True)
-    if ran.returncode != 0:
-        raise RuntimeError(ran.stderr)
-    return ran.stdout
+    process = start(out, *options)
+    process.join()
+    _check([process], out)
+
+
+def _check(processes, out):
+    if any(process.exitcode != 0 for process in processes):
+        errors = [Path(f"{out}.{rank}.err").read_text() for rank in range(len(processes))]
+        raise RuntimeError("\n".join(errors))
+
+
+def run_together(out, count, *options, timeout=600):
+    """A run of several processes, with the variables that torchrun sets; what all of them print."""
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    settings = {
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"},
+        **{"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)},
+        **{"TORCHELASTIC_RUN_ID": "together", "TORCHELASTIC_RESTART_COUNT": "0"},
+    }
+    ranks = [start(out, *options, **settings, RANK=str(rank), LOCAL_RANK=str(rank)) for rank in range(count)]
+    deadline = time.monotonic() + timeout
+    for process in ranks:
+        process.join(max(deadline - time.monotonic(), 0))
+    for process in ranks:
+        process.kill()
+        process.join()
+    _check(ranks, out)
+    return "".join(Path(f"{out}.{rank}.out").read_text() for rank in range(count))
 
 
 def run_and_kill(out, after, *options):
     """Start a run and kill it ``after`` so many seconds; whether it was still running then."""
-    process = subprocess.Popen(
-        [*DEMO, "--out", str(out), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        process.wait(timeout=after)
-        return False
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return True
+    process = start(out, *options)
+    process.join(after)
+    was_running = process.exitcode is None
+    process.kill()
+    process.join()
+    return was_running
 
 
 def torchrun(out, processes, *options):
@@ -144,6 +190,7 @@ def main(times, seed, options=()):
     same = 0
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder, "alone")
+        import_it()
         begin = time.perf_counter()
         run(alone, *options)
         duration = time.perf_counter() - begin

@@ -65,7 +65,7 @@ def test_a_run_stopped_after_any_update_resumes_to_the_same_bits(tmp_path, monke
 
 
 def test_killed_by_the_system_at_two_moments():
-    assert kill_and_resume.main(times=2, seed=1, options=("--epochs", "3")) == 2
+    assert kill_and_resume.main(times=2, seed=1, options=("--epochs", "2")) == 2
 
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):

@@ -15,16 +15,6 @@ SETTINGS = train.Settings(epochs=EPOCHS)
 PATIENCE = 200  # seconds
 
 
-def run(number, out, *options):
-    launcher = kill_and_resume.torchrun(out, number, "--epochs", str(EPOCHS), *options)
-    try:
-        output, _ = launcher.communicate(timeout=PATIENCE)
-    finally:
-        launcher.kill()
-    assert launcher.returncode == 0
-    return output
-
-
 def rows_of(out):
     rows = csv.DictReader((out / "metrics.csv").read_text().splitlines())
     return [
@@ -50,7 +40,8 @@ def alone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     out = tmp_path_factory.mktemp("two")
-    assert run(2, out).count("test accuracy") == 1  # one of them prints
+    output = kill_and_resume.run_together(out, 2, "--epochs", str(EPOCHS), timeout=PATIENCE)
+    assert output.count("test accuracy") == 1  # one of them prints
     return out
 
 
@@ -75,7 +66,7 @@ def test_two_processes_make_the_run_of_one(alone, two):
 def test_a_run_of_one_is_resumed_by_four_though_the_last_window_has_micro_batches_for_two(alone, tmp_path, monkeypatch):
     kill_and_resume.stop_at_the_first_checkpoint(SETTINGS, tmp_path, monkeypatch)
     assert kill_and_resume.updates_in(tmp_path) == train.SAVE_EVERY
-    run(4, tmp_path, "--resume")
+    kill_and_resume.run_together(tmp_path, 4, "--epochs", str(EPOCHS), "--resume", timeout=PATIENCE)
     same_run(alone, tmp_path)
 
 

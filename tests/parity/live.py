@@ -276,7 +276,7 @@ def counted(make):
     with jax.enable_x64(True):
         schedule = make()
         found = jax.vmap(lambda count: jax.numpy.asarray(schedule(count)))(jax.numpy.arange(UPDATES))
-        return [float(value) for value in found]
+        return found.astype(float).tolist()
 
 
 def optax_rivals():

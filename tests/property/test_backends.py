@@ -19,6 +19,7 @@ from tests.property.strategies import any_schedule, built_in, epochs, plans, rea
 from tests.property.test_values import largest_value
 
 STEPS = np.array([0, 1, 500, 999, 1_000, 1_001, 5_000, 9_999, 10_000, 10_001, 12_345])
+COUNT = len(STEPS)  # JAX compiles each operation anew for each shape, so most clocks are of this one
 EXPECTED = [PLAN(int(t)) for t in STEPS]
 schedules_and_plans = st.one_of(any_schedule, plans())
 clocks = st.lists(real_steps, min_size=1, max_size=6)
@@ -47,6 +48,7 @@ def test_torch_agrees(s, steps, epoch):
 @settings(max_examples=25)
 @given(schedules_and_plans, clocks, epochs)
 def test_jax_agrees(s, steps, epoch):
+    steps = np.resize(steps, COUNT).tolist()
     curve = s(jnp.asarray(steps), epoch)
     assert curve.dtype == jnp.float64
     # XLA's own power and cosine differ from the C library's by more than NumPy's do.
@@ -130,7 +132,7 @@ APPLIED = {
 
 @pytest.mark.parametrize(("s", "params"), APPLIED.values(), ids=APPLIED)
 def test_a_numpy_clock_goes_with_parameters_of_any_library(s, params):
-    steps = np.arange(1, 30)
+    steps = np.arange(1, 3 * COUNT, 3)
 
     def total(q):
         return s.apply(steps, 1, params(q)).sum()
@@ -256,7 +258,7 @@ def test_arithmetic_is_that_of_numbers(make):
 
 
 def test_a_row_of_peaks_against_a_column_of_steps_is_a_table():
-    peaks = np.array([1e-4, 3e-4, 1e-3])
+    peaks = np.array([1e-4, 1e-3])
     for make in (np.asarray, torch.as_tensor, jnp.asarray):
         table = PLAN.apply(make(STEPS)[:, None], 1, {"schedule": {"start": make(peaks)}})
         expected = [[o.cosine(start=p, steps=9_000).warmup(1_000)(int(t)) for p in peaks] for t in STEPS]
@@ -435,7 +437,8 @@ def test_clocks_without_values_are_not_looked_at():
 @pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
 def test_tables_may_hold_arrays(kind):
     make = {"numpy": np.asarray, "torch": torch.as_tensor, "jax": jnp.asarray}[kind]
-    steps, row = np.arange(0.0, 60.0), np.array([0.5, 0.25, 2.0])
+    steps, row = np.array([0.0, 1, 9, 10, 11, 20, 21, 39, 40, 41, 60]), np.array([0.5, 2.0])
+    assert len(steps) == COUNT
     for s, name in [
         (o.piecewise_linear(values=(0.0, 1.0, 0.25), at=(0, 10, 40)), "values"),
         (o.piecewise_linear(values=(0.0, 1.0, 0.25), at=(0, 10, 40)), "at"),

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from optimsche import parse
 
 FILE = Path(__file__).parent / "values.json.gz"
-# A fresh schedule plays its formula as it is so often; a call or two later it has flat code.
-_FIRST_CALLS, _WITH_FLAT_CODE = 32, 40
+# A fresh schedule plays its formula as it is so often; a call later it has flat code.
+_FIRST_CALLS, _WITH_FLAT_CODE = 31, 40
 # Another libm rounds some results the other way; so much of a tree's largest value is allowed then.
 _OF_THE_LARGEST = 1e-9
 

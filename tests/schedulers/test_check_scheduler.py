@@ -24,7 +24,7 @@ TORCH = next(schedulers for system, schedulers in systems() if system == "torch"
 @pytest.mark.parametrize(("faulty", "law", "program"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_fault_is_named_with_the_shortest_program(faulty, law, program):
     with pytest.raises(AssertionError) as caught:
-        check_scheduler(faulty, also=[law] if law in ASKED_FOR else [])
+        check_scheduler(faulty, horizon=16, also=[law] if law in ASKED_FOR else [])
     first, second = str(caught.value).split("\n")[:2]
     assert first.startswith(f"{law}: {faulty.__name__}: ")
     assert second.startswith(f"    after {program} ")
@@ -39,7 +39,7 @@ def test_every_law_has_a_fault_that_it_names():
 def test_what_is_right_keeps_every_law(make):
     also = [] if make is right.ChainedForm else list(ASKED_FOR)
     missing = {"closed_form"} if make is right.ChainedForm else set()
-    assert check_scheduler(make, also=also, examples=10) == tuple(
+    assert check_scheduler(make, horizon=16, also=also, examples=10) == tuple(
         law for law in (*BY_DEFAULT, *also) if law not in missing
     )
 
@@ -121,7 +121,7 @@ def test_the_number_of_the_step_may_come_in_several_ways():
             self.number = num_updates
             self.write()
 
-    assert "resumed" in check_scheduler(Updated, examples=3)
+    assert "resumed" in check_scheduler(Updated, horizon=8, examples=3)
 
 
 def test_a_metric_that_may_be_given_is_given():
@@ -137,7 +137,7 @@ def test_one_that_is_made_for_so_many_groups_is_asked_with_these():
     def make(optimizer):
         return lr_scheduler.LambdaLR(optimizer, [lambda n: 0.9**n, lambda n: 0.9**n])
 
-    assert "groups_independent" in check_scheduler(make, examples=3)
+    assert "groups_independent" in check_scheduler(make, horizon=8, examples=3)
 
 
 def test_a_law_that_is_broken_on_purpose_is_left_out():
@@ -145,7 +145,7 @@ def test_a_law_that_is_broken_on_purpose_is_left_out():
         def factor(self, number):
             return 1 - number / 10
 
-    assert "not_negative" not in check_scheduler(FallsForEver, without=["not_negative"], examples=3)
+    assert "not_negative" not in check_scheduler(FallsForEver, horizon=16, without=["not_negative"], examples=3)
 
 
 def test_another_optimizer():
@@ -154,7 +154,9 @@ def test_another_optimizer():
             assert "momentum" in optimizer.defaults
             super().__init__(optimizer)
 
-    assert check_scheduler(NeedsMomentum, optimizer=lambda groups: torch.optim.SGD(groups, momentum=0.9), examples=3)
+    assert check_scheduler(
+        NeedsMomentum, horizon=8, optimizer=lambda groups: torch.optim.SGD(groups, momentum=0.9), examples=3
+    )
 
 
 def test_one_that_ends_says_where_when_it_is_stepped_past_its_end():
@@ -186,7 +188,7 @@ def test_an_odd_rate_is_a_finding_of_the_first_law_and_of_no_other(odd):
 
     with pytest.raises(AssertionError, match=r"^finite: Odd: .*\n +after \['step', 'step'\] the rates are \["):
         check_scheduler(Odd)
-    assert "resumed" in check_scheduler(Odd, without=["finite", "closed_form", "tensor_rate"], examples=3)
+    assert "resumed" in check_scheduler(Odd, horizon=8, without=["finite", "closed_form", "tensor_rate"], examples=3)
 
 
 # -- wrong calls ------------------------------------------------------------------------------------------------------

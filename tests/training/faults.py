@@ -287,24 +287,37 @@ def places(kind: str, precision: str) -> list[Place]:
     return found
 
 
-def survives(kind: str, place: Place, optimizer: str, precision: str) -> bool:
-    """Inject one fault, and compare the run with one that never had it."""
+# The end of a run of one optimizer and precision that never had a window, by that window and whether that was counted.
+Ends = dict[tuple[int | None, bool], Any]
+
+
+def survives(kind: str, place: Place, optimizer: str, precision: str, ends: Ends) -> bool:
+    """Inject one fault, and compare the run with one that never had it: one of the ``ends``, or added to them."""
     what = KINDS[kind]
-    struck, clean = Run(optimizer, precision), Run(optimizer, precision)
+    struck = Run(optimizer, precision)
     for step_num in range(1, WINDOWS * ACCUM_GRAD + 1):
         if step_num == place.step_num:
             what.strike(struck, place)
         else:
             struck.step(step_num)
-        window, micro_batch = divmod(step_num - 1, ACCUM_GRAD)
-        if not (what.window_is_lost and window == place.window):
-            clean.step(step_num)
-        elif micro_batch == ACCUM_GRAD - 1 and what.counted and clean.optim.scaler is not None:
-            clean.optim.scaler.update([True])
+    lost = place.window if what.window_is_lost else None
+    if (lost, what.counted) not in ends:
+        ends[lost, what.counted] = _end_without(lost, what.counted, Run(optimizer, precision))
     gradients_left = any(parameter.grad is not None for parameter in struck.model.parameters())
     finite = all(bool(parameter.isfinite().all()) for parameter in struck.model.parameters())
     skips = sum(result.skipped for result in struck.results)
-    return same(struck.state(), clean.state()) and finite and not gradients_left and (not what.counted or skips == 1)
+    is_clean = same(struck.state(), ends[lost, what.counted])
+    return is_clean and finite and not gradients_left and (not what.counted or skips == 1)
+
+
+def _end_without(lost: int | None, counted: bool, run: Run) -> Any:
+    for step_num in range(1, WINDOWS * ACCUM_GRAD + 1):
+        window, micro_batch = divmod(step_num - 1, ACCUM_GRAD)
+        if window != lost:
+            run.step(step_num)
+        elif micro_batch == ACCUM_GRAD - 1 and counted and run.optim.scaler is not None:
+            run.optim.scaler.update([True])
+    return run.state()
 
 
 @contextlib.contextmanager
@@ -325,13 +338,14 @@ def enumerate_all(optimizers: list[str], precisions: list[str], every: int = 1) 
     for optimizer, precision in itertools.product(optimizers, precisions):
         if optimizer == "fused SGD, momentum" and PRECISIONS[precision][0] in (torch.bfloat16, torch.float16):
             continue  # refused: torch's kernel is wrong there
-        for path, kind in itertools.product(paths(optimizer), KINDS):
+        ends: dict[str, Ends] = {path: {} for path in paths(optimizer)}
+        for path, kind in itertools.product(ends, KINDS):
             for place in places(kind, precision):
                 number += 1
                 if number % every:
                     continue
                 with on_the_device() if path == "device" else contextlib.nullcontext():
-                    yield kind, place, survives(kind, place, optimizer, precision)
+                    yield kind, place, survives(kind, place, optimizer, precision, ends[path])
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """SIGKILL at every moment of every micro-batch of a window: the resumed run ends with the same bits."""
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -8,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from tests import forks
 from tests.training import killing
 from tests.training.helpers import same
 
@@ -17,9 +17,7 @@ def context():
     """Processes that have torch already."""
     if sys.platform == "win32":
         pytest.skip("there is no SIGKILL on Windows")
-    forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload(["tests.training.killing_ready"])
-    return forkserver
+    return forks.context()
 
 
 def run(context, *arguments):

@@ -18,6 +18,14 @@ def defined_in(module, name="of_two_modules", factor=1.0, qualname=None):
     return lr_fn(formula)
 
 
+@pytest.fixture
+def few_objects():
+    """What is there already is not looked at when garbage is collected: in a long run of tests that takes long."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def test_another_function_of_the_same_name_is_refused():
     first = defined_in("one")
     with pytest.raises(
@@ -41,6 +49,7 @@ def test_how_a_function_is_called():
     assert names.call_of(min) == names.call_of(None) == ""
 
 
+@pytest.mark.usefixtures("few_objects")
 def test_a_function_that_nobody_holds_has_no_name():
     held = defined_in("one")
     assert names.known()["of_two_modules"] is held
@@ -52,6 +61,7 @@ def test_a_function_that_nobody_holds_has_no_name():
     defined_in("two")
 
 
+@pytest.mark.usefixtures("few_objects")
 def test_a_schedule_holds_its_function():
     plan = defined_in("one")(peak=0.5)
     gc.collect()
