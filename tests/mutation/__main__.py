@@ -37,7 +37,7 @@ def main():
     reader.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="of results, to go on from: the killed stay so, and covering.json"
     )
-    reader.add_argument("--by", nargs="+", metavar="TESTS", help="files of tests that judge alone, such as new ones")
+    reader.add_argument("--by", nargs="+", metavar="TESTS", help="tests that judge what survived, alone: new ones")
     arguments = reader.parse_args()
     os.environ.update(HYPOTHESIS_PROFILE="mutation", OMP_NUM_THREADS="1")
     sources = {module: (ROOT / module).read_text(encoding="utf-8") for module in modules(ROOT, arguments.parts)}
@@ -49,7 +49,9 @@ def main():
         kept.mkdir(exist_ok=True)
         results = kept / "results.jsonl"
         known = _read(results)
-        left = [mutant for mutant in mutants if known.get(mutant.key(sources[mutant.module])) != "killed"]
+        outcomes = {mutant: known.get(mutant.key(sources[mutant.module])) for mutant in mutants}
+        again = arguments.by and known  # what nobody has judged yet is not judged by a few tests alone
+        left = [one for one, outcome in outcomes.items() if outcome != "killed" and (outcome or not again)]
         if left:
             _judge_all(left, sources, kept, Path(folder), arguments.jobs, arguments.by)
         return _report(mutants, sources, _read(results))

@@ -615,8 +615,9 @@ def test_growth_is_held_before_it_overflows():
         o.growth(factor=0.5)
 
 
-def test_a_cooldown_has_all_boundaries_of_the_shape_that_it_goes_along():
+@pytest.mark.parametrize(("steps", "boundaries"), [(20, (10, 14, 22, 30)), (15, (10, 13, 19, 25))])
+def test_a_cooldown_has_all_boundaries_of_the_shape_that_it_goes_along(steps, boundaries):
     along = o.piecewise_linear(values=(1.0, 0.5, 0.25, 0.0), at=(0, 2, 6, 10))
-    plan = o.constant(value=0.1).cooldown(at=10, steps=20, along=along)
-    assert plan.boundaries() == (10, 14, 22, 30)
+    plan = o.constant(value=0.1).cooldown(at=10, steps=steps, along=along)
+    assert plan.boundaries() == boundaries
     assert [plan(t) for t in plan.boundaries()] == pytest.approx([0.1, 0.05, 0.025, 0.0])
