@@ -41,12 +41,10 @@ def threefry_2x32(key: tuple[int, int], counter: tuple[Any, Any]) -> tuple[Any, 
 def uniform(seed: int, real_step: float) -> float:
     """A number between -1 and 1 that belongs to a seed and a whole step; a step between whole ones is rounded down.
 
-    One that rounding has left just below a whole step is that step.
-
     >>> uniform(0, 1.0) == uniform(0, 1.5) != uniform(0, 2.0)
     True
     """
-    step = ops.floor(real_step + ops.tolerance(real_step))
+    step = ops.floor(real_step)
     high = ops.floor(step / _WORD)
     counter = words(high % _WORD, step - high * _WORD)
     word, _ = threefry_2x32((0, seed), counter)

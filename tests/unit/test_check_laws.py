@@ -414,6 +414,11 @@ def test_a_fractional_boundary_that_float32_misses_is_found(monkeypatch):
         check(eight_steps, every=every, backends=["numpy"])
 
 
+def test_a_jump_beside_a_boundary_is_where_rounding_puts_it():
+    noise = o.linear(end=0.5, steps=1).jitter(0.5)
+    assert_same_in_float32(noise.by_tokens(1_000), backends=["numpy"])  # 1.001 updates are 1,000.99995 tokens there
+
+
 def test_boundaries_that_are_left_out_are_found(monkeypatch):
     each = Node.each_boundary
     monkeypatch.setattr(Node, "each_boundary", lambda node, upto=math.inf: each(node, upto * 0.75))
