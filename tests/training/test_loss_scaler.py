@@ -32,7 +32,7 @@ def test_the_scale_moves_as_torchs_does():
 
 def test_states_are_exchanged_with_torch_in_both_directions():
     theirs = torchs(init_scale=8.0, growth_interval=7)
-    theirs.load_state_dict({**theirs.state_dict(), "_growth_tracker": 5})
+    theirs.load_state_dict({**theirs.state_dict(), "_growth_tracker": 1_999})
     ours = LossScaler()
     ours.load_state_dict(theirs.state_dict())
     assert ours.state_dict() == theirs.state_dict()

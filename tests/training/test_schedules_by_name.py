@@ -338,6 +338,13 @@ def test_a_construction_that_fails_leaves_the_optimizer_as_it_was(wrong):
     assert group["weight_decay"] == 0.01
 
 
+def test_rules_for_an_optimizer_that_had_none_must_match_something():
+    _, optim = built(None, schedule=PLAN)
+    with pytest.raises(ValueError, match=r"schedules: 'haed\.\*' matches no parameter"):
+        optim.schedules = {"haed.*": SLOW, "*": {"weight_decay": 0.2}}
+    assert optim.schedules is None
+
+
 def test_rules_for_an_optimizer_that_had_none():
     model, optim = built(None, schedule=PLAN)
     train(optim, model, some_batches(1))

@@ -197,6 +197,7 @@ def test_what_is_no_slip_is_not_pointed_out(caplog):
     OptimScheduler(adam(), linear(start=0.1, steps=9).warmup(3).shift(-1).by_epoch(), steps_per_epoch=5)
     batches_of_a_run(linear(start=0.1, steps=30))
     batches_of_a_run(linear(start=0.1, steps=40))
+    batches_of_a_run(linear(start=0.1, steps=7), accum_grad=2, step_per_update=2)  # 15 windows
     assert not caplog.records
 
 
@@ -359,6 +360,10 @@ def test_epochs_that_only_the_caller_knows():
     assert optim.step(loss_of(model, batch), step_num=1, epoch_num=2).lr == 0.25
     assert optim.step(loss_of(model, batch), step_num=2, epoch_num=3.0).lr == 0.125
     optim.schedule = plan.scale(0.5)
+    optim.accum_grad = 3
+    assert optim.step(loss_of(model, batch), step_num=4, epoch_num=2).lr == 0.125
+    with pytest.raises(ValueError, match="counts epochs: pass epoch_num="):
+        optim.step(loss_of(model, batch), step_num=5)  # a window is in no epoch by itself
 
 
 def test_replacing_the_plan_checks_it_and_keeps_the_old_one():
