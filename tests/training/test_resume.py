@@ -439,6 +439,16 @@ def test_names_tell_another_order_from_the_same_shapes():
         again.load_state_dict(state)
 
 
+def test_a_moment_of_one_number_is_looked_at_too():
+    scale = nn.Parameter(torch.ones(()))
+    optim = OptimScheduler(torch.optim.AdamW([scale]), PLAN)
+    optim.step(scale.square(), step_num=1)
+    state = optim.state_dict()
+    state["optimizer"]["state"][0]["exp_avg"].fill_(math.nan)
+    with pytest.raises(ValueError, match="inf or nan in 'exp_avg' of parameter 0"):
+        OptimScheduler(torch.optim.AdamW([scale]), PLAN).load_state_dict(state)
+
+
 class Wrapping(torch.optim.SGD):
     """As Lightning, Fabric and accelerate wrap an optimizer: its attributes, and its step."""
 

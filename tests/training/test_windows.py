@@ -39,6 +39,17 @@ def boom(*_):
     raise Boom
 
 
+@pytest.mark.parametrize("step_num", [1, 2, 3])
+def test_a_micro_batch_of_an_open_window_does_not_come_again(step_num):
+    model, optim = built(accum_grad=5)
+    batches = some_batches(3)
+    train(optim, model, batches)
+    before = [parameter.grad.clone() for parameter in model.parameters()]
+    with pytest.raises(ValueError, match=f"step_num={step_num}: step_num must rise (.|\\n)*3 came last"):
+        optim.step(loss_of(model, batches[0]), step_num=step_num)
+    assert all(torch.equal(parameter.grad, grad) for parameter, grad in zip(model.parameters(), before, strict=True))
+
+
 # -- gaps -------------------------------------------------------------------------------------------------------------
 
 
