@@ -43,6 +43,11 @@ def test_what_lies_behind_too_many_is_refused_and_does_not_keep_a_reader_waiting
     assert AFTER_A_LONG_CUT.reach == math.inf
 
 
+def test_boundaries_of_cycles_that_grow_end_with_the_largest_clock():
+    *_, before, last = o.linear(steps=10).repeat(stretch=3).boundaries()
+    assert before < 1e300 < 3 * last
+
+
 def test_as_many_boundaries_as_may_be_gone_through_are_and_no_more():
     ten, eleven = (o.piecewise_constant(values=[0.1] * (n + 1), at=range(1, n + 1))._node for n in (10, 11))
     assert ten.first_boundaries(99, among=10) == tuple(range(1, 11))
