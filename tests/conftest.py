@@ -25,5 +25,5 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-# Read by type checkers, never run.
-collect_ignore = ["typing/accepted.py", "typing/rejected.py"]
+# Read by type checkers, never run; and a command with packages of its own.
+collect_ignore = ["typing/accepted.py", "typing/rejected.py", "mutation"]
