@@ -71,6 +71,7 @@ def _judge_all(mutants, sources, kept, folder, jobs, by):
     for job, copy in enumerate(copies):
         child = os.fork()
         if not child:
+            status = 1
             try:
                 own = mutants[job::jobs]
                 for mutant in own[:3]:
@@ -82,11 +83,15 @@ def _judge_all(mutants, sources, kept, folder, jobs, by):
                     line = json.dumps({"key": mutant.key(sources[mutant.module]), "outcome": outcome})
                     with (kept / "results.jsonl").open("a", encoding="utf-8") as file:
                         file.write(line + "\n")
+                status = 0
+            except BaseException as error:
+                print(f"{type(error).__name__}: {error}", file=sys.stderr)
             finally:
-                os._exit(0)
+                os._exit(status)
         children.append(child)
-    for child in children:
-        os.waitpid(child, 0)
+    statuses = [os.waitpid(child, 0)[1] for child in children]  # all of them, before one is asked
+    if any(statuses):
+        raise SystemExit("not all mutants were judged")
 
 
 def _by_coverage(copy, modules, found):
@@ -119,7 +124,10 @@ def _outcome(copy, mutant, text, tests):
 
     with judging.changed(copy / mutant.module, text):
         for some in (tests[:_FIRST], tests[_FIRST:]):
-            if some and judging.in_a_child(lambda some=some: work(some), 5 * _BUDGET) != 0:
+            status = judging.in_a_child(lambda some=some: work(some), 5 * _BUDGET) if some else 0
+            if status == judging.FAILED:
+                raise SystemExit(f"no test could be run; see {log}")
+            if status not in (0, judging.NO_TESTS):
                 return "killed"
     return "survived"
 

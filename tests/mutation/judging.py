@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.mutation.covering import OPTIONS
 
+FAILED = 70  # of a child, by something else than its tests
+NO_TESTS = 5  # pytest's, where it finds none
 _OURS = ("optimsche", "tests", "benchmarks", "examples", "conftest")
 
 
@@ -22,7 +24,7 @@ def in_a_child(work, seconds):
     if child:
         _, status = os.waitpid(child, 0)
         return os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-    status = 70
+    status = FAILED
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
         status = work()

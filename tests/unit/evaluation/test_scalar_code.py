@@ -66,7 +66,7 @@ def test_code_gives_floats_where_the_formula_gives_whole_numbers():
 
 
 def test_code_has_the_formulas_numbers_whatever_their_sign_and_size():
-    for formula in (lambda t: (-0.5) ** t, lambda t: -(0.5**t), lambda t: ops.nearest(t * 1e308) * 0.5):
+    for formula in (lambda t: (-0.5) ** t, lambda t: ops.nearest(t * 0.3), lambda t: ops.nearest(t * 1e308) * 0.5):
         code = scalar_code(trace(formula, "t"))
         assert [code.one(t) for t in (1.0, 2.0, 99.0)] == [formula(t) for t in (1.0, 2.0, 99.0)]
 
