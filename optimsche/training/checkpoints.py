@@ -18,7 +18,6 @@ from optimsche.training import by_name, follow, resume_guard, state_checks
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
 from optimsche.training.restoring import fill, nested, restored_on_failure
-from optimsche.training.updates import Update
 
 LOG = logging.getLogger("optimsche")
 
@@ -90,22 +89,18 @@ def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *
         LOG.warning("the state has a loss scale, which this run does without")
 
 
-def compare(planned: Iterable[Update], log: logging.Logger) -> None:
-    """Report loaded rates that are not the plan's for the update before the one that is planned."""
-    for update in planned:
-        member, epoch = update.member, update.epoch
-        if not member.loaded:
-            continue
-        loaded, member.loaded = member.loaded, {}
-        plan = member.schedule
-        if plan.counts_epochs and isinstance(epoch, float):
-            continue  # where epochs are counted in fractions, the one that the update before was given is not known
-        before = max(update.number - 1, 1)
-        epochs = (epoch, max(epoch - 1, 1))  # the update before may have ended the epoch before
-        rates = [member.values(before, each)[0].number for each in epochs]
-        value = float(plan(before, epoch))
-        factor = rates[0] / value if value else member.ft_factor
-        resume_guard.report_another_rate(loaded["lr"], rates, before, log, plan, factor)
+def compare(member: Member, update: int, epoch: float, log: logging.Logger) -> None:
+    """Report a loaded rate that is not the plan's for the update before this one."""
+    loaded, member.loaded = member.loaded, {}
+    plan = member.schedule
+    if plan.counts_epochs and isinstance(epoch, float):
+        return  # where epochs are counted in fractions, the one that the update before was given is not known
+    before = max(update - 1, 1)
+    epochs = (epoch, max(epoch - 1, 1))  # the update before may have ended the epoch before
+    rates = [member.values(before, each)[0].number for each in epochs]
+    value = float(plan(before, epoch))
+    factor = rates[0] / value if value else member.ft_factor
+    resume_guard.report_another_rate(loaded["lr"], rates, before, log, plan, factor)
 
 
 def _load_one(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:

@@ -12,8 +12,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from optimsche.param_groups.optimizers import unwrapped
-from optimsche.training.kernels import divides_and_skips, first_step_must_be_known, fused_step
+from optimsche.training.kernels import fused_kernel, fused_step, skips_by_itself
 from optimsche.training.norms import Across, combined, is_here, total_norm
 from optimsche.training.sharded import here
 
@@ -60,10 +59,8 @@ class Gradients:
         self._parts: list[Gradients] = []
         self._touched = False  # whether a stage may have put other tensors in their place
         self._tensors = _gradients(groups)
-        self._kernel = unwrapped(optimizer)
-        self.fused = divides_and_skips(self._kernel)
-        unknown = self.fused and first_step_must_be_known(self._kernel)
-        self.stays_on_device = self.fused and not unknown and not is_here(self._tensors[0])
+        self._kernel = fused_kernel(optimizer)
+        self.stays_on_device = skips_by_itself(self._kernel) and not is_here(self._tensors[0])
         self.in_float64 = self._tensors[0].dtype is torch.float64
 
     @property
@@ -147,7 +144,9 @@ class Gradients:
             return
         elif plain:
             self.optimizer.step()
-        elif self.fused and not self.in_float64 and type(pending) is float:  # the kernel divides by a float32
+        elif (
+            self._kernel is not None and not self.in_float64 and type(pending) is float
+        ):  # the kernel divides by a float32
             divisor = torch.scalar_tensor(1.0 / pending, device=self._tensors[0].device)
             fused_step(self.optimizer, self._kernel, divisor, None)
         else:

@@ -6,40 +6,48 @@ from typing import Any
 
 import torch
 
+from optimsche.param_groups.optimizers import unwrapped
 
-def divides_and_skips(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether a step takes ``grad_scale`` and ``found_inf``, as :class:`torch.amp.GradScaler` hands them over.
+
+def fused_kernel(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer | None:
+    """The optimizer, in its wrappers, whose step divides and skips as :class:`torch.amp.GradScaler` tells it; or None.
 
     >>> weight = torch.nn.Parameter(torch.zeros(1))
-    >>> divides_and_skips(torch.optim.AdamW([weight], fused=True)), divides_and_skips(torch.optim.AdamW([weight]))
-    (True, False)
+    >>> adamw = torch.optim.AdamW([weight], fused=True)
+    >>> fused_kernel(adamw) is adamw, fused_kernel(torch.optim.AdamW([weight]))
+    (True, None)
     """
-    if not getattr(optimizer, "_step_supports_amp_scaling", False):
-        return False
-    return not [group for group in optimizer.param_groups if not group.get("fused", True)]
+    kernel = unwrapped(optimizer)
+    if not getattr(kernel, "_step_supports_amp_scaling", False):
+        return None
+    for group in kernel.param_groups:
+        if not group.get("fused", True):
+            return None
+    return kernel
 
 
-def first_step_must_be_known(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether a kernel that skips this step would leave numbers behind that were never set.
+def skips_by_itself(kernel: torch.optim.Optimizer | None) -> bool:
+    """Whether the next step may be skipped on the device, and nobody on the host needs to know.
 
-    Fused SGD makes its momentum from uninitialised memory, and a step that is skipped does not fill it. Momentum that
-    begins at 0 is the same as torch's where there is no dampening: it is begun here. With dampening it is not, and
-    whether the first step is made has to be known on the host.
+    Fused SGD makes its momentum from uninitialised memory, and a step that is skipped does not fill it; nor does it
+    take momentum for some parameters and none for others. Momentum that begins at 0 is the same as torch's where there
+    is no dampening: it is begun here. With dampening it is not, and whether the first step is made has to be known on
+    the host.
     """
-    unknown = False
-    if not isinstance(optimizer, torch.optim.SGD):
-        return unknown
-    for group in optimizer.param_groups:
+    if not isinstance(kernel, torch.optim.SGD):
+        return kernel is not None
+    known = False
+    for group in kernel.param_groups:
         if group["momentum"] == 0:
             continue
         for parameter in group["params"]:
-            if parameter.grad is None or optimizer.state[parameter].get("momentum_buffer") is not None:
+            if parameter.grad is None or kernel.state[parameter].get("momentum_buffer") is not None:
                 continue
             if group["dampening"] != 0:
-                unknown = True
+                known = True
             else:
-                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter.grad)
-    return unknown
+                kernel.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter.grad)
+    return not known
 
 
 def fused_step(
@@ -49,7 +57,7 @@ def fused_step(
 
     Args:
         optimizer: whose step is called.
-        kernel: the optimizer in its wrappers, one of :func:`divides_and_skips`.
+        kernel: its :func:`fused_kernel`.
         grad_scale: what gradients are divided by, a tensor of one number; None for 1.
         found_inf: 1 to change nothing, 0 or None to step. Torch's kernels take any other number for neither.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import torch
 
@@ -123,8 +123,14 @@ def _refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:
         nodes += [following for following, _ in node.next_functions]
 
 
-class BackwardPass(NamedTuple):
-    """A backward pass that is to be made.
+def backward(
+    loss: torch.Tensor,
+    share: float | torch.Tensor,
+    scaler: LossScaler | None,
+    inputs: Sequence[torch.Tensor] | None,
+    retain_graph: bool,
+) -> None:
+    """Add this micro-batch's gradients to those of its window; the caller's loss stays as it is.
 
     Args:
         loss: a loss that is a mean over the micro-batch.
@@ -132,22 +138,10 @@ class BackwardPass(NamedTuple):
         scaler: multiplies the loss, if there is one.
         inputs: the only parameters that get a gradient; None for all.
         retain_graph: whether another backward pass will go through the same graph.
-    """
-
-    loss: torch.Tensor
-    share: float | torch.Tensor
-    scaler: LossScaler | None
-    inputs: Sequence[torch.Tensor] | None
-    retain_graph: bool
-
-
-def run_backward(one: BackwardPass) -> None:
-    """Add this micro-batch's gradients to those of its window; the caller's loss stays as it is.
 
     Raises:
         RuntimeError: the backward pass failed; with a hint if the graph was used before.
     """
-    loss, share, scaler, inputs, retain_graph = one
     if type(share) is not float or share != 1.0:
         loss = loss * share
     if scaler is not None:

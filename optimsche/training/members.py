@@ -254,17 +254,17 @@ class Member:
             return StepResult(False, update, epoch, self.values(update, epoch))
         return StepResult(False, update, epoch, lambda: [follow.Value(group, LR, "lr", factor * plan(update, epoch))])
 
-    def own_clips(self, closes: bool) -> Mapping[int, Stage | None]:
+    def own_clips(self) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.
 
         Raises:
             ValueError, TypeError: a group's ``grad_clip`` that is none; a step that accelerate holds back.
         """
-        if closes and hasattr(self.optimizer, "gradient_state"):
+        if hasattr(self.optimizer, "gradient_state"):
             compatibility.refuse_a_step_held_back(self.optimizer)
         clips: dict[int, Stage | None] = {}
         for number, group in enumerate(self.optimizer.param_groups):
-            rule = follow.rule_of(group, self.rules)
+            rule = follow.rule_of(group, self.rules) if self.rules else None
             if rule is not None and rule.clips_itself:
                 clips[number] = rule.clip
             elif "grad_clip" in group:
@@ -279,7 +279,7 @@ class Member:
     @property
     def counts_epochs(self) -> bool:
         """Whether anything that it follows counts epochs."""
-        return any(plan.counts_epochs for plan in self._plans())
+        return self.epochs_known and any(plan.counts_epochs for plan in self._plans())
 
     def described(self) -> list[str]:
         """Its arguments as they were given, for ``repr``."""

@@ -23,7 +23,7 @@ from optimsche.schedule import Schedule
 from optimsche.training import by_name, checkpoints, compatibility, follow, outcomes, updates
 from optimsche.training.finding import Distributed, found
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
-from optimsche.training.losses import BackwardPass, Chosen, Losses, followed, refuse_what_was_left_out
+from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out
 from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.processes import Alone
@@ -33,7 +33,7 @@ from optimsche.training.settings import Checked, ValueT, admitted, defaults_of
 from optimsche.training.stages import GradClip, Stage
 from optimsche.training.stages import admitted as admitted_stages
 from optimsche.training.turn import Turn, turn_of
-from optimsche.training.updates import Update, epoch_of
+from optimsche.training.updates import Planned, Update, epoch_of
 from optimsche.training.window import Order, Weight, Window, admitted_weight
 
 BatchT = TypeVar("BatchT")
@@ -297,19 +297,18 @@ class OptimScheduler:
             raise TypeError(f"step(time_func={time_func!r:.60}): time_func must be a function that gives a context.")
         if logger is not None:
             self.log = logger
-        if weight is None and time_func is None and last is False and self.processes.alone:
-            window = self._order.inside(step_num, epoch_num)
+        turn = self._turn(step_num, last)
+        if weight is None and time_func is None and self.processes.alone:
+            window = self._order.inside(turn, epoch_num)
             if window is not None:  # as most micro-batches are; what they are spared is measured by loop/hand
                 number, epoch, results = window.place.real_step, window.epoch or 1, {}
                 for name, member in self.members.items():
                     results[name] = member.result_inside(number, epoch)
                 chosen = followed(window.part.values(), losses)
-                self._order.seen = step_num
+                self._order.seen, window.by_caller = step_num, False if window.part else None
                 self._pass(window, step_num, False, chosen, window.add(None))
-                return results["main"] if self._plain else together(number, results, self.grad_norm_type)
-        # All that can be refused comes first: the call may be corrected and made again.
-        turn = self._turn(step_num, last)
-        planned = self._planned(turn, epoch_num)
+                return self._result(turn, results)
+        planned = self._planned(turn, epoch_num)  # what can be refused is refused first: the call may be made again
         if time_func is None:
             return self._update(turn, planned, self._backward(turn, losses, weight))
         with time_func(["loss_backward_time", optim_name]):
@@ -349,7 +348,7 @@ class OptimScheduler:
         """
         turn = self._turn(step_num, last)
         if last and self._order.is_over(turn):
-            return self._result(turn, self._planned(turn._replace(closes=False), epoch_num))
+            return self._result(turn, self._planned(turn._replace(closes=False), epoch_num).results)
         return self._update(turn, self._planned(turn, epoch_num))
 
     def discard(self, step_num: int | None = None) -> None:
@@ -381,8 +380,8 @@ class OptimScheduler:
         if self.steps_per_epoch is not None or not any(member.counts_epochs for member in self.members.values()):
             # No micro-batch of it may come any more to write its rates, and a checkpoint is compared by them.
             first = turn_of(dropped.first, self.accum_grad, self.steps_per_epoch)
-            for one in self._planned(first, None).values():
-                follow.write(one.values)
+            for result in self._planned(first, None).results.values():
+                follow.write(result.values)
         window = self._order.window
         if several and window is not None and turn is not None and turn.closes:
             self._take_part(window)
@@ -411,16 +410,20 @@ class OptimScheduler:
                 return Turn(step_num, place, step_num == place.last)
         return turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
 
-    def _planned(self, turn: Turn, epoch_num: float | None) -> dict[str, Update]:
+    def _planned(self, turn: Turn, epoch_num: float | None) -> Planned:
         """What is planned for each optimizer; whatever can be refused of it is refused here, and nothing is changed."""
         window, members = self._order.window, self.members
         known = epoch_num is None and window is not None and window.place is turn.window
         epoch = window.epoch if known else None  # type: ignore[union-attr]
         if epoch is None:
             epoch = epoch_of(turn.step_num, epoch_num, self.steps_per_epoch, members.values())
-        planned = {}
+        number, planned = turn.window.real_step, Planned({}, {})
         for name, member in members.items():
-            planned[name] = Update(name, member, turn.window.real_step, epoch, closes=turn.closes)
+            if turn.closes and member.takes_part(number):
+                planned.due[name] = one = Update(name, member, number, epoch)
+                planned.results[name] = one.result
+            else:
+                planned.results[name] = member.result_inside(number, epoch)
         return planned
 
     def _window(self, turn: Turn, *, updating: bool) -> Window:
@@ -439,10 +442,9 @@ class OptimScheduler:
     def _begin(self, turn: Turn, *, keep_gradients: bool = False) -> Window:
         """Open the window of a micro-batch, without gradients."""
         number, halves, held = turn.window.real_step, self.precision.dtype is torch.float16, self._order.window
-        self.processes.refuse_if_lost()
+        self.processes.begin(self, number)
         if held is not None and held.dropped and self.processes.can_take_part:
             self._take_part(held)
-        self.processes.begin(self, number)
         if len(self.members) > 1:  # their groups may have changed
             own = [id(parameter) for member in self.members.values() for parameter in member.parameters()]
             if len(set(own)) < len(own):
@@ -476,17 +478,17 @@ class OptimScheduler:
 
     def _backward(self, turn: Turn, losses: Losses, weight: Weight | None) -> Window:
         """Add the gradients of a micro-batch to those of its window."""
-        weight, processes = admitted_weight(weight), self.processes
+        processes = self.processes
+        weight = None if weight is None else admitted_weight(weight)
         processes.refuse_a_pass()
         window = self._window(turn, updating=False)
         if window.dropped and processes.alone:
             self._order.enter(turn, updating=False, log=self.log)
             return window
-        window.refuse_a_mixture(weight)
         processes.refuse_a_contradiction(window, turn)
         chosen = followed(window.part.values(), losses)
-        self._order.enter(turn, updating=False, log=self.log)
         share = processes.share(window, turn, weight)
+        self._order.enter(turn, updating=False, log=self.log)
         if type(weight) is not float or weight > 0 or not processes.alone:  # a mean over nothing may be nan
             self._pass(window, turn.step_num, turn.closes, chosen, share)
         return window
@@ -497,7 +499,7 @@ class OptimScheduler:
         try:
             for loss, inputs in chosen:
                 left -= 1
-                processes.backward(window, closes, BackwardPass(loss, share, self.scaler, inputs, left > 0))
+                processes.backward(window, closes, loss, share, self.scaler, inputs, left > 0)
             if processes.alone and (closes or window.count == 1):
                 refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:
@@ -509,7 +511,7 @@ class OptimScheduler:
             self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
             raise
 
-    def _update(self, turn: Turn, planned: Mapping[str, Update], window: Window | None = None) -> StepResult:
+    def _update(self, turn: Turn, planned: Planned, window: Window | None = None) -> StepResult:
         """What follows the backward pass: nothing inside a window, an update at its end."""
         order, processes = self._order, self.processes
         if window is None:
@@ -518,21 +520,21 @@ class OptimScheduler:
                 processes.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
-        checkpoints.compare(planned.values(), self.log)
         if turn.closes:
             processes.end(window)
-        if turn.closes and window.part:
+        due = planned.due
+        if due:
             try:
-                updates.make(self, planned, window)
+                updates.make(self, due, window)
                 order.leave(turn)
             except BaseException as error:
-                left = [name for name in window.part if not planned[name].done]
+                left = [name for name, one in due.items() if not one.done]
                 kept = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
-                nothing_done = len(left) == len(window.part)
+                nothing_done = len(left) == len(due)
                 order.fail_update(turn, again=nothing_done and kept and processes.alone)
                 processes.fail(f"update {turn.window.real_step} has failed here ({type(error).__name__})")
                 for name in left[1:]:
-                    number, why = planned[name].number, type(error).__name__
+                    number, why = due[name].number, type(error).__name__
                     self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
                 raise
             finally:
@@ -542,16 +544,15 @@ class OptimScheduler:
             if turn.closes:
                 order.leave(turn)
         processes.micro_batch_ended()
-        result = self._result(turn, planned)
-        done = [one for one in planned.values() if one.done]
+        result = self._result(turn, planned.results)
+        done = [one for one in due.values() if one.done]
         if done:
             if self.scaler is not None:
                 self.scaler.update([one.overflowed for one in done if one.result.found_inf is not None])
             self._outcomes.add(done, result.real_step, self.scaler, self.log)
         return result
 
-    def _result(self, turn: Turn, planned: Mapping[str, Update]) -> StepResult:
-        results = {name: one.result for name, one in planned.items()}
+    def _result(self, turn: Turn, results: Mapping[str, StepResult]) -> StepResult:
         return results["main"] if self._plain else together(turn.window.real_step, results, self.grad_norm_type)
 
     def _drop_gradients(self) -> None:
@@ -590,7 +591,7 @@ class OptimScheduler:
         """Go on from a state: a copy is loaded, or nothing at all.
 
         The rates follow from the schedule, whatever the state says; one that disagrees with the plan is reported
-        once, with the first micro-batch. The optimizer's other arguments (weight decay, betas) come from the state, as
+        once, with the first update. The optimizer's other arguments (weight decay, betas) come from the state, as
         in torch, but for those that ``schedules`` gives; those that change are reported. A state saved with a loss
         scale loads into a run without one, and the other way round; torch's ``GradScaler`` writes the same.
 

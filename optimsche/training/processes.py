@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from optimsche.training import losses, sharded
 from optimsche.training.gradients import multiply
+from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.norms import Across
 from optimsche.training.turn import Turn
 from optimsche.training.window import Order, Weight, Window
@@ -34,9 +35,6 @@ class Alone:
 
     alone = True
     passed = False  # whether the backward pass of a micro-batch has come, and what follows it has not
-
-    def refuse_if_lost(self) -> None:
-        """Refuse to go on where this process has failed and the others have not."""
 
     @property
     def can_take_part(self) -> bool:
@@ -63,9 +61,18 @@ class Alone:
         """Count a micro-batch in; the factor on its loss."""
         return window.add(weight)
 
-    def backward(self, window: Window, due: bool, one: losses.BackwardPass) -> None:
-        """A backward pass; ``due`` says whether it closes the window."""
-        losses.run_backward(one)
+    def backward(
+        self,
+        window: Window,
+        due: bool,
+        loss: torch.Tensor,
+        share: Weight,
+        scaler: LossScaler | None,
+        inputs: Sequence[torch.Tensor],
+        retain_graph: bool,
+    ) -> None:
+        """A backward pass, as :func:`losses.backward`; ``due`` says whether it closes the window."""
+        losses.backward(loss, share, scaler, inputs, retain_graph)
 
     def end_late(self, window: Window, turn: Turn) -> None:
         """Sum the gradients of a window whose end is known only after its last pass."""
@@ -150,7 +157,16 @@ class Processes(Alone):
         with autocast, self._summing(due):
             yield
 
-    def backward(self, window: Window, due: bool, one: losses.BackwardPass) -> None:
+    def backward(
+        self,
+        window: Window,
+        due: bool,
+        loss: torch.Tensor,
+        share: Weight,
+        scaler: LossScaler | None,
+        inputs: Sequence[torch.Tensor],
+        retain_graph: bool,
+    ) -> None:
         """A backward pass whose gradients are summed over processes only if ``due``; FSDP decides in it.
 
         It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
@@ -159,7 +175,7 @@ class Processes(Alone):
         """
         window.summed = due
         with self._summing(due):
-            losses.run_backward(one._replace(loss=one.loss * math.nan if window.dropped else one.loss, inputs=None))
+            losses.backward(loss * math.nan if window.dropped else loss, share, scaler, None, retain_graph)
 
     def _note_passes(self, parameter: Any) -> None:
         """Learn of backward passes, also of a loop's own, from one parameter, which keeps nothing of this alive."""
@@ -295,7 +311,9 @@ class Processes(Alone):
 
         Raises:
             ValueError: the processes were built differently, or begin at another update.
+            RuntimeError: this process has failed, and the others have not.
         """
+        self.refuse_if_lost()
         if self._begun:
             return
         self._begun = True

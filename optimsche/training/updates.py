@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from optimsche import counting
 from optimsche.param_groups import names
 from optimsche.param_groups.entries import LR
-from optimsche.training import compatibility, follow, stages
+from optimsche.training import checkpoints, compatibility, follow, stages
 from optimsche.training.gradients import Gradients, Number
 from optimsche.training.members import Member
 from optimsche.training.result import StepResult
@@ -23,27 +23,26 @@ if TYPE_CHECKING:
 
 
 class Update:
-    """What is planned for one optimizer in a window, and what became of it where an update was due.
+    """An update of one optimizer that is due: what is planned, and what became of it.
 
     Building it refuses whatever can be refused of the plan, and changes nothing.
 
     Args:
         name: what the optimizer is called.
         member: the optimizer, and what it follows.
-        window: number of the window.
+        window: number of the window that is closed.
         epoch: pass over the data.
-        closes: whether the window is closed now.
 
     Raises:
         ValueError, TypeError: a value that may not be, or a step that cannot be made now.
     """
 
-    def __init__(self, name: str, member: Member, window: int, epoch: float, *, closes: bool) -> None:
+    def __init__(self, name: str, member: Member, window: int, epoch: float) -> None:
         self.name, self.member, self.number, self.epoch = name, member, member.update_of(window), epoch
         self.values = member.values(self.number, epoch)  # what is to be written
-        self.clips = member.own_clips(closes)  # the groups that are clipped by themselves
+        self.clips = member.own_clips()  # the groups that are clipped by themselves
         self.done = False  # whether it was made, or skipped
-        self.result = StepResult(closes and member.takes_part(window), self.number, epoch, self.values)
+        self.result = StepResult(True, self.number, epoch, self.values)
         self.where = ""  # the first parameter whose gradient was not finite, where that is known
         self.counts = True  # whether a skip counts: not where all parameters are frozen, which somebody has wanted
 
@@ -53,19 +52,12 @@ class Update:
         if gradients is None:
             self.counts = bool(self.member.trainable())
             return
-        norm, by_caller = gradients.first_norm, window.by_caller
+        result, norm = self.result, gradients.first_norm
         if gradients.left_out and isinstance(norm, float) and not math.isfinite(norm):
             self.where = names.first_non_finite(self.member.optimizer.param_groups, self.member.model)
-        self.result = StepResult(
-            True,
-            self.number,
-            self.epoch,
-            self.values,
-            norm=norm,
-            found_inf=gradients.found_inf,
-            micro_batches=window.place.size if by_caller else window.count,
-            weight=float(window.place.size) if by_caller else window.weight,
-        )
+        result.norm, result.found_inf = norm, gradients.found_inf
+        result.micro_batches = window.place.size if window.by_caller else window.count
+        result.weight = float(window.place.size) if window.by_caller else window.weight
 
     @property
     def overflowed(self) -> bool | torch.Tensor:
@@ -74,6 +66,13 @@ class Update:
         if isinstance(norm, torch.Tensor):
             return 1.0 - norm.isfinite().float()
         return norm is not None and not math.isfinite(norm)
+
+
+class Planned(NamedTuple):
+    """What is planned in a micro-batch: the updates that are due, and what is known of every optimizer."""
+
+    due: dict[str, Update]
+    results: dict[str, StepResult]
 
 
 def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -> None:
@@ -85,11 +84,12 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
         window: what it holds.
     """
     processes = optim.processes
-    for name, member in window.part.items():
-        one = updates[name]
+    for one in updates.values():
+        if one.member.loaded:
+            checkpoints.compare(one.member, one.number, one.epoch, optim.log)
         follow.write(one.values)
         if one.values[0].number == 0.0 and not any(value.number for value in one.values if value.where is LR):
-            compatibility.point_out_the_end(member.schedule, one.number, optim.log)
+            compatibility.point_out_the_end(one.member.schedule, one.number, optim.log)
     if window.dropped:
         if processes.alone:
             return
@@ -97,14 +97,14 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
     across = processes.across(window)
     scale: Number | None = None
     gradients: dict[str, Gradients] = {}
-    for name, member in window.part.items():
-        if member.has_gradients():
+    for name, one in updates.items():
+        if one.member.has_gradients():
             scale = _scale(optim, window) if scale is None else scale
             gradients[name] = Gradients(
-                member.optimizer,
+                one.member.optimizer,
                 scale=scale,
-                update=updates[name].number,
-                epoch=updates[name].epoch,
+                update=one.number,
+                epoch=one.epoch,
                 norm_type=optim.grad_norm_type,
                 across=across,
             )
@@ -113,11 +113,11 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
         return
     if gradients:
         stages.run(gradients, updates, optim.stages, optim.clip, skip=optim.skip_non_finite)
-    for name in window.part:
+    for name, one in updates.items():
         own = gradients.get(name)
         if own is not None:
             own.step()
-        updates[name].finish(own, window)
+        one.finish(own, window)
 
 
 def _weighs_nothing(optim: OptimScheduler, window: Window) -> bool:

@@ -66,9 +66,15 @@ class Window:
         self._unit: Weight | None = None if relative else 1.0
 
     def add(self, weight: Weight | None) -> Weight:
-        """Count a micro-batch in; the factor on its loss."""
+        """Count a micro-batch in; the factor on its loss.
+
+        Raises:
+            ValueError: it has a weight and those before it have none, or the other way round.
+        """
+        if self.weighted is not (weight is not None):
+            self._refuse_a_mixture(weight)
+            self.weighted = weight is not None
         self.count += 1
-        self.weighted = weight is not None
         if weight is None:
             self.total = self.total + self._share
             return self._share
@@ -78,13 +84,8 @@ class Window:
         self.total = self.total + share
         return share
 
-    def refuse_a_mixture(self, weight: Weight | None) -> None:
-        """Refuse a weight among micro-batches that have none, and the other way round.
-
-        Raises:
-            ValueError: this one is not like those before it.
-        """
-        if self.weighted is not None and self.weighted != (weight is not None):
+    def _refuse_a_mixture(self, weight: Weight | None) -> None:
+        if self.weighted is not None:
             raise ValueError(
                 f"weight={weight!r:.60}: the {self.count} micro-batches of this window that came before "
                 f"{'had a weight' if self.weighted else 'had none'}. Give every micro-batch its weight, or none."
@@ -211,20 +212,20 @@ class Order:
         self.window = window
         return window
 
-    def inside(self, step_num: int, epoch_num: float | None) -> Window | None:
-        """The open window, if this is one more micro-batch of it after another, without a weight, and not the last."""
+    def inside(self, turn: Turn, epoch_num: float | None) -> Window | None:
+        """The open window, if this is the next micro-batch of it, without a weight, and not the last."""
         window = self.window
         if (
             window is None
-            or type(step_num) is not int
-            or not self.seen + 1 == step_num < window.place.last
-            or not window.count
+            or window.place is not turn.window
+            or turn.closes
+            or turn.step_num != self.seen + 1
+            or window.by_caller
             or window.weighted
             or window.dropped
-            or window.said == (step_num, True)
             or self.halfway
-            or (epoch_num is not None and epoch_num != window.epoch)
             or window.epoch is None
+            or (epoch_num is not None and epoch_num != window.epoch)
         ):
             return None
         return window
@@ -298,7 +299,7 @@ class Order:
         return updating and turn.cut and turn.step_num == self.seen and self.window is not None
 
 
-def admitted_weight(value: Any) -> Weight | None:
+def admitted_weight(value: Any) -> Weight:
     """A micro-batch's weight: a number, or a tensor of one, which is read only where nobody waits for it.
 
     Raises:
@@ -309,8 +310,6 @@ def admitted_weight(value: Any) -> Weight | None:
     Traceback (most recent call last):
     ValueError: weight=-1: weight must be >= 0 and finite (what the loss is a mean over, such as tokens), got -1.
     """
-    if value is None:
-        return None
     if isinstance(value, torch.Tensor):
         if value.numel() != 1 or value.is_complex():
             kind = f"shape {tuple(value.shape)} of {value.dtype}"
