@@ -76,6 +76,10 @@ class TestWhoSums:
         no_error(two["shards inside"])
         assert all(seen["one"] < NEAR and seen["two"] < NEAR for seen in two["shards inside"])
 
+    def test_a_model_that_is_wrapped_in_parts(self, two):
+        equal_to_one(two["wrapped in parts"])
+        assert all(seen["summed"] == [3, 3] for seen in two["wrapped in parts"])
+
     def test_processes_that_differ_are_told_before_the_first_window(self, two):
         said(two["built differently"], "the processes are not built alike")
         said(two["begun elsewhere"], "the processes begin at different updates")

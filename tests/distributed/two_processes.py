@@ -19,6 +19,7 @@ from optimsche import (
     clip_each_group,
     cosine,
 )
+from tests.distributed.ddp_worker import counted
 from tests.training.helpers import loss_of, small_model, some_batches
 
 PLAN = cosine(start=0.1, steps=8)
@@ -105,6 +106,21 @@ def refusal(call: Callable[[], Any]) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return "nothing was refused"
+
+
+def wrapped_in_parts(rank: int) -> Any:
+    """Each layer has a DDP of its own, and each sums once in a window."""
+    model = small_model()
+    for layer in (0, 2):
+        model[layer] = DistributedDataParallel(model[layer])
+    summed = [counted(model[0]), counted(model[2])]
+    optim = OptimScheduler(sgd(model), PLAN, model=model, accum_grad=4)
+    play(optim, model, batches_of(rank))
+    return {
+        "summed": [len(calls) for calls in summed],
+        "off": off(model, alone(union())),
+        "between": between(model),
+    }
 
 
 # -- the end of a window ----------------------------------------------------------------------------------------------
@@ -380,6 +396,7 @@ def a_failure_at_the_end(rank: int, where: str) -> Any:
 
 
 CASES: dict[str, Callable[[int], Any]] = {
+    "wrapped in parts": wrapped_in_parts,
     "an end said to step alone": an_end_said_to_step_alone,
     "a late end, ddp": lambda rank: a_late_end(rank, ddp()),
     "a late end, fsdp": lambda rank: a_late_end(rank, fsdp()),

@@ -111,9 +111,8 @@ def _by_coverage(copy, modules, found):
 
 def _outcome(copy, mutant, text, tests):
     """Whether a mutant is killed, survives, or is run by no test."""
-    if not tests:
-        return "not run"
     log = copy.parent / f"{copy.name}.log"
+    several = [covering.OF_SEVERAL] if mutant.module in covering.SEVERAL else []
 
     def work(some):
         with log.open("a") as file:
@@ -122,9 +121,12 @@ def _outcome(copy, mutant, text, tests):
         judging.begin(copy)
         return judging.judge(some)
 
+    stages = [some for some in (tests[:_FIRST], tests[_FIRST:], several) if some]
+    if not stages:
+        return "not run"
     with judging.changed(copy / mutant.module, text):
-        for some in (tests[:_FIRST], tests[_FIRST:]):
-            status = judging.in_a_child(lambda some=some: work(some), 5 * _BUDGET) if some else 0
+        for some in stages:
+            status = judging.in_a_child(lambda some=some: work(some), 5 * _BUDGET)
             if status == judging.FAILED:
                 raise SystemExit(f"no test could be run; see {log}")
             if status not in (0, judging.NO_TESTS):

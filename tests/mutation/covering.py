@@ -24,6 +24,9 @@ OF_THE_STEP = (
     *("--deselect=tests/training/test_kill.py", "--deselect=tests/training/test_examples.py"),
     *("--ignore=tests/training/test_faults.py", "-k", "not compiled"),
 )
+# Code of several processes, and the tests of it: which lines those processes run is not measured.
+SEVERAL = {f"optimsche/training/{name}.py" for name in ("processes", "finding", "sharded", "by_name", "norms")}
+OF_SEVERAL = "tests/distributed"
 _NEED_MORE_EXAMPLES = 3  # so many tests may; they judge nothing
 OPTIONS = ("-q", "--tb=short", "--assert=plain", "-p", "no:cacheprovider")
 

@@ -57,19 +57,22 @@ class Mutant(NamedTuple):
 
 
 def modules(root, parts):
-    """The files of the parts that are asked for, by their paths in the repository.
+    """The files of the parts that are asked for (``text``, ``training``, ``training/window``), by their paths.
 
     Raises:
         SystemExit: there is no such part.
     """
-    known = {Path(each).stem: Path("optimsche") / each for each in MUTATED}
-    for part in parts:
-        if part not in known:
-            raise SystemExit(f"no part of the core is called {part}; there are {', '.join(known)}")
-    chosen = [known[part] for part in parts] or list(known.values())
-    for each in chosen:
-        files = sorted((root / each).rglob("*.py")) if each.suffix == "" else [root / each]
-        yield from (str(file.relative_to(root)) for file in files)
+    files = sorted(
+        file.relative_to(root)
+        for each in MUTATED
+        for file in ((root / "optimsche" / each).rglob("*.py") if "." not in each else [root / "optimsche" / each])
+    )
+    for part in parts or [""]:
+        path = Path("optimsche") / part
+        chosen = [str(file) for file in files if path in (file.with_suffix(""), *file.parents)]
+        if not chosen:
+            raise SystemExit(f"no part of the core is called {part}; there are {', '.join(MUTATED)}, and files in them")
+        yield from chosen
 
 
 def mutants_of(module, source):

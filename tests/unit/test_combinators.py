@@ -611,6 +611,7 @@ def test_growth_is_held_before_it_overflows():
         assert plan(np.array([huge]))[0] == pytest.approx(plan(huge), rel=1e-9)
     assert o.growth(start=1.0, factor=1.5)(1_000) == pytest.approx(1.5**1_000, rel=1e-12)
     assert o.growth(start=0.0, factor=2)(1e300) == 0.0
+    assert o.growth(start=1e200, factor=10)(1e6) == pytest.approx(1e300)
     assert o.growth(start=0.5, factor=1)(1e300) == 0.5
     with pytest.raises(ValueError, match=r"(?s)factor must be >= 1 and finite .*To fall, use exponential"):
         o.growth(factor=0.5)

@@ -22,6 +22,14 @@ def test_a_rate_before_a_default_is_named():
         o.linear(steps=10) >> o.cosine(steps=5)
 
 
+@pytest.mark.parametrize("at", [3, 5, 8, 10])
+def test_the_rate_before_is_that_of_the_piece_which_is_played_there(at):
+    pieces = o.linear(start=0.3, end=0.2, steps=5) >> o.polynomial(start=0.2, end=0.1, power=2, steps=5)
+    before = pieces(at)
+    with pytest.warns(UserWarning, match=f"ends with {before:g}. Write start={before:g}"):
+        pieces.then(o.linear(steps=5), at=at)
+
+
 @pytest.mark.parametrize("first", [o.expression("0.1 / t"), inverse(), o.expression("1 / (t - 10)")], ids=str)
 def test_what_has_no_value_somewhere_can_be_joined(first):
     plan = first.then(o.linear(steps=5), at=10)
