@@ -231,13 +231,13 @@ class Member:
                     found.append(parameter)  # once for every micro-batch
         return found
 
-    def has_gradients(self) -> bool:
-        """Whether any of its parameters has a gradient."""
-        for group in self.optimizer.param_groups:  # a loop, since nearly always the first one says it
+    def with_gradient(self) -> torch.Tensor | None:
+        """The first of its parameters that has a gradient; None if none has."""
+        for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    return True
-        return False
+                    return parameter  # type: ignore[no-any-return]
+        return None
 
     def drop_gradients(self) -> None:
         """Leave no gradient behind, as ``zero_grad`` does."""

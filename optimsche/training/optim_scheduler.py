@@ -305,8 +305,9 @@ class OptimScheduler:
                 for name, member in self.members.items():
                     results[name] = member.result_inside(number, epoch)
                 chosen = followed(window.part.values(), losses)
+                share = window.add(None)
                 self._order.seen, window.by_caller = step_num, False if window.part else None
-                self._pass(window, step_num, False, chosen, window.add(None))
+                self._pass(window, step_num, False, chosen, share)
                 return self._result(turn, results)
         planned = self._planned(turn, epoch_num)  # what can be refused is refused first: the call may be made again
         if time_func is None:
@@ -500,6 +501,8 @@ class OptimScheduler:
             for loss, inputs in chosen:
                 left -= 1
                 processes.backward(window, closes, loss, share, self.scaler, inputs, left > 0)
+            if window.held is None:
+                window.held = window.with_gradient()
             if processes.alone and (closes or window.count == 1):
                 refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:

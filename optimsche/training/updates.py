@@ -98,7 +98,7 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
     scale: Number | None = None
     gradients: dict[str, Gradients] = {}
     for name, one in updates.items():
-        if one.member.has_gradients():
+        if one.member.with_gradient() is not None:
             scale = _scale(optim, window) if scale is None else scale
             gradients[name] = Gradients(
                 one.member.optimizer,

@@ -58,6 +58,7 @@ class Window:
         self.total: Weight = 0.0
         self.weighted: bool | None = None
         self.by_caller: bool | None = None  # whether the backward passes are the caller's own; None: none came yet
+        self.held: torch.Tensor | None = None  # a parameter in which a pass has left a gradient
         self.dropped = False
         self.summed: bool | None = None  # whether processes have summed the gradients in its last pass; None: not known
         self.said: tuple[int, bool] | None = None  # of which micro-batch micro_batch said whether it closes the window
@@ -69,8 +70,15 @@ class Window:
         """Count a micro-batch in; the factor on its loss.
 
         Raises:
-            ValueError: it has a weight and those before it have none, or the other way round.
+            ValueError: it has a weight and those before it have none, or the other way round; somebody else has dropped
+                the gradients of those before it.
         """
+        if self.held is not None and self.held.grad is None and not self.dropped and self.with_gradient() is None:
+            raise ValueError(
+                f"the gradients that window {self.place.real_step} has gathered so far are gone. Does the loop call "
+                "zero_grad()? Leave it out: an update drops the gradients itself. To give the window up: "
+                "optim.discard()"
+            )
         if self.weighted is not (weight is not None):
             self._refuse_a_mixture(weight)
             self.weighted = weight is not None
@@ -83,6 +91,10 @@ class Window:
         share = weight * self._share / (1.0 if self._unit is None else self._unit)
         self.total = self.total + share
         return share
+
+    def with_gradient(self) -> torch.Tensor | None:
+        """The first parameter of its optimizers that has a gradient."""
+        return next((found for member in self.part.values() if (found := member.with_gradient()) is not None), None)
 
     def _refuse_a_mixture(self, weight: Weight | None) -> None:
         if self.weighted is not None:

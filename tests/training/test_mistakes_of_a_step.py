@@ -334,6 +334,33 @@ def test_parameters_that_the_model_no_longer_has_end_the_run():
         optim.step(loss_of(model, batch), step_num=3)
 
 
+@pytest.mark.parametrize("weight", [None, 3.0])
+def test_a_loop_that_drops_the_gradients_of_its_window(weight):
+    model, optim = built(accum_grad=3)
+    batches = some_batches(6)
+    for step_num in (1, 2, 3):
+        if step_num == 1:
+            optim.optimizer.zero_grad()  # where a window begins there are none
+        optim.step(loss_of(model, batches[step_num - 1]), step_num=step_num, weight=weight)
+    optim.step(loss_of(model, batches[3]), step_num=4, weight=weight)
+    before = weights(model)
+    for _ in range(2):
+        optim.optimizer.zero_grad()
+        with pytest.raises(ValueError, match=r"window 2 has gathered so far are gone(.|\n)*zero_grad"):
+            optim.step(loss_of(model, batches[4]), step_num=5, weight=weight)
+    optim.discard()
+    train(optim, model, some_batches(9), start=7)
+    assert not same(before, weights(model))
+
+
+def test_micro_batches_that_leave_no_gradients_are_no_sign_of_a_loop_that_drops_them():
+    model, optim = built(accum_grad=3)
+    batches = some_batches(3)
+    optim.step(loss_of(model, batches[0]), step_num=1, weight=0.0)
+    optim.step(torch.ones((), requires_grad=True) * 1.0, step_num=2, weight=1.0)
+    assert optim.step(loss_of(model, batches[2]), step_num=3, weight=1.0).updated
+
+
 def test_one_optimizer_of_several_without_gradients_ends_the_run():
     model, other = EncoderDecoder(), EncoderDecoder()
     members = {"a": Member(sgd(model), PLAN), "b": Member(sgd(other), PLAN)}
