@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import torch
 
 from optimsche.call_errors import did_you_mean
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
+from optimsche.training.norms import is_here
 
 # What torch says where the graph is freed already, or an optimizer has changed what it needs.
 _TWICE = ("backward through the graph a second time", "modified by an inplace operation")
@@ -18,6 +20,9 @@ _REENTRANT = (
     "activation checkpoints with use_reentrant=True get no gradient in a backward pass for an optimizer's own "
     "parameters alone: torch leaves them out. Write checkpoint(..., use_reentrant=False)."
 )
+
+# What torch calls a division, and by what number a loop by hand divides.
+_SHARE: dict[str, Callable[[int], float]] = {"DivBackward0": lambda size: size, "MulBackward0": lambda size: 1 / size}
 
 Losses: TypeAlias = torch.Tensor | Mapping[str, torch.Tensor]
 Chosen: TypeAlias = Sequence[tuple[torch.Tensor, list[torch.Tensor]]]  # losses, and the parameters that follow each
@@ -121,6 +126,31 @@ def _refuse_reentrant_checkpoints(loss: torch.Tensor) -> None:
         if node.name() == "CheckpointFunctionBackward":
             raise ValueError(_REENTRANT)
         nodes += [following for following, _ in node.next_functions]
+
+
+def point_out_a_division(chosen: Chosen, size: int, log: logging.Logger) -> None:
+    """Warn of a loss that was divided by the size of the window, as loops by hand do: the update does so as well.
+
+    Args:
+        chosen: the losses.
+        size: micro-batches in the window.
+        log: for the warning.
+    """
+    for loss, _ in chosen if size > 1 else ():
+        node: Any = loss.grad_fn
+        if node is None or node.name() not in _SHARE:
+            continue
+        name, other, before = node.name(), node._saved_other, node.next_functions[0][0]
+        divided = isinstance(other, torch.Tensor) and other.numel() == 1 and is_here(other)
+        written_out = before is not None and before.name() == "SumBackward0"  # as a sum over the micro-batch, / 4
+        if divided and other.item() == _SHARE[name](size) and not written_out:
+            log.warning(
+                "the loss was divided by %d, as many micro-batches as the window has, and the update takes their mean "
+                "by itself: its gradient is %d times too small. Write optim.step(loss, ...) with the mean over the "
+                "micro-batch. If the division is meant, all is well.",
+                size,
+                size,
+            )
 
 
 def backward(

@@ -23,7 +23,7 @@ from optimsche.schedule import Schedule
 from optimsche.training import by_name, checkpoints, compatibility, follow, outcomes, updates
 from optimsche.training.finding import Distributed, found
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
-from optimsche.training.losses import Chosen, Losses, followed, refuse_what_was_left_out
+from optimsche.training.losses import Chosen, Losses, followed, point_out_a_division, refuse_what_was_left_out
 from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
 from optimsche.training.processes import Alone
@@ -497,6 +497,8 @@ class OptimScheduler:
     def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
         """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
         processes, left = self.processes, len(chosen)
+        if step_num == 1:
+            point_out_a_division(chosen, window.size, self.log)
         try:
             for loss, inputs in chosen:
                 left -= 1

@@ -353,6 +353,41 @@ def test_a_loop_that_drops_the_gradients_of_its_window(weight):
     assert not same(before, weights(model))
 
 
+def by_hand(loss):
+    return loss / 4
+
+
+@pytest.mark.parametrize(
+    ("shared", "told"),
+    [
+        (by_hand, True),
+        (lambda loss: 0.25 * loss, True),
+        (lambda loss: loss.div_(4), True),
+        (lambda loss: {"loss": loss / torch.tensor(4.0)}, True),
+        (lambda loss: loss, False),
+        (lambda loss: loss / 3, False),
+        (lambda loss: loss * 4, False),
+        (lambda loss: loss.expand(3, 2).sum() / 4, False),  # a mean, written out
+        (lambda loss: loss * loss, False),
+        (lambda loss: torch.stack([loss, loss]) @ torch.tensor([0.25, 0.25]), False),
+    ],
+)
+def test_a_loss_that_the_loop_has_divided_already_is_said_once(shared, told, caplog):
+    model, optim = built(accum_grad=4)
+    for step_num, batch in enumerate(some_batches(8), 1):
+        optim.step(shared(loss_of(model, batch)), step_num=step_num)
+    assert caplog.text.count("its gradient is 4 times too small") == told
+
+
+def test_a_loss_that_is_divided_by_one_or_in_a_pass_of_the_loop_is_not(caplog):
+    model, optim = built()
+    optim.step(loss_of(model, some_batches(1)[0]) / 1, step_num=1)
+    model, optim = built(accum_grad=4)
+    by_hand(loss_of(model, some_batches(1)[0])).backward()
+    optim.update(step_num=1)
+    assert not caplog.text
+
+
 def test_micro_batches_that_leave_no_gradients_are_no_sign_of_a_loop_that_drops_them():
     model, optim = built(accum_grad=3)
     batches = some_batches(3)
