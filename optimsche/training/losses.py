@@ -25,6 +25,7 @@ _REENTRANT = (
 _SHARE: dict[str, Callable[[int], float]] = {"DivBackward0": lambda size: size, "MulBackward0": lambda size: 1 / size}
 
 Losses: TypeAlias = torch.Tensor | Mapping[str, torch.Tensor]
+Inputs: TypeAlias = Sequence[torch.Tensor] | None
 Chosen: TypeAlias = Sequence[tuple[torch.Tensor, list[torch.Tensor]]]  # losses, and the parameters that follow each
 
 
@@ -154,19 +155,15 @@ def point_out_a_division(chosen: Chosen, size: int, log: logging.Logger) -> None
 
 
 def backward(
-    loss: torch.Tensor,
-    share: float | torch.Tensor,
-    scaler: LossScaler | None,
-    inputs: Sequence[torch.Tensor] | None,
-    retain_graph: bool,
+    loss: torch.Tensor, inputs: Inputs, share: float | torch.Tensor, scaler: LossScaler | None, retain_graph: bool
 ) -> None:
     """Add this micro-batch's gradients to those of its window; the caller's loss stays as it is.
 
     Args:
         loss: a loss that is a mean over the micro-batch.
+        inputs: the only parameters that get a gradient; None for all.
         share: what it counts for in its window; the sum is divided when the update is made.
         scaler: multiplies the loss, if there is one.
-        inputs: the only parameters that get a gradient; None for all.
         retain_graph: whether another backward pass will go through the same graph.
 
     Raises:

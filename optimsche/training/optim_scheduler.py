@@ -502,7 +502,7 @@ class OptimScheduler:
         try:
             for loss, inputs in chosen:
                 left -= 1
-                processes.backward(window, closes, loss, share, self.scaler, inputs, left > 0)
+                processes.backward(window, closes, loss, inputs, share, self.scaler, left > 0)
             if window.held is None:
                 window.held = window.with_gradient()
             if processes.alone and (closes or window.count == 1):

@@ -21,7 +21,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from optimsche.training import losses, sharded
 from optimsche.training.gradients import multiply
-from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.norms import Across
 from optimsche.training.turn import Turn
 from optimsche.training.window import Order, Weight, Window
@@ -61,18 +60,9 @@ class Alone:
         """Count a micro-batch in; the factor on its loss."""
         return window.add(weight)
 
-    def backward(
-        self,
-        window: Window,
-        due: bool,
-        loss: torch.Tensor,
-        share: Weight,
-        scaler: LossScaler | None,
-        inputs: Sequence[torch.Tensor],
-        retain_graph: bool,
-    ) -> None:
+    def backward(self, window: Window, due: bool, loss: torch.Tensor, inputs: losses.Inputs, *how: Any) -> None:
         """A backward pass, as :func:`losses.backward`; ``due`` says whether it closes the window."""
-        losses.backward(loss, share, scaler, inputs, retain_graph)
+        losses.backward(loss, inputs, *how)
 
     def end_late(self, window: Window, turn: Turn) -> None:
         """Sum the gradients of a window whose end is known only after its last pass."""
@@ -157,16 +147,7 @@ class Processes(Alone):
         with autocast, self._summing(due):
             yield
 
-    def backward(
-        self,
-        window: Window,
-        due: bool,
-        loss: torch.Tensor,
-        share: Weight,
-        scaler: LossScaler | None,
-        inputs: Sequence[torch.Tensor],
-        retain_graph: bool,
-    ) -> None:
+    def backward(self, window: Window, due: bool, loss: torch.Tensor, inputs: losses.Inputs, *how: Any) -> None:
         """A backward pass whose gradients are summed over processes only if ``due``; FSDP decides in it.
 
         It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
@@ -175,7 +156,7 @@ class Processes(Alone):
         """
         window.summed = due
         with self._summing(due):
-            losses.backward(loss * math.nan if window.dropped else loss, share, scaler, None, retain_graph)
+            losses.backward(loss * math.nan if window.dropped else loss, None, *how)
 
     def _note_passes(self, parameter: Any) -> None:
         """Learn of backward passes, also of a loop's own, from one parameter, which keeps nothing of this alive."""
