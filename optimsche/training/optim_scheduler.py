@@ -380,9 +380,9 @@ class OptimScheduler:
         self.log.warning("update %d is skipped: its window was discarded", dropped.real_step)
         if self.steps_per_epoch is not None or not any(member.counts_epochs for member in self.members.values()):
             # No micro-batch of it may come any more to write its rates, and a checkpoint is compared by them.
-            first = turn_of(dropped.first, self.accum_grad, self.steps_per_epoch)
-            for result in self._planned(first, None).results.values():
-                follow.write(result.values)
+            epoch = epoch_of(dropped.first, None, self.steps_per_epoch, self.members.values())
+            for member in self.members.values():
+                follow.write(member.values(member.update_of(dropped.real_step), epoch))
         window = self._order.window
         if several and window is not None and turn is not None and turn.closes:
             self._take_part(window)

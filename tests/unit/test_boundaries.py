@@ -81,3 +81,12 @@ def test_over_ends_at_the_first_piece_that_is_too_short(text):
 def test_boundaries_up_to_what_is_no_clock(upto, most, kind, message):
     with pytest.raises(kind, match=message):
         o.linear(steps=10).boundaries(upto, most=most)
+
+
+def test_a_combinator_that_says_nothing_of_its_length_is_drawn_no_further_than_it_is_known():
+    @o.lr_fn
+    def half(real_step, epoch, schedule: o.Schedule):
+        return 0.5 * schedule(real_step, epoch)
+
+    plan = half(o.linear(steps=10))
+    assert plan.length == plan.reach == math.inf

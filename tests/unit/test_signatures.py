@@ -32,6 +32,21 @@ def test_no_signature_shows_how_a_range_is_made(name):
     assert not {word for word in ("Annotated", "typing", "Meaning", "inf") if word in shown}, shown
 
 
+COMBINATORS = [name for name in OURS if name != "sequence" and hasattr(o.Schedule, name)]
+
+
+@pytest.mark.parametrize("name", COMBINATORS)
+def test_a_method_has_the_parameters_of_its_combinator(name):
+    of_function, of_method = (
+        [
+            (parameter.name, parameter.kind, parameter.default)
+            for parameter in list(inspect.signature(function).parameters.values())[1:]
+        ]
+        for function in (known()[name], getattr(o.Schedule, name))
+    )
+    assert of_function == of_method
+
+
 def test_annotations_are_what_they_were():
     parameter = inspect.signature(o.cosine).parameters["steps"]
     assert parameter.annotation == Steps

@@ -110,6 +110,11 @@ WRONG_CALLS = {
     ),
     # sequence
     "sequence of one": (lambda: o.sequence(PLAN), TypeError, r"sequence takes a list of schedules, got cosine"),
+    "sequence by another name": (
+        lambda: o.sequence([PLAN, PLAN], milestones=[5]),
+        TypeError,
+        "no parameter 'milestones'; here that is 'at'",
+    ),
     "sequence of none": (lambda: o.sequence(5), TypeError, r"takes a list of schedules, got 5: write sequence\(\[a, b"),
     "sequence at a number": (
         lambda: o.sequence(PIECES, at=5),
