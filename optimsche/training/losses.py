@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -20,9 +20,6 @@ _REENTRANT = (
     "activation checkpoints with use_reentrant=True get no gradient in a backward pass for an optimizer's own "
     "parameters alone: torch leaves them out. Write checkpoint(..., use_reentrant=False)."
 )
-
-# What torch calls a division, and by what number a loop by hand divides.
-_SHARE: dict[str, Callable[[int], float]] = {"DivBackward0": lambda size: size, "MulBackward0": lambda size: 1 / size}
 
 Losses: TypeAlias = torch.Tensor | Mapping[str, torch.Tensor]
 Inputs: TypeAlias = Sequence[torch.Tensor] | None
@@ -138,13 +135,7 @@ def point_out_a_division(chosen: Chosen, size: int, log: logging.Logger) -> None
         log: for the warning.
     """
     for loss, _ in chosen if size > 1 else ():
-        node: Any = loss.grad_fn
-        if node is None or node.name() not in _SHARE:
-            continue
-        name, other, before = node.name(), node._saved_other, node.next_functions[0][0]
-        divided = isinstance(other, torch.Tensor) and other.numel() == 1 and is_here(other)
-        written_out = before is not None and before.name() == "SumBackward0"  # as a sum over the micro-batch, / 4
-        if divided and other.item() == _SHARE[name](size) and not written_out:
+        if _is_divided_by(size, loss):
             log.warning(
                 "the loss was divided by %d, as many micro-batches as the window has, and the update takes their mean "
                 "by itself: its gradient is %d times too small. Write optim.step(loss, ...) with the mean over the "
@@ -152,6 +143,24 @@ def point_out_a_division(chosen: Chosen, size: int, log: logging.Logger) -> None
                 size,
                 size,
             )
+
+
+def _is_divided_by(number: int, loss: torch.Tensor) -> bool:
+    """Whether a loss was divided by a whole number at last, and not to write a mean: sum(losses) / n, (a + b) / 2."""
+    node: Any = loss.grad_fn
+    if node is None or node.name() != "DivBackward0":
+        return False
+    before = node.next_functions[0][0]
+    name = "" if before is None else before.name()
+    if name == "SumBackward0" or (name == "AddBackward0" and number == 2):
+        return False
+    try:
+        if getattr(node._raw_saved_other, "unpack_hook", "not known") is not None:  # it may unpack only once
+            return False
+        divisor = node._saved_other
+    except RuntimeError:  # the graph is used up, or was changed: the backward pass says so
+        return False
+    return divisor.dtype is torch.int64 and divisor.numel() == 1 and is_here(divisor) and divisor.item() == number
 
 
 def backward(

@@ -248,7 +248,9 @@ class OptimScheduler:
         several = not self.processes.alone
         if several:  # a forward pass by itself would have the next backward pass sum gradients
             self._order.check(turn, updating=window is not None and window.by_caller is True)
-        window = self._order.window_of(turn) or (self._begin(turn) if turn.step_num > self._order.seen else None)
+        window = self._order.window_of(turn)
+        if window is None and turn.step_num > self._order.seen and not self._order.holds:
+            window = self._begin(turn)
         if window is not None:
             window.summed = turn.closes
             if last or several or window.said is not None:
@@ -418,9 +420,9 @@ class OptimScheduler:
         epoch = window.epoch if known else None  # type: ignore[union-attr]
         if epoch is None:
             epoch = epoch_of(turn.step_num, epoch_num, self.steps_per_epoch, members.values())
-        number, planned = turn.window.real_step, Planned({}, {})
+        number, planned, held = turn.window.real_step, Planned({}, {}), self._order.window_of(turn)
         for name, member in members.items():
-            if turn.closes and member.takes_part(number):
+            if turn.closes and (member.takes_part(number) if held is None else name in held.part):
                 planned.due[name] = one = Update(name, member, number, epoch)
                 planned.results[name] = one.result
             else:
@@ -497,9 +499,9 @@ class OptimScheduler:
     def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
         """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
         processes, left = self.processes, len(chosen)
-        if step_num == 1:
-            point_out_a_division(chosen, window.size, self.log)
         try:
+            if step_num == 1:
+                point_out_a_division(chosen, window.size, self.log)
             for loss, inputs in chosen:
                 left -= 1
                 processes.backward(window, closes, loss, inputs, share, self.scaler, left > 0)
@@ -525,6 +527,9 @@ class OptimScheduler:
                 processes.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
+        for name, member in self.members.items():
+            if member.loaded:
+                checkpoints.compare(member, planned.results[name], self.log)
         if turn.closes:
             processes.end(window)
         due = planned.due
@@ -596,7 +601,7 @@ class OptimScheduler:
         """Go on from a state: a copy is loaded, or nothing at all.
 
         The rates follow from the schedule, whatever the state says; one that disagrees with the plan is reported
-        once, with the first update. The optimizer's other arguments (weight decay, betas) come from the state, as
+        once, with the first micro-batch. The optimizer's other arguments (weight decay, betas) come from the state, as
         in torch, but for those that ``schedules`` gives; those that change are reported. A state saved with a loss
         scale loads into a run without one, and the other way round; torch's ``GradScaler`` writes the same.
 

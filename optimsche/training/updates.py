@@ -11,7 +11,7 @@ import torch
 from optimsche import counting
 from optimsche.param_groups import names
 from optimsche.param_groups.entries import LR
-from optimsche.training import checkpoints, compatibility, follow, stages
+from optimsche.training import compatibility, follow, stages
 from optimsche.training.gradients import Gradients, Number
 from optimsche.training.members import Member
 from optimsche.training.result import StepResult
@@ -85,8 +85,6 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
     """
     processes = optim.processes
     for one in updates.values():
-        if one.member.loaded:
-            checkpoints.compare(one.member, one.number, one.epoch, optim.log)
         follow.write(one.values)
         if one.values[0].number == 0.0 and not any(value.number for value in one.values if value.where is LR):
             compatibility.point_out_the_end(one.member.schedule, one.number, optim.log)

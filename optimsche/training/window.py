@@ -73,7 +73,9 @@ class Window:
             ValueError: it has a weight and those before it have none, or the other way round; somebody else has dropped
                 the gradients of those before it.
         """
-        if self.held is not None and self.held.grad is None and not self.dropped and self.with_gradient() is None:
+        held = self.held
+        lost = held is not None and held.grad is None and held.requires_grad and not self.dropped
+        if lost and self.with_gradient() is None:
             raise ValueError(
                 f"the gradients that window {self.place.real_step} has gathered so far are gone. Does the loop call "
                 "zero_grad()? Leave it out: an update drops the gradients itself. To give the window up: "
@@ -213,11 +215,13 @@ class Order:
             return None
         return window
 
+    @property
+    def holds(self) -> bool:
+        """Whether the open window holds micro-batches: no other begins, and whoever left it open is told so."""
+        return self.window is not None and self.window.by_caller is not None and not self.window.dropped
+
     def open(self, turn: Turn, window: Window) -> Window:
-        """Let a window begin; it takes the place of one that holds nothing."""
-        held = self.window
-        if held is not None and held.by_caller is not None and not held.dropped:
-            return window  # whoever left it open is told so with the step
+        """Let a window begin."""
         number = turn.window.real_step
         window.dropped = number in self._ahead
         self._ahead = {other for other in self._ahead if other > number}
@@ -225,19 +229,21 @@ class Order:
         return window
 
     def inside(self, turn: Turn, epoch_num: float | None) -> Window | None:
-        """The open window, if this is the next micro-batch of it, without a weight, and not the last."""
+        """The open window, if this is one more micro-batch of a run in it, without a weight, and not its last."""
         window = self.window
         if (
             window is None
             or window.place is not turn.window
             or turn.closes
+            or not self.seen
             or turn.step_num != self.seen + 1
+            or turn.window.real_step <= self._cut
             or window.by_caller
             or window.weighted
             or window.dropped
             or self.halfway
             or window.epoch is None
-            or (epoch_num is not None and epoch_num != window.epoch)
+            or (epoch_num is not None and (type(epoch_num) is not int or epoch_num != window.epoch))
         ):
             return None
         return window

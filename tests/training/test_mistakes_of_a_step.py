@@ -353,22 +353,19 @@ def test_a_loop_that_drops_the_gradients_of_its_window(weight):
     assert not same(before, weights(model))
 
 
-def by_hand(loss):
-    return loss / 4
-
-
 @pytest.mark.parametrize(
     ("shared", "told"),
     [
-        (by_hand, True),
-        (lambda loss: 0.25 * loss, True),
+        (lambda loss: loss / 4, True),
         (lambda loss: loss.div_(4), True),
-        (lambda loss: {"loss": loss / torch.tensor(4.0)}, True),
+        (lambda loss: (loss + 0.1 * loss) / 4, True),
+        (lambda loss: {"loss": loss / 4}, True),
         (lambda loss: loss, False),
         (lambda loss: loss / 3, False),
+        (lambda loss: loss / 4.5, False),
         (lambda loss: loss * 4, False),
-        (lambda loss: loss.expand(3, 2).sum() / 4, False),  # a mean, written out
-        (lambda loss: loss * loss, False),
+        (lambda loss: loss.expand(4).sum() / 4, False),  # a mean, written out
+        (lambda loss: loss / torch.tensor([4.0]).requires_grad_(), False),
         (lambda loss: torch.stack([loss, loss]) @ torch.tensor([0.25, 0.25]), False),
     ],
 )
@@ -383,9 +380,88 @@ def test_a_loss_that_is_divided_by_one_or_in_a_pass_of_the_loop_is_not(caplog):
     model, optim = built()
     optim.step(loss_of(model, some_batches(1)[0]) / 1, step_num=1)
     model, optim = built(accum_grad=4)
-    by_hand(loss_of(model, some_batches(1)[0])).backward()
+    (loss_of(model, some_batches(1)[0]) / 4).backward()
     optim.update(step_num=1)
+    model, optim = built(accum_grad=2)
+    loss = loss_of(model, some_batches(1)[0])
+    optim.step((loss + 2 * loss) / 2, step_num=1)  # as of a real and a fake image
     assert not caplog.text
+
+
+def test_a_divided_loss_whose_graph_is_used_up_is_answered_by_the_backward_pass():
+    model, optim = built(accum_grad=4)
+    batches = some_batches(4)
+    with optim.micro_batch(1):
+        loss = loss_of(model, batches[0]) / 4
+    loss.backward()
+    with pytest.raises(RuntimeError, match=r"Was loss.backward\(\) called before"):
+        optim.step(loss, step_num=1)
+    train(optim, model, batches[:3])
+    assert optim.step(loss_of(model, batches[3]), step_num=4).micro_batches == 4
+
+
+def test_what_a_divided_loss_has_saved_is_left_to_its_backward_pass():
+    model, optim = built(accum_grad=2)
+    kept = {}
+
+    def pack(tensor):
+        kept[len(kept)] = tensor
+        return len(kept) - 1
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, kept.pop):
+        loss = loss_of(model, some_batches(1)[0]) / torch.tensor(2)
+    optim.step(loss, step_num=1)
+
+
+def test_a_window_that_was_cut_short_is_over_for_its_forward_passes_too():
+    model, optim = built(accum_grad=4)
+    batches = some_batches(8)
+    train(optim, model, batches[:1])
+    with optim.micro_batch(2, last=True):
+        loss = loss_of(model, batches[1])
+    assert optim.step(loss, step_num=2).updated
+    for step_num in (3, 4):
+        with pytest.raises(ValueError, match="was cut short with last=True and is over"):
+            train(optim, model, batches[:step_num], start=step_num)
+    assert train(optim, model, batches, start=5)[-1].micro_batches == 4
+
+
+def test_a_forward_pass_of_the_next_window_loses_nothing_of_this_one():
+    model, optim = built(accum_grad=4)
+    other, alone = built(accum_grad=4)
+    batches = some_batches(4)
+    train(optim, model, batches[:2])
+    with optim.micro_batch(5):
+        loss = loss_of(model, batches[2])
+    with pytest.raises(ValueError, match="the update before, number 1, was never made"):
+        optim.step(loss, step_num=5)
+    assert train(optim, model, batches, start=3)[-1].updated
+    train(alone, other, batches)
+    assert same(weights(model), weights(other))
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_who_takes_part_in_a_window_is_decided_where_it_begins(before, after, caplog):
+    model, optim = built(accum_grad=2, step_per_update=before)
+    batches = some_batches(4)
+    train(optim, model, batches[:1])
+    optim.step_per_update = after
+    results = train(optim, model, batches, start=2)
+    assert [result.closed for result in results] == [before == 1, False, True]
+    assert [result.updated for result in results] == [before == 1, False, True]
+    assert not caplog.text
+
+
+def test_parameters_may_be_frozen_and_emptied_inside_of_a_window():
+    model, optim = built(accum_grad=2)
+    batches = some_batches(2)
+    model[2].requires_grad_(False)
+    train(optim, model, batches[:1])
+    model[0].requires_grad_(False)
+    model[2].requires_grad_(True)
+    for parameter in model[0].parameters():
+        parameter.grad = None
+    assert optim.step(loss_of(model, batches[1]), step_num=2).updated
 
 
 def test_micro_batches_that_leave_no_gradients_are_no_sign_of_a_loop_that_drops_them():

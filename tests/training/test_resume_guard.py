@@ -35,6 +35,17 @@ def test_a_right_resume_says_nothing(caplog):
     assert resumed({"accum_grad": 3}, {"accum_grad": 3}, updates=12, start=13, caplog=caplog) == []
 
 
+def test_a_resumed_window_that_is_lost_says_nothing_either(caplog):
+    model, optim = built(accum_grad=2)
+    train(optim, model, some_batches(12))
+    again, other = built(accum_grad=2)
+    other.load_state_dict(optim.state_dict())
+    train(other, again, some_batches(13), start=13)
+    other.discard(14)
+    train(other, again, some_batches(16), start=15)
+    assert "loaded" not in caplog.text
+
+
 def test_a_counter_that_started_again(caplog):
     (message,) = resumed({}, {}, updates=12, start=1, caplog=caplog)
     assert "It is the rate of update 12: did the counter start again? Resume at counting.resume_step" in message

@@ -447,3 +447,13 @@ def test_complex_losses_and_names_that_are_none_are_refused():
         optim.step(weight.sum(), step_num=1)
     with pytest.raises(TypeError, match="optim_loss must be the name of a loss, got 3"):
         OptimScheduler(torch.optim.SGD([weight], lr=0.1), constant(value=0.1), optim_loss=3)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_results_are_copied_and_pickled_wherever_they_come_from(copied):
+    model = small_model()
+    optim = OptimScheduler(torch.optim.SGD(model.parameters()), constant(value=0.9), accum_grad=3)
+    for step_num, batch in enumerate(some_batches(3), 1):
+        result = copied(optim.step(loss_of(model, batch), step_num=step_num))
+        assert (result.closed, result.real_step, result.lr) == (step_num == 3, 1, 0.9)
+        assert result.hyperparameters == {"lr": 0.9}
