@@ -623,3 +623,15 @@ def test_a_cooldown_has_all_boundaries_of_the_shape_that_it_goes_along(steps, bo
     plan = o.constant(value=0.1).cooldown(at=10, steps=steps, along=along)
     assert plan.boundaries() == boundaries
     assert [plan(t) for t in plan.boundaries()] == pytest.approx([0.1, 0.05, 0.025, 0.0])
+
+
+def test_boundaries_of_a_cooldown_along_a_short_shape():
+    short = o.linear(start=1.0, end=0.5, steps=0.25) >> o.linear(start=0.5, end=0.0, steps=0.25)
+    assert o.constant(1.0).cooldown(at=10, steps=4, along=short).boundaries() == (10.0, 12.0, 14.0)
+
+
+@pytest.mark.parametrize("clock", [9.8, 9.99, 10.0])
+def test_a_piece_whose_length_is_a_float32_ends_where_it_says(clock):
+    plan = o.linear(start=1.0, steps=10)
+    rate = float(plan.apply(clock, 1, {"steps": torch.tensor(10.0)}))
+    assert rate == pytest.approx(plan(clock), abs=1e-7)

@@ -30,6 +30,13 @@ def test_the_rate_before_is_that_of_the_piece_which_is_played_there(at):
         pieces.then(o.linear(steps=5), at=at)
 
 
+def test_who_draws_a_plan_is_told_of_a_piece_inside_of_it():
+    with pytest.warns(UserWarning, match=r"ends with 0.1"):
+        plan = (o.constant(0.1, steps=10) >> o.linear(steps=5)).scale(0.5).warmup(3)
+    with pytest.warns(UserWarning, match=r"ends with 0.1"):
+        plan.table()
+
+
 @pytest.mark.parametrize("first", [o.expression("0.1 / t"), inverse(), o.expression("1 / (t - 10)")], ids=str)
 def test_what_has_no_value_somewhere_can_be_joined(first):
     plan = first.then(o.linear(steps=5), at=10)

@@ -110,6 +110,7 @@ WRONG_CALLS = {
     ),
     # sequence
     "sequence of one": (lambda: o.sequence(PLAN), TypeError, r"sequence takes a list of schedules, got cosine"),
+    "a word nearly right": (lambda: PLAN.repeat(closed="lef"), ValueError, r"got 'lef'.\n    Did you mean 'left'\?"),
     "sequence by another name": (
         lambda: o.sequence([PLAN, PLAN], milestones=[5]),
         TypeError,
