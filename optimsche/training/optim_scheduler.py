@@ -291,8 +291,8 @@ class OptimScheduler:
 
         Raises:
             ValueError, TypeError: no such loss, or not a tensor of one number; a weight that is negative, or missing
-                in a window of weighted ones; ``step_num`` did not rise, or left a window open; a rate is negative or
-                not finite.
+                in a window of weighted ones; ``step_num`` did not rise, or left a window open; the loop has dropped the
+                gradients of the window; a rate is negative or not finite.
             NonFiniteError: ``max_skips`` updates in a row were skipped.
         """
         if time_func is not None and not callable(time_func):

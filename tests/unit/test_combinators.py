@@ -89,6 +89,7 @@ def _check(schedule, values):
         (DOWN.then(o.constant(0.25, steps=3), at=0), {0: 1.0, 1: 0.25, 4: 0.25}, 3, (3,)),
         (DOWN.cooldown(at=0, steps=4), {0: 1.0, 1: 0.75, 4: 0.0}, 4, (4,)),
         (DOWN.cooldown(at=5, steps=0), {0: 1.0, 5: 0.5, 6: 0.0}, 5, (5,)),
+        (DOWN.cooldown(at=1, steps=4), {0: 1.0, 1: 0.9, 3: 0.45, 5: 0.0}, 5, (1, 5)),
         (DOWN.cooldown(at=0, steps=0, end=0.5), {0: 1.0, 1: 0.5}, 0, ()),
         (
             o.constant().cooldown(at=4, steps=4, along=o.one_minus_power(power=0.5)),
