@@ -726,6 +726,8 @@ def test_inside_a_window_it_may_come_again_and_the_window_is_lost():
     loss.register_hook(boom)
     with pytest.raises(RuntimeError, match="boom"):
         optim.step(loss, step_num=2)
+    with pytest.raises(ValueError, match="step_num must rise"):  # the one before has had its update
+        optim.update(step_num=1)
     results = train(optim, model, batches, start=2)
     assert [result.skipped for result in results] == [False, True, False, False, False]
     assert results[-1].grad_norm == pytest.approx(mean_gradient_at(before, batches[3:]), rel=1e-5)

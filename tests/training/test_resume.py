@@ -439,6 +439,19 @@ def test_names_tell_another_order_from_the_same_shapes():
         again.load_state_dict(state)
 
 
+@pytest.mark.parametrize("broken", [3, 4])
+def test_the_first_three_broken_moments_are_named(broken):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    optim = OptimScheduler(torch.optim.AdamW(model.parameters()), PLAN)
+    optim.step(model(torch.ones(2, 2)).square().mean(), step_num=1)
+    state = optim.state_dict()
+    for number in range(broken):
+        state["optimizer"]["state"][number]["exp_avg"].fill_(math.nan)
+    more = ", ..." if broken > 3 else ""
+    with pytest.raises(ValueError, match=rf"parameter 0, .* parameter 1, .* parameter 2{more}: the run had diverged"):
+        optim.load_state_dict(state)
+
+
 def test_a_moment_of_one_number_is_looked_at_too():
     scale = nn.Parameter(torch.ones(()))
     optim = OptimScheduler(torch.optim.AdamW([scale]), PLAN)

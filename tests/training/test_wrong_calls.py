@@ -145,6 +145,8 @@ MORE_CONSTRUCTION: list[Any] = [
     (lambda: OptimScheduler(sgd(), PLAN, accumulate_grad_batches=4), TypeError, "here that is 'accum_grad'"),
     (lambda: OptimScheduler(sgd(), PLAN).step(None, step_num=1, epoch=1), TypeError, "here that is 'epoch_num'"),
     (lambda: OptimScheduler(sgd(), PLAN, use_amp=torch.bfloat16), ValueError, "Write use_amp='bf16'"),
+    (lambda: OptimScheduler(sgd(), PLAN, use_amp="float16"), ValueError, "Write use_amp='fp16'"),
+    (lambda: OptimScheduler(sgd(), PLAN, use_amp="half"), ValueError, "Write use_amp='fp16'"),
     (
         lambda: OptimScheduler(sgd(), {"cosine": {"steps": 3}}),
         TypeError,
