@@ -636,3 +636,12 @@ def test_a_piece_whose_length_is_a_float32_ends_where_it_says(clock):
     plan = o.linear(start=1.0, steps=10)
     rate = float(plan.apply(clock, 1, {"steps": torch.tensor(10.0)}))
     assert rate == pytest.approx(plan(clock), abs=1e-7)
+
+
+def test_boundaries_inside_of_growing_cycles_grow_along():
+    plan = (o.linear(steps=4) >> o.constant(0.5, steps=6)).repeat(stretch=2)
+    assert plan.boundaries(upto=80) == (4.0, 10.0, 18.0, 30.0, 46.0, 70.0)
+
+
+def test_batches_that_end_within_one_update_are_never_made():
+    assert o.linear(steps=700).by_tokens("0:100 50:200 60:300") == o.linear(steps=700).by_tokens({1: 100, 2: 300})

@@ -177,3 +177,14 @@ def test_a_table_of_many_steps_is_written():
     plan = o.piecewise_constant(at=points, values=tuple(1.0 / (1 + n) for n in range(201)))
     function = written(plan)
     assert [function(t) for t in range(2_100)] == [plan(t) for t in range(2_100)]
+
+
+@lr_fn
+def away_from_five(real_step, epoch):
+    return abs(real_step - 5.0)
+
+
+def test_an_absolute_value_on_both_sides():
+    scope = {}
+    exec(away_from_five().code(), scope)
+    assert [scope["learning_rate"](t) for t in (2, 5, 8)] == [3.0, 0.0, 3.0]
