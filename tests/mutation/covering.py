@@ -25,7 +25,8 @@ OF_THE_STEP = (
     *("--ignore=tests/training/test_faults.py", "-k", "not compiled"),
 )
 # Code of several processes, and the tests of it: which lines those processes run is not measured.
-SEVERAL = {f"optimsche/training/{name}.py" for name in ("processes", "finding", "sharded", "by_name", "norms")}
+_WITH_OTHERS = "processes finding sharded by_name norms gradients updates window optim_scheduler"
+SEVERAL = {f"optimsche/training/{name}.py" for name in _WITH_OTHERS.split()}
 OF_SEVERAL = "tests/distributed"
 _NEED_MORE_EXAMPLES = 3  # so many tests may; they judge nothing
 OPTIONS = ("-q", "--tb=short", "--assert=plain", "-p", "no:cacheprovider")

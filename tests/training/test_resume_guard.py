@@ -67,6 +67,12 @@ def test_the_factor_of_the_first_group_is_allowed_for():
     assert "update 5:" in likely_cause(0.05, 9, linear(start=1.0, steps=10), factor=0.1)
 
 
+def test_a_rate_from_far_ahead_in_a_long_plan():
+    plan = linear(start=1.0, steps=10_000)
+    assert "update 5000:" in likely_cause(plan(5_000), 9, plan)
+    assert "update 5000:" in likely_cause(plan(5_000), 500, plan >> constant(value=2.0))
+
+
 @pytest.mark.parametrize("plan", [constant(value=0.0), linear(start=1.0, steps=10).by_epoch(), constant(value=0.5)])
 def test_no_plan_makes_it_fail(plan):
     assert likely_cause(0.25, 3, plan)

@@ -1,12 +1,26 @@
 """Stages of an update: bounds that leave it out, clips of every kind, and what a stage of one means for others."""
 
+import copy
+import dataclasses
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from optimsche import LossScaler, Member, NonFiniteError, OptimScheduler, clip_adaptive, constant, linear, skip_above
+from optimsche import (
+    LossScaler,
+    Member,
+    NonFiniteError,
+    OptimScheduler,
+    clip_adaptive,
+    clip_each_group,
+    clip_norm,
+    clip_value,
+    constant,
+    linear,
+    skip_above,
+)
 from optimsche.training.gradients import Gradients
 from optimsche.training.stages import coefficient
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
@@ -227,3 +241,13 @@ def test_a_group_may_leave_the_whole_update_out():
     optim = OptimScheduler(sgd(model), constant(0.1), stages=[by_group])
     assert optim.step(loss_of(model, some_batches(1)[0]), step_num=1).skipped
     assert same(before, weights(model))
+
+
+@pytest.mark.parametrize(
+    "stage", [clip_norm(1.0), clip_value(1.0), clip_each_group(1.0), clip_adaptive(), skip_above(1.0)]
+)
+def test_a_stage_stays_as_it_was_made(stage):
+    for field in dataclasses.fields(stage):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(stage, field.name, 2.0)
+    assert hash(stage) == hash(copy.deepcopy(stage))
