@@ -455,5 +455,5 @@ def test_results_are_copied_and_pickled_wherever_they_come_from(copied):
     optim = OptimScheduler(torch.optim.SGD(model.parameters()), constant(value=0.9), accum_grad=3)
     for step_num, batch in enumerate(some_batches(3), 1):
         result = copied(optim.step(loss_of(model, batch), step_num=step_num))
-        assert (result.closed, result.real_step, result.lr) == (step_num == 3, 1, 0.9)
+        assert (result.closed, result.real_step, result.epoch, result.lr) == (step_num == 3, 1, 1, 0.9)
         assert result.hyperparameters == {"lr": 0.9}
