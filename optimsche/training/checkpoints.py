@@ -18,7 +18,6 @@ from optimsche.training import by_name, follow, resume_guard, state_checks
 from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.members import Member
 from optimsche.training.restoring import fill, nested, restored_on_failure
-from optimsche.training.result import StepResult
 
 LOG = logging.getLogger("optimsche")
 
@@ -90,10 +89,11 @@ def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *
         LOG.warning("the state has a loss scale, which this run does without")
 
 
-def compare(member: Member, planned: StepResult, log: logging.Logger) -> None:
-    """Report a loaded rate that is not the plan's for the update before the one that is planned."""
+def compare(member: Member, update: int, epoch: float, log: logging.Logger) -> None:
+    """Report a loaded rate that is not the plan's for the update before this one."""
+    if not member.loaded:
+        return
     loaded, member.loaded = member.loaded, {}
-    update, epoch = planned.real_step, planned.epoch
     plan = member.schedule
     if plan.counts_epochs and isinstance(epoch, float):
         return  # where epochs are counted in fractions, the one that the update before was given is not known

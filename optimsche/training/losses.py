@@ -150,17 +150,18 @@ def _is_divided_by(number: int, loss: torch.Tensor) -> bool:
     node: Any = loss.grad_fn
     if node is None or node.name() != "DivBackward0":
         return False
-    before = node.next_functions[0][0]
-    name = "" if before is None else before.name()
-    if name == "SumBackward0" or (name == "AddBackward0" and number == 2):
+    summed, before = 0, node.next_functions[0][0]
+    while before is not None and before.name() == "AddBackward0" and summed < number:
+        summed, before = summed + 1, before.next_functions[0][0]
+    if summed >= number - 1 or (before is not None and before.name() == "SumBackward0"):
         return False
     try:
         if getattr(node._raw_saved_other, "unpack_hook", "not known") is not None:  # it may unpack only once
             return False
         divisor = node._saved_other
-    except RuntimeError:  # the graph is used up, or was changed: the backward pass says so
+        return divisor.dtype is torch.int64 and divisor.numel() == 1 and is_here(divisor) and divisor.item() == number
+    except Exception:  # of a graph that is used up, or fake tensors: a hint fails no pass, which says it better
         return False
-    return divisor.dtype is torch.int64 and divisor.numel() == 1 and is_here(divisor) and divisor.item() == number
 
 
 def backward(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -252,7 +253,7 @@ class Member:
         simple = self.known == len(groups) == 1 and not self.rules and not self.relative and "lr_scale" not in group
         if not simple or plan is None:
             return StepResult(False, update, epoch, self.values(update, epoch))
-        return StepResult(False, update, epoch, lambda: [follow.Value(group, LR, "lr", factor * plan(update, epoch))])
+        return StepResult(False, update, epoch, partial(_rate_alone, group, factor, plan, update, epoch))
 
     def own_clips(self) -> Mapping[int, Stage | None]:
         """The groups that are clipped by themselves, by number; and whether the optimizer may be stepped now.
@@ -291,6 +292,11 @@ class Member:
 
     def __repr__(self) -> str:
         return f"Member({', '.join(self.described())})"
+
+
+def _rate_alone(group: dict[str, Any], factor: float, plan: Schedule, update: int, epoch: float) -> list[follow.Value]:
+    """The values of an optimizer with one group, whose rate alone is scheduled."""
+    return [follow.Value(group, LR, "lr", factor * plan(update, epoch))]
 
 
 def _check_rates(schedule: Schedule | None, rules: Sequence[follow.Rule]) -> None:

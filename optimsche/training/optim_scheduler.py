@@ -384,7 +384,9 @@ class OptimScheduler:
             # No micro-batch of it may come any more to write its rates, and a checkpoint is compared by them.
             epoch = epoch_of(dropped.first, None, self.steps_per_epoch, self.members.values())
             for member in self.members.values():
-                follow.write(member.values(member.update_of(dropped.real_step), epoch))
+                update = member.update_of(dropped.real_step)
+                checkpoints.compare(member, update, epoch, self.log)
+                follow.write(member.values(update, epoch))
         window = self._order.window
         if several and window is not None and turn is not None and turn.closes:
             self._take_part(window)
@@ -405,13 +407,14 @@ class OptimScheduler:
     def _turn(self, step_num: int, last: bool) -> Turn:
         """The place of a micro-batch in the run: nearly always in the window that is open."""
         window = self._order.window
-        if window is not None and type(step_num) is int and last is False:
+        if window is not None and type(step_num) is int and last is False and window.said != (step_num, True):
             place = window.place
-            if window.said == (step_num, True):
-                last = True
-            elif place.first <= step_num <= place.last:
+            if place.first <= step_num <= place.last:
                 return Turn(step_num, place, step_num == place.last)
-        return turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
+        turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
+        if window is not None and last is False and window.said == (turn.step_num, True):
+            return turn_of(turn.step_num, self.accum_grad, self.steps_per_epoch, last=True)
+        return turn
 
     def _planned(self, turn: Turn, epoch_num: float | None) -> Planned:
         """What is planned for each optimizer; whatever can be refused of it is refused here, and nothing is changed."""
@@ -505,8 +508,8 @@ class OptimScheduler:
             for loss, inputs in chosen:
                 left -= 1
                 processes.backward(window, closes, loss, inputs, share, self.scaler, left > 0)
-            if window.held is None:
-                window.held = window.with_gradient()
+            if len(window.held) < len(window.part):
+                window.look_for_gradients()
             if processes.alone and (closes or window.count == 1):
                 refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:
@@ -527,9 +530,8 @@ class OptimScheduler:
                 processes.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
-        for name, member in self.members.items():
-            if member.loaded:
-                checkpoints.compare(member, planned.results[name], self.log)
+        for name, result in planned.results.items():
+            checkpoints.compare(self.members[name], result.real_step, result.epoch, self.log)
         if turn.closes:
             processes.end(window)
         due = planned.due

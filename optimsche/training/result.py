@@ -67,12 +67,6 @@ class StepResult:
         """The result of one of several optimizers."""
         return self.members[name]
 
-    def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        # What copy and pickle take; a value that nobody has asked for yet would be a function.
-        if callable(self._values):
-            self._values = self._values()
-        return None, {name: getattr(self, name) for name in self.__slots__}
-
     __iter__ = None  # there is nothing to iterate over but ``members``
 
     @property

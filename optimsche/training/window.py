@@ -58,7 +58,7 @@ class Window:
         self.total: Weight = 0.0
         self.weighted: bool | None = None
         self.by_caller: bool | None = None  # whether the backward passes are the caller's own; None: none came yet
-        self.held: torch.Tensor | None = None  # a parameter in which a pass has left a gradient
+        self.held: dict[str, torch.Tensor] = {}  # of each optimizer a parameter in which a pass has left a gradient
         self.dropped = False
         self.summed: bool | None = None  # whether processes have summed the gradients in its last pass; None: not known
         self.said: tuple[int, bool] | None = None  # of which micro-batch micro_batch said whether it closes the window
@@ -73,14 +73,9 @@ class Window:
             ValueError: it has a weight and those before it have none, or the other way round; somebody else has dropped
                 the gradients of those before it.
         """
-        held = self.held
-        lost = held is not None and held.grad is None and held.requires_grad and not self.dropped
-        if lost and self.with_gradient() is None:
-            raise ValueError(
-                f"the gradients that window {self.place.real_step} has gathered so far are gone. Does the loop call "
-                "zero_grad()? Leave it out: an update drops the gradients itself. To give the window up: "
-                "optim.discard()"
-            )
+        for name, parameter in self.held.items():
+            if parameter.grad is None:
+                self._refuse_what_was_dropped(name, parameter)
         if self.weighted is not (weight is not None):
             self._refuse_a_mixture(weight)
             self.weighted = weight is not None
@@ -94,9 +89,20 @@ class Window:
         self.total = self.total + share
         return share
 
-    def with_gradient(self) -> torch.Tensor | None:
-        """The first parameter of its optimizers that has a gradient."""
-        return next((found for member in self.part.values() if (found := member.with_gradient()) is not None), None)
+    def look_for_gradients(self) -> None:
+        """Note which optimizers have gradients by now."""
+        for name, member in self.part.items():
+            parameter = member.with_gradient()
+            if parameter is not None:
+                self.held[name] = parameter
+
+    def _refuse_what_was_dropped(self, name: str, parameter: torch.Tensor) -> None:
+        if parameter.requires_grad and not self.dropped and self.part[name].with_gradient() is None:
+            raise ValueError(
+                f"the gradients that window {self.place.real_step} has gathered so far are gone. Does the loop call "
+                "zero_grad()? Leave it out: an update drops the gradients itself. To give the window up: "
+                "optim.discard()"
+            )
 
     def _refuse_a_mixture(self, weight: Weight | None) -> None:
         if self.weighted is not None:
@@ -124,6 +130,8 @@ class Window:
                 "close this one with optim.update(step_num=..., last=True), or drop it with optim.discard()"
             )
         self.place, self.size = place, place.size
+        if steps_per_epoch is not None:
+            self.epoch = counting.epoch_of(place.first, steps_per_epoch)
 
     def closing(self, seen: int) -> Turn | None:
         """The micro-batch that closes it, if its forward pass was begun and nothing came after that."""

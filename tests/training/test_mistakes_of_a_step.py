@@ -365,6 +365,7 @@ def test_a_loop_that_drops_the_gradients_of_its_window(weight):
         (lambda loss: loss / 4.5, False),
         (lambda loss: loss * 4, False),
         (lambda loss: loss.expand(4).sum() / 4, False),  # a mean, written out
+        (lambda loss: sum([loss, 2 * loss, loss, loss]) / 4, False),
         (lambda loss: loss / torch.tensor([4.0]).requires_grad_(), False),
         (lambda loss: torch.stack([loss, loss]) @ torch.tensor([0.25, 0.25]), False),
     ],
@@ -462,6 +463,17 @@ def test_parameters_may_be_frozen_and_emptied_inside_of_a_window():
     for parameter in model[0].parameters():
         parameter.grad = None
     assert optim.step(loss_of(model, batches[1]), step_num=2).updated
+
+
+def test_a_loop_that_drops_the_gradients_of_one_optimizer_of_two():
+    model = small_model()
+    members = {"in": Member(sgd(model[0]), PLAN), "out": Member(sgd(model[2]), PLAN)}
+    optim = OptimScheduler(members, model=model, accum_grad=2)
+    batches = some_batches(2)
+    train(optim, model, batches[:1])
+    members["out"].optimizer.zero_grad()
+    with pytest.raises(ValueError, match="window 1 has gathered so far are gone"):
+        train(optim, model, batches, start=2)
 
 
 def test_micro_batches_that_leave_no_gradients_are_no_sign_of_a_loop_that_drops_them():

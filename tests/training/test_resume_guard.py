@@ -35,12 +35,13 @@ def test_a_right_resume_says_nothing(caplog):
     assert resumed({"accum_grad": 3}, {"accum_grad": 3}, updates=12, start=13, caplog=caplog) == []
 
 
-def test_a_resumed_window_that_is_lost_says_nothing_either(caplog):
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_resumed_window_that_is_lost_says_nothing_either(begun, caplog):
     model, optim = built(accum_grad=2)
     train(optim, model, some_batches(12))
     again, other = built(accum_grad=2)
     other.load_state_dict(optim.state_dict())
-    train(other, again, some_batches(13), start=13)
+    train(other, again, some_batches(13) if begun else [], start=13)
     other.discard(14)
     train(other, again, some_batches(16), start=15)
     assert "loaded" not in caplog.text

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -457,3 +458,20 @@ def test_results_are_copied_and_pickled_wherever_they_come_from(copied):
         result = copied(optim.step(loss_of(model, batch), step_num=step_num))
         assert (result.closed, result.real_step, result.epoch, result.lr) == (step_num == 3, 1, 1, 0.9)
         assert result.hyperparameters == {"lr": 0.9}
+
+
+def test_an_end_said_to_the_forward_pass_holds_for_any_whole_number():
+    model = small_model()
+    optim = OptimScheduler(torch.optim.SGD(model.parameters()), constant(value=0.9), accum_grad=3)
+    with optim.micro_batch(np.int64(1), last=True):
+        loss = loss_of(model, some_batches(1)[0])
+    assert optim.step(loss, step_num=np.int64(1)).updated
+
+
+def test_the_epoch_of_a_window_whose_length_is_found_inside_of_it():
+    model = small_model()
+    optim = OptimScheduler(torch.optim.SGD(model.parameters()), constant(value=0.9), accum_grad=4)
+    batches = some_batches(12)
+    train(optim, model, batches[:9])
+    optim.steps_per_epoch = 8
+    assert {result.epoch for result in train(optim, model, batches, start=10)} == {2}
