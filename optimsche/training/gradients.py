@@ -144,9 +144,8 @@ class Gradients:
             return
         elif plain:
             self.optimizer.step()
-        elif (
-            self._kernel is not None and not self.in_float64 and type(pending) is float
-        ):  # the kernel divides by a float32
+        elif self._kernel is not None and not self.in_float64 and type(pending) is float:
+            # The kernel divides by a float32.
             divisor = torch.scalar_tensor(1.0 / pending, device=self._tensors[0].device)
             fused_step(self.optimizer, self._kernel, divisor, None)
         else:

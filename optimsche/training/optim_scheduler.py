@@ -300,18 +300,15 @@ class OptimScheduler:
         if logger is not None:
             self.log = logger
         turn = self._turn(step_num, last)
+        planned = self._planned(turn, epoch_num)  # what can be refused is refused first: the call may be made again
         if weight is None and time_func is None and self.processes.alone:
-            window = self._order.inside(turn, epoch_num)
+            window = self._order.inside(turn)
             if window is not None:  # as most micro-batches are; what they are spared is measured by loop/hand
-                number, epoch, results = window.place.real_step, window.epoch or 1, {}
-                for name, member in self.members.items():
-                    results[name] = member.result_inside(number, epoch)
                 chosen = followed(window.part.values(), losses)
                 share = window.add(None)
                 self._order.seen, window.by_caller = step_num, False if window.part else None
                 self._pass(window, step_num, False, chosen, share)
-                return self._result(turn, results)
-        planned = self._planned(turn, epoch_num)  # what can be refused is refused first: the call may be made again
+                return self._result(turn, planned.results)
         if time_func is None:
             return self._update(turn, planned, self._backward(turn, losses, weight))
         with time_func(["loss_backward_time", optim_name]):
@@ -423,7 +420,8 @@ class OptimScheduler:
         epoch = window.epoch if known else None  # type: ignore[union-attr]
         if epoch is None:
             epoch = epoch_of(turn.step_num, epoch_num, self.steps_per_epoch, members.values())
-        number, planned, held = turn.window.real_step, Planned({}, {}), self._order.window_of(turn)
+        number, planned = turn.window.real_step, Planned({}, {})
+        held = self._order.window_of(turn) if turn.closes else None
         for name, member in members.items():
             if turn.closes and (member.takes_part(number) if held is None else name in held.part):
                 planned.due[name] = one = Update(name, member, number, epoch)

@@ -236,8 +236,8 @@ class Order:
         self.window = window
         return window
 
-    def inside(self, turn: Turn, epoch_num: float | None) -> Window | None:
-        """The open window, if this is one more micro-batch of a run in it, without a weight, and not its last."""
+    def inside(self, turn: Turn) -> Window | None:
+        """The open window, if this is its next micro-batch without a weight; not its last, nor the first of the run."""
         window = self.window
         if (
             window is None
@@ -250,8 +250,6 @@ class Order:
             or window.weighted
             or window.dropped
             or self.halfway
-            or window.epoch is None
-            or (epoch_num is not None and (type(epoch_num) is not int or epoch_num != window.epoch))
         ):
             return None
         return window
