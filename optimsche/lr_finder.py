@@ -176,7 +176,7 @@ def _watch(
             losses = loss_of(batch)
         loss = pick(losses, optim.optim_loss).detach()
         # Every process ends where the others do, and sees what one process would.
-        value = float(optim.processes.mean(loss.clone()))
+        value = float(loss if optim.processes is None else optim.processes.mean(loss.clone()))
         try:
             result = optim.step(losses, step_num=step_num)
             if not result.closed:

@@ -81,7 +81,7 @@ def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *
                 scaler.load_state_dict(kept_scale)
             raise
     for name, member in members.items():
-        member.begun, member.loaded = True, {"lr": float(states[name]["param_groups"][0]["lr"])}
+        member.begun, member.loaded = True, float(states[name]["param_groups"][0]["lr"])
         _report_what_changed(member, before[name])
     if scaler is not None and not state.get("scaler"):
         LOG.warning("the state was saved without a loss scale; it starts again at %g", scaler.get_scale())
@@ -91,9 +91,9 @@ def load(members: Mapping[str, Member], scaler: LossScaler | None, state: Any, *
 
 def compare(member: Member, update: int, epoch: float, log: logging.Logger) -> None:
     """Report a loaded rate that is not the plan's for the update before this one."""
-    if not member.loaded:
+    loaded, member.loaded = member.loaded, None
+    if loaded is None:
         return
-    loaded, member.loaded = member.loaded, {}
     plan = member.schedule
     if plan.counts_epochs and isinstance(epoch, float):
         return  # where epochs are counted in fractions, the one that the update before was given is not known
@@ -102,7 +102,7 @@ def compare(member: Member, update: int, epoch: float, log: logging.Logger) -> N
     rates = [member.values(before, each)[0].number for each in epochs]
     value = float(plan(before, epoch))
     factor = rates[0] / value if value else member.ft_factor
-    resume_guard.report_another_rate(loaded["lr"], rates, before, log, plan, factor)
+    resume_guard.report_another_rate(loaded, rates, before, log, plan, factor)
 
 
 def _load_one(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:

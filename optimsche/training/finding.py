@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from optimsche.param_groups.names import first_few, unwrap
 from optimsche.training import sharded
-from optimsche.training.processes import Alone, Processes
+from optimsche.training.processes import Processes
 
 if TYPE_CHECKING:
     from optimsche.training.members import Member
@@ -21,8 +21,8 @@ Distributed: TypeAlias = "bool | dist.ProcessGroup | None"
 _OF_LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
 
 
-def found(model: nn.Module | None, members: Sequence[Member], distributed: Distributed) -> Alone:
-    """The processes that train a model together.
+def found(model: nn.Module | None, members: Sequence[Member], distributed: Distributed) -> Processes | None:
+    """The processes that train a model together; None where this one is alone.
 
     Args:
         model: the model as it is called, wrappers included.
@@ -44,7 +44,7 @@ def found(model: nn.Module | None, members: Sequence[Member], distributed: Distr
     if not several and not hasattr(model, "no_sync"):
         if distributed:
             raise ValueError(_NOT_WRAPPED.format(type(model).__name__))
-        return Alone()
+        return None
     for member in members:
         if hasattr(member.optimizer, "consolidate_state_dict") and member.schedules is not None:
             raise ValueError(_ZERO)
@@ -60,13 +60,13 @@ def found(model: nn.Module | None, members: Sequence[Member], distributed: Distr
         data = [group for group in data if group is not None]
     elif distributed is None and not meshes and trainer is None:
         if dist.get_world_size() == 1:
-            return Alone()
+            return None
         raise ValueError(_NOBODY.format(dist.get_world_size(), "the model" if model is not None else "model=None"))
     if distributed is None and meshes and model is None:
         raise ValueError(_MESH_WITHOUT_MODEL)
     if distributed is False:
         if not meshes and trainer is None:
-            return Alone()
+            return None
         holders, data = [], []
     together = Processes(holders, shards, data, sharded.groups_of(meshes), stages, trainer, parameters=parameters)
     if holders:

@@ -164,7 +164,7 @@ def _is_divided_by(number: int, loss: torch.Tensor) -> bool:
         return False
 
 
-def backward(
+def add_gradients(
     loss: torch.Tensor, inputs: Inputs, share: float | torch.Tensor, scaler: LossScaler | None, retain_graph: bool
 ) -> None:
     """Add this micro-batch's gradients to those of its window; the caller's loss stays as it is.

@@ -91,7 +91,7 @@ class Member:
         self.epochs_known = epochs_from_caller
         self.model: nn.Module | None = None
         self.begun = False  # whether an update has been made, so that the groups keep its rates
-        self.loaded: dict[str, Any] = {}  # what a loaded state has in its first group, until it was compared
+        self.loaded: float | None = None  # the rate that a loaded state has, until it was compared
         self.in_float16 = False  # whether any parameter is, so that sums of gradients may overflow
         self.known = 0  # groups that follow already
         self.rules = [] if schedules is None else follow.read_rules(schedules)
@@ -166,7 +166,7 @@ class Member:
             except BaseException:
                 self._schedule, self.rules, self.known = before
                 raise
-        self.loaded = {}
+        self.loaded = None
 
     def _refuse_epochs(self) -> None:
         for plan in self._plans():

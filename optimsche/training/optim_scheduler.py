@@ -23,10 +23,10 @@ from optimsche.schedule import Schedule
 from optimsche.training import by_name, checkpoints, compatibility, follow, outcomes, updates
 from optimsche.training.finding import Distributed, found
 from optimsche.training.loss_scaler import LossScaler, admitted_scaler
-from optimsche.training.losses import Chosen, Losses, followed, point_out_a_division, refuse_what_was_left_out
+from optimsche.training.losses import Losses, add_gradients, followed, point_out_a_division, refuse_what_was_left_out
 from optimsche.training.members import Member, members_of
 from optimsche.training.precision import Precision, UseAmp
-from optimsche.training.processes import Alone
+from optimsche.training.processes import Processes
 from optimsche.training.restoring import restored_on_failure
 from optimsche.training.result import StepResult, together
 from optimsche.training.settings import Checked, ValueT, admitted, defaults_of
@@ -150,7 +150,7 @@ class OptimScheduler:
     model: nn.Module | None
     skip_non_finite: bool
     precision: Precision
-    processes: Alone
+    processes: Processes | None  # those that train one model together; None: this one is alone
     log: logging.Logger
     optimizer = _OfMember[torch.optim.Optimizer]()
     schedule = _OfMember[Schedule]()
@@ -208,7 +208,7 @@ class OptimScheduler:
             )
         self.processes = found(model, list(self.members.values()), distributed)
         self._order = Order()
-        self._outcomes = outcomes.Outcomes(admitted("max_skips", max_skips), on_update, by_name=not self._plain)
+        self._outcomes = outcomes.Outcomes(admitted("max_skips", max_skips), on_update)
         self.log = LOG
         names.refuse_shared({name: member.parameters() for name, member in self.members.items()}, model)
         with ExitStack() as on_failure:
@@ -234,10 +234,11 @@ class OptimScheduler:
             ValueError, TypeError: ``step_num`` is not a whole number from 1 on; where processes synchronise, also one
                 that came before.
         """
-        window = self._order.window
+        order, processes = self._order, self.processes
+        window = order.window
         if (
             window is not None
-            and self.processes.alone
+            and processes is None
             and type(step_num) is int
             and last is False
             and window.said is None
@@ -245,17 +246,17 @@ class OptimScheduler:
         ):
             return self.precision.autocast()  # as nearly always
         turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
-        several = not self.processes.alone
-        if several:  # a forward pass by itself would have the next backward pass sum gradients
-            self._order.check(turn, updating=window is not None and window.by_caller is True)
-        window = self._order.window_of(turn)
-        if window is None and turn.step_num > self._order.seen and not self._order.holds:
+        if processes is not None:  # a forward pass by itself would have the next backward pass sum gradients
+            order.check(turn, updating=window is not None and window.by_caller is True)
+        window = order.window_of(turn)
+        if window is None and turn.step_num > order.seen and not order.holds:
             window = self._begin(turn)
         if window is not None:
             window.summed = turn.closes
-            if last or several or window.said is not None:
+            if last or processes is not None or window.said is not None:
                 window.said = turn.step_num, turn.closes
-        return self.processes.forward(self.precision.autocast(), turn.closes)
+        autocast = self.precision.autocast()
+        return autocast if processes is None else processes.forward(autocast, turn.closes)
 
     def step(
         self,
@@ -301,14 +302,6 @@ class OptimScheduler:
             self.log = logger
         turn = self._turn(step_num, last)
         planned = self._planned(turn, epoch_num)  # what can be refused is refused first: the call may be made again
-        if weight is None and time_func is None and self.processes.alone:
-            window = self._order.inside(turn)
-            if window is not None:  # as most micro-batches are; what they are spared is measured by loop/hand
-                chosen = followed(window.part.values(), losses)
-                share = window.add(None)
-                self._order.seen, window.by_caller = step_num, False if window.part else None
-                self._pass(window, step_num, False, chosen, share)
-                return self._result(turn, planned.results)
         if time_func is None:
             return self._update(turn, planned, self._backward(turn, losses, weight))
         with time_func(["loss_backward_time", optim_name]):
@@ -364,11 +357,11 @@ class OptimScheduler:
                 drops the open window; without one, this only zeroes the gradients.
         """
         turn = None if step_num is None else turn_of(step_num, self.accum_grad, self.steps_per_epoch)
-        several = not self.processes.alone
-        if several and self._order.window is not None:
+        processes = self.processes
+        if processes is not None and self._order.window is not None:
             turn = turn or self._order.window.closing(self._order.seen)
-        if several and turn is not None:
-            self.processes.refuse_to_drop(turn, self._order, skip_non_finite=self.skip_non_finite)
+        if processes is not None and turn is not None:
+            processes.refuse_to_drop(turn, self._order, skip_non_finite=self.skip_non_finite)
             if self._order.window is None and turn.step_num > self._order.seen:
                 self._begin(turn)
         dropped = self._order.drop(turn)
@@ -385,8 +378,8 @@ class OptimScheduler:
                 checkpoints.compare(member, update, epoch, self.log)
                 follow.write(member.values(update, epoch))
         window = self._order.window
-        if several and window is not None and turn is not None and turn.closes:
-            self._take_part(window)
+        if processes is not None and window is not None and turn is not None and turn.closes:
+            self._take_part(window, processes)
 
     def settle(self) -> None:
         """Wait for the updates that were made, and tell of them: to ``on_update``, in the log, as an error.
@@ -424,15 +417,14 @@ class OptimScheduler:
         held = self._order.window_of(turn) if turn.closes else None
         for name, member in members.items():
             if turn.closes and (member.takes_part(number) if held is None else name in held.part):
-                planned.due[name] = one = Update(name, member, number, epoch)
+                planned.due[name] = one = Update("" if self._plain else name, member, number, epoch)
                 planned.results[name] = one.result
             else:
                 planned.results[name] = member.result_inside(number, epoch)
         return planned
 
-    def _window(self, turn: Turn, *, updating: bool) -> Window:
-        """The window of a micro-batch, opened where it begins; what cannot come now is refused."""
-        self._order.check(turn, updating=updating)
+    def _begin_without_forward(self, turn: Turn, *, keep_gradients: bool = False) -> Window:
+        """Open the window of a micro-batch whose forward pass was not in :meth:`micro_batch`."""
         if not self.precision.is_used:
             self.precision.is_used = True  # it is said once
             self.log.warning(
@@ -440,15 +432,15 @@ class OptimScheduler:
                 "with optim.micro_batch(step_num): loss = ...",
                 self.precision.use_amp,
             )
-        # Where the caller's own backward pass came before, its gradients stay.
-        return self._order.window_of(turn) or self._begin(turn, keep_gradients=updating)
+        return self._begin(turn, keep_gradients=keep_gradients)
 
     def _begin(self, turn: Turn, *, keep_gradients: bool = False) -> Window:
         """Open the window of a micro-batch, without gradients."""
         number, halves, held = turn.window.real_step, self.precision.dtype is torch.float16, self._order.window
-        self.processes.begin(self, number)
-        if held is not None and held.dropped and self.processes.can_take_part:
-            self._take_part(held)
+        if self.processes is not None:
+            self.processes.begin(self, number)
+            if held is not None and held.dropped and self.processes.can_take_part:
+                self._take_part(held, self.processes)
         if len(self.members) > 1:  # their groups may have changed
             own = [id(parameter) for member in self.members.values() for parameter in member.parameters()]
             if len(set(own)) < len(own):
@@ -466,14 +458,14 @@ class OptimScheduler:
             epoch = counting.epoch_of(turn.step_num, self.steps_per_epoch)
         # Processes have to agree on what weights are relative to. Sums in float16 would overflow where means do not.
         place = counting.window_of(turn.step_num, self.accum_grad, self.steps_per_epoch) if turn.cut else turn.window
-        window = Window(place, part, epoch, relative=self.processes.alone, in_parts=halves)
+        window = Window(place, part, epoch, relative=self.processes is None, in_parts=halves)
         return self._order.open(turn, window)
 
-    def _take_part(self, window: Window) -> None:
+    def _take_part(self, window: Window, processes: Processes) -> None:
         """Make the update of a window that this process has dropped and the others have not: all skip it."""
         order = self._order
-        if self.processes.can_take_part and not self.processes.passed:
-            self.processes.take_part(math.nan)
+        if processes.can_take_part and not processes.passed:
+            processes.take_part(math.nan)
         if self.scaler is not None:
             self.scaler.used = True
         turn = turn_of(window.place.last, self.accum_grad, self.steps_per_epoch, last=True)
@@ -481,86 +473,98 @@ class OptimScheduler:
         self._update(turn, self._planned(turn, window.epoch or 1), window)
 
     def _backward(self, turn: Turn, losses: Losses, weight: Weight | None) -> Window:
-        """Add the gradients of a micro-batch to those of its window."""
-        processes = self.processes
+        """Add the gradients of a micro-batch to those of its window; if a pass fails, the window is lost as a whole."""
+        order, processes = self._order, self.processes
         weight = None if weight is None else admitted_weight(weight)
-        processes.refuse_a_pass()
-        window = self._window(turn, updating=False)
-        if window.dropped and processes.alone:
-            self._order.enter(turn, updating=False, log=self.log)
+        if processes is not None:
+            processes.refuse_a_pass()
+        window = order.check(turn, updating=False) or self._begin_without_forward(turn)
+        if window.dropped and processes is None:
+            order.enter(turn, updating=False, log=self.log)
             return window
-        processes.refuse_a_contradiction(window, turn)
         chosen = followed(window.part.values(), losses)
-        share = processes.share(window, turn, weight)
-        self._order.enter(turn, updating=False, log=self.log)
-        if type(weight) is not float or weight > 0 or not processes.alone:  # a mean over nothing may be nan
-            self._pass(window, turn.step_num, turn.closes, chosen, share)
-        return window
-
-    def _pass(self, window: Window, step_num: int, closes: bool, chosen: Chosen, share: Weight) -> None:
-        """The backward passes of a micro-batch; if one fails, the window is lost as a whole."""
-        processes, left = self.processes, len(chosen)
+        share = window.add(weight) if processes is None else processes.share(window, turn, weight)
+        order.enter(turn, updating=False, log=self.log)
+        if processes is None and type(weight) is float and weight == 0:
+            return window  # a mean over nothing may be nan
+        left = len(chosen)
         try:
-            if step_num == 1:
+            if turn.step_num == 1:
                 point_out_a_division(chosen, window.size, self.log)
             for loss, inputs in chosen:
                 left -= 1
-                processes.backward(window, closes, loss, inputs, share, self.scaler, left > 0)
+                if processes is None:
+                    add_gradients(loss, inputs, share, self.scaler, left > 0)
+                else:
+                    processes.backward(window, turn.closes, loss, share, self.scaler, left > 0)
             if len(window.held) < len(window.part):
                 window.look_for_gradients()
-            if processes.alone and (closes or window.count == 1):
+            if processes is None and (turn.closes or window.count == 1):
                 refuse_what_was_left_out(chosen, window.count)
         except BaseException as error:
-            self._order.fail(step_num, again=processes.alone)
-            self._drop_gradients()
-            number, why = window.place.real_step, type(error).__name__
-            if closes or not self.skip_non_finite:
-                processes.fail(f"a backward pass of update {number} has failed here ({why})")
-            self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
+            self._lose(window, turn, error)
             raise
+        return window
+
+    def _lose(self, window: Window, turn: Turn, error: BaseException) -> None:
+        """Give up a window in which a backward pass has failed."""
+        self._order.fail(turn.step_num, again=self.processes is None)
+        self._drop_gradients()
+        number, why = window.place.real_step, type(error).__name__
+        if self.processes is not None and (turn.closes or not self.skip_non_finite):
+            self.processes.fail(f"a backward pass of update {number} has failed here ({why})")
+        self.log.warning("update %d is skipped: a backward pass of its window failed (%s)", number, why)
 
     def _update(self, turn: Turn, planned: Planned, window: Window | None = None) -> StepResult:
         """What follows the backward pass: nothing inside a window, an update at its end."""
         order, processes = self._order, self.processes
         if window is None:
-            window = self._window(turn, updating=True)
-            if turn.closes:
+            window = order.check(turn, updating=True) or self._begin_without_forward(turn, keep_gradients=True)
+            if turn.closes and processes is not None:
                 processes.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
         order.halfway = False
-        for name, result in planned.results.items():
-            checkpoints.compare(self.members[name], result.real_step, result.epoch, self.log)
-        if turn.closes:
+        for name, member in self.members.items():
+            if member.loaded is not None:
+                result = planned.results[name]
+                checkpoints.compare(member, result.real_step, result.epoch, self.log)
+        if turn.closes and processes is not None:
             processes.end(window)
         due = planned.due
         if due:
-            try:
-                updates.make(self, due, window)
-                order.leave(turn)
-            except BaseException as error:
-                left = [name for name, one in due.items() if not one.done]
-                kept = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
-                nothing_done = len(left) == len(due)
-                order.fail_update(turn, again=nothing_done and kept and processes.alone)
-                processes.fail(f"update {turn.window.real_step} has failed here ({type(error).__name__})")
-                for name in left[1:]:
-                    number, why = due[name].number, type(error).__name__
-                    self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
-                raise
-            finally:
-                self._drop_gradients()
+            self._make(due, turn, window)
         elif turn.closes or window.dropped or not window.part:
             self._drop_gradients()  # what the caller's own backward pass left there
             if turn.closes:
                 order.leave(turn)
-        processes.micro_batch_ended()
+        if processes is not None:
+            processes.micro_batch_ended()
         result = self._result(turn, planned.results)
-        done = [one for one in due.values() if one.done]
-        if done:
+        if due and (done := [one for one in due.values() if one.done]):
             if self.scaler is not None:
                 self.scaler.update([one.overflowed for one in done if one.result.found_inf is not None])
             self._outcomes.add(done, result.real_step, self.scaler, self.log)
         return result
+
+    def _make(self, due: dict[str, Update], turn: Turn, window: Window) -> None:
+        """Make the updates that are due; nothing of the window outlives this."""
+        order, processes = self._order, self.processes
+        try:
+            updates.make(self, due, window)
+            order.leave(turn)
+        except BaseException as error:
+            left = [name for name, one in due.items() if not one.done]
+            kept = not window.by_caller or window.place.size == 1  # of the caller's own passes the others are lost
+            nothing_done = len(left) == len(due)
+            order.fail_update(turn, again=nothing_done and kept and processes is None)
+            if processes is not None:
+                processes.fail(f"update {turn.window.real_step} has failed here ({type(error).__name__})")
+            for name in left[1:]:
+                number, why = due[name].number, type(error).__name__
+                self.log.warning("update %d of %r is skipped: an update beside it failed (%s)", number, name, why)
+            raise
+        finally:
+            self._drop_gradients()
 
     def _result(self, turn: Turn, results: Mapping[str, StepResult]) -> StepResult:
         return results["main"] if self._plain else together(turn.window.real_step, results, self.grad_norm_type)
@@ -568,7 +572,8 @@ class OptimScheduler:
     def _drop_gradients(self) -> None:
         for member in self.members.values():
             member.drop_gradients()
-        self.processes.drop_gradients()
+        if self.processes is not None:
+            self.processes.drop_gradients()
 
     def _only(self, name: str) -> Member:
         if len(self.members) > 1:
@@ -614,7 +619,8 @@ class OptimScheduler:
         """
         checkpoints.load(self.members, self.scaler, state_dict, plain=self._plain)
         self._drop_gradients()
-        self.processes.start_again()
+        if self.processes is not None:
+            self.processes.start_again()
         self._order = Order()
         self._outcomes.begin(searching=not state_dict.get("scaler"))
 

@@ -48,15 +48,13 @@ class Outcomes:
     Args:
         limit: so many skipped updates in a row end the run.
         observer: called with plain numbers for every update; None for nobody.
-        by_name: whether the numbers have the name of their optimizer before them.
     """
 
-    def __init__(self, limit: int, observer: Observer | None = None, *, by_name: bool = False) -> None:
+    def __init__(self, limit: int, observer: Observer | None = None) -> None:
         if observer is not None and not callable(observer):
             raise TypeError(f"on_update must be a function (numbers, update), got {type(observer).__name__}.")
         self.limit = limit
         self.observer = observer
-        self._by_name = by_name
         self._in_a_row: dict[str, int] = {}
         self._searching = True
         self._told = False  # whether it was said that all parameters are frozen
@@ -125,10 +123,11 @@ class Outcomes:
             elif not self._told:
                 self._told = True
                 pending.log.warning(
-                    "no parameter of %s takes part in training (all frozen?): nothing is updated", one.name
+                    "no parameter of %s takes part in training (all frozen?): nothing is updated",
+                    repr(one.name) if one.name else "the optimizer",
                 )
             shown |= {
-                f"{one.name}/{key}" if self._by_name else key: value
+                f"{one.name}/{key}" if one.name else key: value
                 for key, value in {
                     "lr": result.lr,
                     **(result.hyperparameters if len(result.values) > 1 else {}),
@@ -156,7 +155,7 @@ class Outcomes:
             why = f"a stage left it out; the norm of its gradients is {norm:g}"
         else:
             why = f"the norm of its gradients is {norm:g}" + (f", first in {update.where}" if update.where else "")
-        whose = f" of {update.name!r}" if self._by_name else ""
+        whose = f" of {update.name!r}" if update.name else ""
         scaled = "" if scale is None else f"; the loss scale is now {scale:g}"
         in_a_row = self._in_a_row[update.name]
         return f"update {update.number}{whose} is skipped, number {in_a_row} in a row: {why}{scaled}"
@@ -173,7 +172,7 @@ class Outcomes:
             return
         if in_a_row >= self.limit:
             last = f"(max_skips={self.limit}), the last of them number {update.number}"
-            whose = f" of {update.name!r}" if self._by_name else ""
+            whose = f" of {update.name!r}" if update.name else ""
             if without:
                 raise NonFiniteError(
                     f"{in_a_row} updates{whose} in a row had no gradients {last}: nothing is trained. Is every "

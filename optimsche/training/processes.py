@@ -1,6 +1,6 @@
-"""The processes that train one model: one, alone, or several, which sum gradients and have to agree.
+"""The processes that train one model: they sum gradients, and have to agree.
 
-Both answer the same questions of the step. Which of them it is, is found once, when the optimizer is built.
+Whether there are several is found once, when the optimizer is built; one that is alone has nothing of this.
 """
 
 from __future__ import annotations
@@ -29,79 +29,7 @@ if TYPE_CHECKING:
     from optimsche.training.members import Member
 
 
-class Alone:
-    """One process: nothing is summed, nothing has to be agreed on, and nobody has to be told."""
-
-    alone = True
-    passed = False  # whether the backward pass of a micro-batch has come, and what follows it has not
-
-    @property
-    def can_take_part(self) -> bool:
-        """Whether gradients can be summed without a loss."""
-        return False
-
-    def take_part(self, factor: float) -> None:
-        """Sum gradients over processes without a loss."""
-
-    def begin(self, settings: object, real_step: int) -> None:
-        """Agree on what is played, before a window begins; ``settings`` print it."""
-
-    def forward(self, autocast: AbstractContextManager[Any], due: bool) -> AbstractContextManager[Any]:
-        """The context of a forward pass; ``due`` says whether its backward pass closes the window."""
-        return autocast
-
-    def refuse_a_pass(self) -> None:
-        """Refuse a backward pass that has to be made by somebody else."""
-
-    def refuse_a_contradiction(self, window: Window, turn: Turn) -> None:
-        """Refuse a step that closes its window where the forward pass was told otherwise, and the other way round."""
-
-    def share(self, window: Window, turn: Turn, weight: Weight | None) -> Weight:
-        """Count a micro-batch in; the factor on its loss."""
-        return window.add(weight)
-
-    def backward(self, window: Window, due: bool, loss: torch.Tensor, inputs: losses.Inputs, *how: Any) -> None:
-        """A backward pass, as :func:`losses.backward`; ``due`` says whether it closes the window."""
-        losses.backward(loss, inputs, *how)
-
-    def end_late(self, window: Window, turn: Turn) -> None:
-        """Sum the gradients of a window whose end is known only after its last pass."""
-
-    def end(self, window: Window) -> None:
-        """What comes before an update."""
-
-    def divisor(self, window: Window) -> Weight:
-        """What the sum of a window's gradients is divided by, to become their mean."""
-        return window.total
-
-    def across(self, window: Window) -> Across | None:
-        """How the norm of all gradients comes about; None where this process has it by itself."""
-        return None
-
-    def mean(self, value: torch.Tensor) -> torch.Tensor:
-        """The mean of a number over the processes."""
-        return value
-
-    def micro_batch_ended(self) -> None:
-        """What follows the backward pass of a micro-batch is over."""
-
-    def fail(self, what: str) -> None:
-        """Something has failed here that the others do not know of."""
-
-    def poison(self, members: Iterable[Member]) -> None:
-        """Tell the others through the gradients that this process has dropped its window."""
-
-    def refuse_to_drop(self, turn: Turn, order: Order, *, skip_non_finite: bool) -> None:
-        """Refuse to drop a window where the others cannot be told."""
-
-    def drop_gradients(self) -> None:
-        """Drop the gradients that are kept outside the parameters."""
-
-    def start_again(self) -> None:
-        """Go on from a checkpoint."""
-
-
-class Processes(Alone):
+class Processes:
     """The processes that train one model, as one of them sees them.
 
     Args:
@@ -113,8 +41,6 @@ class Processes(Alone):
         trainer: who makes the backward passes, if it has to be somebody else.
         parameters: all that are updated.
     """
-
-    alone = False
 
     def __init__(
         self,
@@ -147,8 +73,8 @@ class Processes(Alone):
         with autocast, self._summing(due):
             yield
 
-    def backward(self, window: Window, due: bool, loss: torch.Tensor, inputs: losses.Inputs, *how: Any) -> None:
-        """A backward pass whose gradients are summed over processes only if ``due``; FSDP decides in it.
+    def backward(self, window: Window, due: bool, loss: torch.Tensor, *how: Any) -> None:
+        """:func:`losses.add_gradients`, summed over processes only if ``due``; FSDP decides in it.
 
         It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
         process has dropped the window, the others wait for its gradients: with nan all find the same norm, and all
@@ -156,7 +82,7 @@ class Processes(Alone):
         """
         window.summed = due
         with self._summing(due):
-            losses.backward(loss * math.nan if window.dropped else loss, None, *how)
+            losses.add_gradients(loss * math.nan if window.dropped else loss, None, *how)
 
     def _note_passes(self, parameter: Any) -> None:
         """Learn of backward passes, also of a loop's own, from one parameter, which keeps nothing of this alive."""
@@ -221,7 +147,17 @@ class Processes(Alone):
         sharded.drop_gradients(self.shards)
 
     def share(self, window: Window, turn: Turn, weight: Weight | None) -> Weight:
-        """Count a micro-batch in; the factor on its loss."""
+        """Count a micro-batch in; the factor on its loss.
+
+        Raises:
+            ValueError: gradients were, or were not, summed over processes in the wrong micro-batch.
+        """
+        if window.said == (turn.step_num, not turn.closes):
+            raise ValueError(
+                f"step_num={turn.step_num}: micro_batch({turn.step_num}) was called with last={not turn.closes}, and "
+                f"step with last={turn.closes}. Where processes synchronise, say it to micro_batch: the "
+                "forward pass decides."
+            )
         share = window.add(weight)
         return share * self._stretch(window, turn) if turn.cut and weight is None else share
 
@@ -407,19 +343,6 @@ class Processes(Alone):
         self.refuse_if_lost()
         if self.trainer is not None:
             raise ValueError(f"step and backward: {self.trainer}")
-
-    def refuse_a_contradiction(self, window: Window, turn: Turn) -> None:
-        """Refuse a step that closes its window where the forward pass was told otherwise, and the other way round.
-
-        Raises:
-            ValueError: gradients were, or were not, summed over processes in the wrong micro-batch.
-        """
-        if window.said == (turn.step_num, not turn.closes):
-            raise ValueError(
-                f"step_num={turn.step_num}: micro_batch({turn.step_num}) was called with last={not turn.closes}, and "
-                f"step with last={turn.closes}. Where processes synchronise, say it to micro_batch: the "
-                "forward pass decides."
-            )
 
     def refuse_to_drop(self, turn: Turn, order: Order, *, skip_non_finite: bool) -> None:
         """Refuse to drop a window where the others cannot be told.

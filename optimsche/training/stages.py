@@ -223,15 +223,14 @@ def admitted_clip(value: Any, call: str = "OptimScheduler") -> Stage | None:
 
 
 class GradClip:
-    """The setting ``grad_clip`` of an object, kept as it was given; ``clip`` is the stage that it asks for."""
+    """The setting ``grad_clip`` of an object, which keeps the stage that it asks for as ``clip``."""
 
-    if TYPE_CHECKING:
+    def __get__(self, instance: Any, owner: type) -> Any:  # a number, a schedule, a stage or None
+        clip = self if instance is None else instance.clip
+        return clip.max_norm if isinstance(clip, clip_norm) else clip
 
-        def __get__(self, instance: object, owner: type) -> float | Schedule | Stage | None: ...
-
-    def __set__(self, instance: object, value: Any) -> None:
-        instance.__dict__["clip"] = admitted_clip(value, type(instance).__name__)
-        instance.__dict__["grad_clip"] = value
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.clip = admitted_clip(value, type(instance).__name__)
 
 
 def admitted(stages: Any) -> tuple[Stage, ...]:

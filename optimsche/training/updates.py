@@ -28,7 +28,7 @@ class Update:
     Building it refuses whatever can be refused of the plan, and changes nothing.
 
     Args:
-        name: what the optimizer is called.
+        name: what the optimizer is called among several; empty for a single one.
         member: the optimizer, and what it follows.
         window: number of the window that is closed.
         epoch: pass over the data.
@@ -89,10 +89,10 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
         if one.values[0].number == 0.0 and not any(value.number for value in one.values if value.where is LR):
             compatibility.point_out_the_end(one.member.schedule, one.number, optim.log)
     if window.dropped:
-        if processes.alone:
+        if processes is None:
             return
         processes.poison(window.part.values())
-    across = processes.across(window)
+    across = None if processes is None else processes.across(window)
     scale: Number | None = None
     gradients: dict[str, Gradients] = {}
     for name, one in updates.items():
@@ -121,7 +121,7 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
 def _weighs_nothing(optim: OptimScheduler, window: Window) -> bool:
     """Whether all micro-batches of a window have weight 0, as far as this is known without waiting."""
     total = window.total
-    return optim.processes.alone and not isinstance(total, torch.Tensor) and total == 0
+    return optim.processes is None and not isinstance(total, torch.Tensor) and total == 0
 
 
 def _scale(optim: OptimScheduler, window: Window) -> Number:
@@ -138,9 +138,9 @@ def _scale(optim: OptimScheduler, window: Window) -> Number:
             place.real_step,
             window.count,
             place.size,
-            "its gradient is their mean" if processes.alone else "the others count as zero",
+            "its gradient is their mean" if processes is None else "the others count as zero",
         )
-    divisor: Number = 1.0 if window.by_caller else processes.divisor(window)
+    divisor: Number = 1.0 if window.by_caller else window.total if processes is None else processes.divisor(window)
     if scaler is None:
         return divisor
     return scaler.factor(next(iter(optim.members.values())).parameters()[0].device) * divisor

@@ -172,17 +172,28 @@ class Order:
             copied.seen, copied.window, copied.halfway = self.window.place.first - 1, None, False
         return copied
 
-    def check(self, turn: Turn, *, updating: bool) -> None:
+    def check(self, turn: Turn, *, updating: bool) -> Window | None:
         """Refuse a micro-batch that cannot come now.
 
         Args:
             turn: its place in the run.
             updating: False for its backward pass; True for what follows, with or without a backward pass before.
 
+        Returns:
+            Its window, if that is open; None where one begins.
+
         Raises:
             ValueError: it came before, or the window before it was never closed, or its own is over.
         """
         step_num, window = turn.step_num, self.window
+        if (
+            window is not None
+            and window.place is turn.window
+            and window.by_caller is updating
+            and not window.dropped
+            and step_num == self.seen + 1
+        ):
+            return window  # as nearly always
         if step_num <= self.seen and not self._is_second_half(turn, updating) and not self._closes_late(turn, updating):
             raise ValueError(
                 f"step_num={step_num}: step_num must rise with every micro-batch of the run, and {self.seen} came last."
@@ -196,7 +207,7 @@ class Order:
                 "over. Go on counting at the next one: counting.next_window(step_num, accum_grad, steps_per_epoch)"
             )
         if window is None or window.dropped or window.by_caller is None:
-            return
+            return self.window_of(turn)
         if window.place.real_step != turn.window.real_step:
             raise ValueError(
                 f"step_num={step_num}: the update before, number {window.place.real_step}, was never made: no update "
@@ -209,7 +220,7 @@ class Order:
         elif not window.by_caller and updating and step_num != self.seen:
             came = f"the backward passes of {window.count} micro-batches before did"
         else:
-            return
+            return self.window_of(turn)
         raise ValueError(
             f"step_num={step_num}: in one window all backward passes go through step or backward, or none, and "
             f"{came}. Drop the window first: optim.discard(step_num={step_num}), or close it earlier with "
@@ -234,24 +245,6 @@ class Order:
         window.dropped = number in self._ahead
         self._ahead = {other for other in self._ahead if other > number}
         self.window = window
-        return window
-
-    def inside(self, turn: Turn) -> Window | None:
-        """The open window, if this is its next micro-batch without a weight; not its last, nor the first of the run."""
-        window = self.window
-        if (
-            window is None
-            or window.place is not turn.window
-            or turn.closes
-            or not self.seen
-            or turn.step_num != self.seen + 1
-            or turn.window.real_step <= self._cut
-            or window.by_caller
-            or window.weighted
-            or window.dropped
-            or self.halfway
-        ):
-            return None
         return window
 
     def enter(self, turn: Turn, *, updating: bool, log: logging.Logger) -> None:
