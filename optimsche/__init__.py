@@ -73,7 +73,6 @@ from optimsche.lr_fns import (
     step_decay,
     tanh,
 )
-from optimsche.metrics import greedy, plateau
 from optimsche.missing import needs
 from optimsche.pickling import tell_whoever_stores
 from optimsche.plans import (
@@ -117,6 +116,7 @@ if TYPE_CHECKING:
     from optimsche.curve import plot, table
     from optimsche.device_rates import advance_rates
     from optimsche.lr_finder import RangeTest, range_test
+    from optimsche.metrics import greedy, plateau
     from optimsche.param_groups.rules import bias_or_norm, layer_decay, without_decay
     from optimsche.runs import audit, fit, read_log
     from optimsche.speechain import build_optim_sches
@@ -141,6 +141,7 @@ __version__ = "0.1.0"
 # What a schedule alone does not need is loaded when it is first used, from these files.
 _LAZY = {
     "curve": ("load_ipython_extension", "plot", "table", "unload_ipython_extension"),
+    "metrics": ("greedy", "plateau"),
     "runs": ("audit", "fit", "read_log"),
     "text": ("from_dict", "parse", "to_dict"),
     "adapters.as_keras": ("as_keras",),

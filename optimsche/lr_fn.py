@@ -43,6 +43,7 @@ class LrFn(Generic[P]):
         changes_at_boundaries: bool = False,
         rests_with: tuple[str, ...] = (),
     ) -> None:
+        own = _own_parameters(formula)
         functools.update_wrapper(self, formula)
         self.formula = formula
         self.name: str = formula.__name__
@@ -50,7 +51,6 @@ class LrFn(Generic[P]):
         self.counts_epochs, self.changes_at_boundaries = counts_epochs, changes_at_boundaries
         self.rests_with = tuple(rests_with)
         self.is_built_in = names.is_built_in(formula)
-        own = _own_parameters(formula)
         self.annotations = {p.name: _annotation(formula, p) for p in own}
         self.positional = tuple(p.name for p in own if p.kind is not p.KEYWORD_ONLY)
         self.positional_only = frozenset(p.name for p in own if p.kind is p.POSITIONAL_ONLY)
@@ -268,15 +268,6 @@ OPTIONS = tuple(LrFn.__init__.__kwdefaults__ or ())
 
 
 def _make(formula: Callable[..., Any], **options: Any) -> LrFn[...]:
-    try:
-        is_function = callable(formula) and bool(formula.__name__) and bool(inspect.signature(formula))
-    except (AttributeError, TypeError, ValueError):  # an object, a partial, a function that is written in C
-        is_function = False
-    if not is_function:
-        raise TypeError(
-            f"@lr_fn takes a function with a name and a signature, got {shown(formula)}; "
-            "write def f(real_step, epoch, *, ...): return ..., and call in it what there is"
-        )
     made: LrFn[...] = LrFn(formula, **options)
     names.register(made.name, made)
     return made
@@ -286,9 +277,14 @@ _EPOCH = ("epoch", "_epoch", "_")
 
 
 def _own_parameters(formula: Callable[..., Any]) -> list[inspect.Parameter]:
-    parameters = list(inspect.signature(formula).parameters.values())
+    try:
+        name, parameters = formula.__name__, [*inspect.signature(formula).parameters.values()]
+    except (AttributeError, TypeError, ValueError):  # an object, a partial, a function that is written in C
+        raise TypeError(
+            f"@lr_fn takes a function with a name and a signature, got {shown(formula)}; "
+            "write def f(real_step, epoch, *, ...): return ..., and call in it what there is"
+        ) from None
     clocks, own = parameters[:2], parameters[2:]
-    name = formula.__name__
     if not name.isidentifier():
         raise TypeError(
             f"@lr_fn: a schedule prints the name of its function, and {name!r} is not an identifier: define it with def"

@@ -15,10 +15,8 @@ from annotated_types import Ge
 from optimsche import habits
 from optimsche.call_errors import answers_attributes, explained_methods
 from optimsche.checking import admit
-from optimsche.evaluation import arrays, clocks
+from optimsche.evaluation import arrays
 from optimsche.evaluation.node import Node, arrays_in, as_bound
-from optimsche.evaluation.precision import with_rounding
-from optimsche.libraries import is_numpy_array, library_of, wide
 from optimsche.methods import Methods
 from optimsche.pickling import build, build_by_name
 from optimsche.ranges import Meaning
@@ -154,7 +152,7 @@ class Schedule(Methods):
                     return flat(0.0 + real_step)
             elif type(epoch) is int and epoch >= 1 and epoch <= 1_000_000_000:
                 return flat(0.0 + real_step, 0.0 + epoch)
-        return arrays.call(node, real_step, epoch, needs_epoch=node.counts_epochs)
+        return arrays.call(node, real_step, epoch)
 
     # Python's own words for a wrong name begin with this. To answer it otherwise would take time from every call.
     __call__.__qualname__ = "a schedule is called with the number of an update, plan(n), or plan(n, epoch): plan"
@@ -185,17 +183,9 @@ class Schedule(Methods):
                [0.05, 0.1 ]])
         """
         node, given = self._node.with_params(params), list(arrays_in(params))
-        if not given:
-            return arrays.call(node, real_step, epoch, needs_epoch=self._node.counts_epochs)
-        steps = clocks.enter(real_step, "real_step")
-        epochs = clocks.enter_epoch(epoch, needed=self._node.counts_epochs)
-        for array in given:  # NumPy's own arithmetic takes no traced values and no tensors
-            steps, epochs = (
-                library_of(array).taken(clock, array) if is_numpy_array(clock) else wide(clock)
-                for clock in (steps, epochs)
-            )
-        rounding = clocks.rounding_of(real_step, epoch)
-        return clocks.spread(with_rounding(rounding, node, steps, epochs), steps, epochs)
+        if given:
+            return arrays.call_beside(given, node, real_step, epoch)
+        return arrays.call(node, real_step, epoch)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 

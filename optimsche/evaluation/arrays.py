@@ -7,6 +7,7 @@ or calls `math`, is evaluated number by number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from optimsche.evaluation import clocks
@@ -14,7 +15,7 @@ from optimsche.evaluation.callers import refuse_direct_call
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.node import Node
 from optimsche.evaluation.precision import EXACT, with_rounding
-from optimsche.libraries import is_array, is_numpy_array, library_of
+from optimsche.libraries import is_array, is_numpy_array, library_of, wide
 
 # With the results between, so many elements fit a core's own cache.
 _BLOCK = 16_384
@@ -22,14 +23,32 @@ _BLOCK = 16_384
 _FEW = 256
 
 
-def call(node: Node, real_step: Any, epoch: Any, *, needs_epoch: bool) -> Any:
+def call(node: Node, real_step: Any, epoch: Any) -> Any:
     """A call of a schedule: through the door, evaluated, and out again in the type that its clocks came in."""
     refuse_direct_call(real_step, epoch)
-    steps, epochs = clocks.enter(real_step, "real_step"), clocks.enter_epoch(epoch, needed=needs_epoch)
+    steps, epochs = clocks.enter(real_step, "real_step"), clocks.enter_epoch(epoch, needed=node.counts_epochs)
     if type(steps) is float and (type(epochs) is float or epochs is NO_EPOCH):
         return node.number(steps, epochs)
     values = evaluate(node, steps, epochs, clocks.rounding_of(real_step, epoch))
     return clocks.leave(values, real_step, epoch)
+
+
+def call_beside(given: Sequence[Any], node: Node, real_step: Any, epoch: Any) -> Any:
+    """A call of a schedule with arrays among its parameters, in the shape and type that its arithmetic has.
+
+    Args:
+        given: those arrays.
+        node: what is evaluated.
+        real_step: as a user gave it.
+        epoch: likewise.
+    """
+    steps, epochs = clocks.enter(real_step, "real_step"), clocks.enter_epoch(epoch, needed=node.counts_epochs)
+    for array in given:  # NumPy's own arithmetic takes no traced values and no tensors
+        steps, epochs = (
+            library_of(array).taken(clock, array) if is_numpy_array(clock) else wide(clock) for clock in (steps, epochs)
+        )
+    rounding = clocks.rounding_of(real_step, epoch)
+    return clocks.spread(with_rounding(rounding, node, steps, epochs), steps, epochs)
 
 
 def evaluate(node: Node, real_step: Any, epoch: Any, rounding: float = EXACT) -> Any:
