@@ -14,6 +14,7 @@ from optimsche.param_groups.entries import LR
 from optimsche.training import compatibility, follow, stages
 from optimsche.training.gradients import Gradients, Number
 from optimsche.training.members import Member
+from optimsche.training.norms import is_here
 from optimsche.training.result import StepResult
 from optimsche.training.settings import admitted
 from optimsche.training.window import Window
@@ -93,11 +94,15 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
             return
         processes.poison(window.part.values())
     across = None if processes is None else processes.across(window)
-    scale: Number | None = None
     gradients: dict[str, Gradients] = {}
-    for name, one in updates.items():
-        if one.member.with_gradient() is not None:
-            scale = _scale(optim, window) if scale is None else scale
+    with_gradient = [name for name, one in updates.items() if one.member.with_gradient() is not None]
+    if window.weighted and (not with_gradient or _weighs_nothing(optim, window)):
+        optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
+        return
+    if with_gradient:
+        scale = _scale(optim, window)
+        for name in with_gradient:
+            one = updates[name]
             gradients[name] = Gradients(
                 one.member.optimizer,
                 scale=scale,
@@ -106,10 +111,6 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
                 norm_type=optim.grad_norm_type,
                 across=across,
             )
-    if window.weighted and (not gradients or _weighs_nothing(optim, window)):
-        optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
-        return
-    if gradients:
         stages.run(gradients, updates, optim.stages, optim.clip, skip=optim.skip_non_finite)
     for name, one in updates.items():
         own = gradients.get(name)
@@ -121,7 +122,8 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
 def _weighs_nothing(optim: OptimScheduler, window: Window) -> bool:
     """Whether all micro-batches of a window have weight 0, as far as this is known without waiting."""
     total = window.total
-    return optim.processes is None and not isinstance(total, torch.Tensor) and total == 0
+    known = not isinstance(total, torch.Tensor) or is_here(total)
+    return optim.processes is None and known and bool(total == 0)
 
 
 def _scale(optim: OptimScheduler, window: Window) -> Number:
