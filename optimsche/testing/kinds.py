@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from optimsche.combinators import add
+from optimsche.combinators import add, by_tokens, stretch
 from optimsche.evaluation.clocks import NO_EPOCH
 from optimsche.evaluation.trace import is_symbol
 from optimsche.libraries import double_precision_of_jax, is_number
@@ -245,8 +245,8 @@ def assert_same_in_float32(
     names = available_backends() if backends is None else tuple(backends) or ("numpy",)
     boundaries = schedule.boundaries(most=8)
     near = {t for boundary in boundaries for t in (boundary - 1, boundary, boundary + 1) if t >= 0}
-    # One update is more than what rounding moves the clock by.
-    near = {t for t in near if t * _EPS * _FEW_ULPS < 0.25}
+    # One update is more than what rounding moves the clock by, and every clock that is made of it.
+    near = {t for t in near if t * _fastest(schedule) * _EPS * _FEW_ULPS < 0.25}
     steps = sorted({*map(float, asked), *near})
     values = {t: schedule(t, epoch) for t in steps}
     largest = max(_largest_inside(schedule, steps, epoch), *map(abs, values.values()))
@@ -264,6 +264,17 @@ def assert_same_in_float32(
                     continue
                 how = f"at real_step={t!r}, epoch={epoch} it is {wanted!r}, and in {kind} of {name} {value!r}"
                 raise broken("assert_same_in_float32", schedule, how)
+
+
+def _fastest(schedule: Schedule) -> float:
+    """By how much the clock is multiplied on its way to the schedules inside: tokens run faster than updates."""
+    own, arguments = 1.0, schedule.arguments
+    if schedule.lr_fn is by_tokens:
+        stages: Any = arguments["per_update"]
+        own = max(tokens for _, tokens in stages) if isinstance(stages, tuple) else stages
+    elif schedule.lr_fn is stretch:
+        own = 1 / arguments["by"]
+    return max(1.0, own * max(map(_fastest, schedule.inner), default=1.0))
 
 
 def _largest_inside(schedule: Schedule, steps: list[float], epoch: float) -> float:

@@ -153,7 +153,7 @@ tenths = st.integers(1, 30).map(lambda n: n / 10)
 def _in_tenths(draw, depth=3):
     """Plans with an end whose lengths are tenths, which add up with rounding errors."""
     if depth == 0:
-        return draw(st.builds(o.linear, steps=tenths) | st.builds(o.constant, steps=tenths))
+        return draw(st.builds(o.linear, start=st.just(1.0), steps=tenths) | st.builds(o.constant, steps=tenths))
     inner = _in_tenths(depth - 1)
     one = draw(inner)
     made = draw(

@@ -7,8 +7,8 @@ from tests.schedulers.right import Plateau, Right
 FAULTS = []
 
 
-def fault(law, after):
-    """A class with one fault, the name of the law that it breaks, and the shortest program."""
+def fault(law, *after):
+    """A class with one fault, the name of the law that it breaks, and the shortest programs: any of them."""
 
     def add(cls):
         FAULTS.append((cls, law, after))
@@ -203,7 +203,12 @@ class HoldsTheGroupsThemselves(Right):
             self.write_into(group, self.rate_of(group))
 
 
-@fault("resumed", "['step', 'step', 'resume', 'resume']")
+@fault(
+    "resumed",
+    "['step', 'step', 'resume', 'resume']",
+    "['step', 'resume', 'step', 'resume']",
+    "['resume', 'step', 'step', 'resume']",
+)
 class WrongOnlyWhenItLoadsTwice(Right):
     loads = 0
 

@@ -419,6 +419,12 @@ def test_a_jump_beside_a_boundary_is_where_rounding_puts_it():
     assert_same_in_float32(noise.by_tokens(1_000), backends=["numpy"])  # 1.001 updates are 1,000.99995 tokens there
 
 
+def test_a_boundary_between_updates_is_not_asked_for_where_float32_rounds_it_by_a_token():
+    stairs = o.step_decay(start=1.0, factor=0.5, every=1_218_246)
+    for plan in (stairs.by_tokens(500_000), stairs.stretch(2e-6), stairs.by_tokens({1: 1, 3: 500_000})):
+        assert_same_in_float32(plan, backends=["numpy"])
+
+
 def test_boundaries_that_are_left_out_are_found(monkeypatch):
     each = Node.each_boundary
     monkeypatch.setattr(Node, "each_boundary", lambda node, upto=math.inf: each(node, upto * 0.75))
