@@ -2,21 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from annotated_types import Ge
 
 from optimsche.checking import admit
-from optimsche.counting import epoch_of
+from optimsche.counting import epoch_of, total_updates
 from optimsche.ranges import Meaning
+from optimsche.schedule import Schedule
+
+if TYPE_CHECKING:
+    from optimsche.training.optim_scheduler import OptimScheduler
 
 BatchT = TypeVar("BatchT")
 
 
 _EPOCHS: Any = Annotated[int, Ge(1), Meaning("passes over the data")]
+_ROUNDING = 1e-9
+_FAR_TOO_LONG = 1.5
 _START: Any = Annotated[int, Ge(1), Meaning("the micro-batch to begin with, from 1")]
+
+
+def batches(
+    optim: OptimScheduler, seen: Callable[[], int], loader: Iterable[BatchT], epochs: int, start: int
+) -> Iterator[tuple[int, int, BatchT]]:
+    """Number the micro-batches of a whole run, as :meth:`OptimScheduler.batches` says.
+
+    Args:
+        optim: for which; it counts epochs by the loader from now on, and is settled at the end.
+        seen: the micro-batch that came to it last.
+        loader: gives one epoch's batches each time it is iterated.
+        epochs: passes over the data.
+        start: the micro-batch to begin with.
+
+    Raises:
+        ValueError, TypeError: the loader, or a number, does not fit.
+    """
+    steps_per_epoch = steps_per_epoch_of(loader, epochs, start, optim.steps_per_epoch)
+    if optim.steps_per_epoch is None and seen() > 0:
+        raise ValueError(
+            "batches: this OptimScheduler has been counting without epochs; its windows cannot be cut from here on."
+            f"\n    Build it with steps_per_epoch={steps_per_epoch}."
+        )
+    optim.steps_per_epoch = steps_per_epoch
+    windows = total_updates(epochs, steps_per_epoch, optim.accum_grad)
+    for member in optim.members.values():
+        _compare_lengths(member.schedule, windows // member.step_per_update, optim.log)
+    return _until_settled(optim, seen, numbered(loader, epochs, steps_per_epoch, start))
+
+
+def _until_settled(
+    optim: OptimScheduler, seen: Callable[[], int], numbered: Iterator[tuple[int, int, BatchT]]
+) -> Iterator[tuple[int, int, BatchT]]:
+    """The same batches; an epoch of which none came to the optimizer is pointed out, once."""
+    before, last = seen(), 0
+    for step_num, epoch, batch in numbered:
+        if last and epoch != last and seen() == before:
+            _point_out_that_nothing_came(last, optim.log)
+            before = -1
+        yield step_num, epoch, batch
+        last = epoch
+    if last and seen() == before:
+        _point_out_that_nothing_came(last, optim.log)
+    optim.settle()
+
+
+def _point_out_that_nothing_came(epoch: int, log: logging.Logger) -> None:
+    log.warning(
+        "epoch %d is over, and none of its micro-batches came to optim.step() or optim.update(): nothing was "
+        "trained. The loop writes optim.step(loss, step_num=step_num)",
+        epoch,
+    )
+
+
+def _compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> None:
+    """Warn if a schedule ends before the run does and holds its last rate, or if the run comes nowhere near its end."""
+    if schedule.length < updates - _ROUNDING:
+        log.warning(
+            "the schedule ends with update %g, and this run makes %d: the rest gets the rate %g. Lengths are counted "
+            "in updates: total_updates(epochs, steps_per_epoch, accum_grad) says it.",
+            schedule.length,
+            updates,
+            schedule(schedule.length),
+        )
+    first, *_ = (*schedule.boundaries(most=1), 0.0)
+    end = schedule.length if schedule.length < math.inf else first
+    if end > _FAR_TOO_LONG * updates:
+        log.warning(
+            "the schedule's %s ends with update %g, and this run makes %d: it stops at the rate %g. Lengths are "
+            "counted in updates, not in micro-batches: total_updates(epochs, steps_per_epoch, accum_grad) says it.",
+            "last piece" if schedule.length < math.inf else "first piece",
+            end,
+            updates,
+            schedule(updates),
+        )
 
 
 def steps_per_epoch_of(loader: Iterable[Any], epochs: int, start: int, steps_per_epoch: int | None) -> int:

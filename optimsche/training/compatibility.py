@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,9 +12,6 @@ import torch
 from optimsche.param_groups.optimizers import check_rates, innermost, refuse_a_second_writer
 from optimsche.param_groups.rates import unused_rate
 from optimsche.schedule import Schedule
-
-_ROUNDING = 1e-9
-_FAR_TOO_LONG = 1.5
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -138,29 +134,6 @@ def point_out_the_end(schedule: Schedule, update: int, log: logging.Logger) -> N
             "Lengths are counted in updates: total_updates(epochs, steps_per_epoch, accum_grad) is that of a run.",
             schedule.length,
             update,
-        )
-
-
-def compare_lengths(schedule: Schedule, updates: int, log: logging.Logger) -> None:
-    """Warn if a schedule ends before the run does and holds its last rate, or if the run comes nowhere near its end."""
-    if schedule.length < updates - _ROUNDING:
-        log.warning(
-            "the schedule ends with update %g, and this run makes %d: the rest gets the rate %g. Lengths are counted "
-            "in updates: total_updates(epochs, steps_per_epoch, accum_grad) says it.",
-            schedule.length,
-            updates,
-            schedule(schedule.length),
-        )
-    first, *_ = (*schedule.boundaries(most=1), 0.0)
-    end = schedule.length if schedule.length < math.inf else first
-    if end > _FAR_TOO_LONG * updates:
-        log.warning(
-            "the schedule's %s ends with update %g, and this run makes %d: it stops at the rate %g. Lengths are "
-            "counted in updates, not in micro-batches: total_updates(epochs, steps_per_epoch, accum_grad) says it.",
-            "last piece" if schedule.length < math.inf else "first piece",
-            end,
-            updates,
-            schedule(updates),
         )
 
 

@@ -671,36 +671,7 @@ class OptimScheduler:
         Raises:
             ValueError: the loader's length is not ``steps_per_epoch``, or an epoch turns out to have another one.
         """
-        steps_per_epoch = data.steps_per_epoch_of(loader, epochs, start, self.steps_per_epoch)
-        if self.steps_per_epoch is None and self._order.seen > 0:
-            raise ValueError(
-                "batches: this OptimScheduler has been counting without epochs; its windows cannot be cut from here on."
-                f"\n    Build it with steps_per_epoch={steps_per_epoch}."
-            )
-        self.steps_per_epoch = steps_per_epoch
-        windows = counting.total_updates(epochs, steps_per_epoch, self.accum_grad)
-        for member in self.members.values():
-            compatibility.compare_lengths(member.schedule, windows // member.step_per_update, LOG)
-        return self._until_settled(data.numbered(loader, epochs, steps_per_epoch, start))
-
-    def _until_settled(self, batches: Iterator[tuple[int, int, BatchT]]) -> Iterator[tuple[int, int, BatchT]]:
-        seen, last = self._order.seen, 0
-        for step_num, epoch, batch in batches:
-            if last and epoch != last and self._order.seen == seen:
-                self._point_out_that_nothing_came(last)
-                seen = -1  # it is said once
-            yield step_num, epoch, batch
-            last = epoch
-        if last and self._order.seen == seen:
-            self._point_out_that_nothing_came(last)
-        self.settle()
-
-    def _point_out_that_nothing_came(self, epoch: int) -> None:
-        self.log.warning(
-            "epoch %d is over, and none of its micro-batches came to optim.step() or optim.update(): nothing was "
-            "trained. The loop writes optim.step(loss, step_num=step_num)",
-            epoch,
-        )
+        return data.batches(self, lambda: self._order.seen, loader, epochs, start)
 
 
 # What is shown where it is not the default.
