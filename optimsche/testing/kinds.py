@@ -245,36 +245,35 @@ def assert_same_in_float32(
     names = available_backends() if backends is None else tuple(backends) or ("numpy",)
     boundaries = schedule.boundaries(most=8)
     near = {t for boundary in boundaries for t in (boundary - 1, boundary, boundary + 1) if t >= 0}
-    # One update is more than what rounding moves the clock by, and every clock that is made of it.
-    near = {t for t in near if t * _fastest(schedule) * _EPS * _FEW_ULPS < 0.25}
+    # One update is more than what rounding moves the clock by. An inner clock that runs faster may move by pieces.
+    faster = _runs_faster(schedule)
+    near = {t for t in near if t * _EPS * _FEW_ULPS < 0.25 and (t == int(t) or not faster)}
     steps = sorted({*map(float, asked), *near})
+    whole, fractions = [t for t in steps if t == int(t)], [t for t in steps if t != int(t)]
     values = {t: schedule(t, epoch) for t in steps}
     largest = max(_largest_inside(schedule, steps, epoch), *map(abs, values.values()))
     for name in names:
         for kind, eps, smallest, most in _NARROW.get(name, ()):
             if largest > most:
                 continue
-            found = _in_type(name, kind, schedule, steps, epoch)
+            # An array of whole numbers is what it says; fractions stand for whatever is rounded to them.
+            found = [one for own in (whole, fractions) if own for one in _in_type(name, kind, schedule, own, epoch)]
             for t, clock, value in found:
                 if clock != t and (t not in near or kind != "float32"):
                     continue
                 wanted = values[t]
                 bound = 64 * _EPS * largest + eps * abs(wanted) + smallest
-                if abs(value - wanted) <= bound + _moved(schedule, t, epoch, one_side=t in boundaries):
+                rounded = _EPS if t == int(t) else eps
+                if abs(value - wanted) <= bound + _moved(schedule, t, epoch, rounded, one_side=t in boundaries):
                     continue
                 how = f"at real_step={t!r}, epoch={epoch} it is {wanted!r}, and in {kind} of {name} {value!r}"
                 raise broken("assert_same_in_float32", schedule, how)
 
 
-def _fastest(schedule: Schedule) -> float:
-    """By how much the clock is multiplied on its way to the schedules inside: tokens run faster than updates."""
-    own, arguments = 1.0, schedule.arguments
-    if schedule.lr_fn is by_tokens:
-        stages: Any = arguments["per_update"]
-        own = max(tokens for _, tokens in stages) if isinstance(stages, tuple) else stages
-    elif schedule.lr_fn is stretch:
-        own = 1 / arguments["by"]
-    return max(1.0, own * max(map(_fastest, schedule.inner), default=1.0))
+def _runs_faster(schedule: Schedule) -> bool:
+    """Whether a clock inside counts more than the updates: tokens, or what is stretched by less than 1."""
+    faster = schedule.lr_fn is by_tokens or (schedule.lr_fn is stretch and schedule.arguments["by"] < 1)
+    return faster or any(map(_runs_faster, schedule.inner))
 
 
 def _largest_inside(schedule: Schedule, steps: list[float], epoch: float) -> float:
@@ -282,13 +281,11 @@ def _largest_inside(schedule: Schedule, steps: list[float], epoch: float) -> flo
     return max(largest_value(schedule, steps, epoch), *(_largest_inside(s, steps, epoch) for s in schedule.inner), 0.0)
 
 
-def _moved(schedule: Schedule, real_step: float, epoch: float, *, one_side: bool) -> float:
+def _moved(schedule: Schedule, real_step: float, epoch: float, rounded: float, *, one_side: bool) -> float:
     """How far rounding of the clock moves the value; at a boundary on the side that changes less, which is its own."""
     here = schedule(real_step, epoch)
-    sides = [
-        max(abs(schedule(real_step * (1 + sign * ulps * _EPS), epoch) - here) for ulps in (1, _FEW_ULPS / 4, _FEW_ULPS))
-        for sign in (-1, 1)
-    ]
+    parts = (_EPS, _FEW_ULPS / 4 * _EPS, _FEW_ULPS * _EPS, rounded)
+    sides = [max(abs(schedule(real_step * (1 + sign * part), epoch) - here) for part in parts) for sign in (-1, 1)]
     return 2 * min(sides) if one_side else max(sides)
 
 

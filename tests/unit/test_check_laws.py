@@ -419,10 +419,17 @@ def test_a_jump_beside_a_boundary_is_where_rounding_puts_it():
     assert_same_in_float32(noise.by_tokens(1_000), backends=["numpy"])  # 1.001 updates are 1,000.99995 tokens there
 
 
-def test_a_boundary_between_updates_is_not_asked_for_where_float32_rounds_it_by_a_token():
+def test_a_boundary_between_updates_is_not_asked_for_where_rounding_is_more_than_what_it_divides():
     stairs = o.step_decay(start=1.0, factor=0.5, every=1_218_246)
     for plan in (stairs.by_tokens(500_000), stairs.stretch(2e-6), stairs.by_tokens({1: 1, 3: 500_000})):
         assert_same_in_float32(plan, backends=["numpy"])
+    assert_same_in_float32(o.linear(end=1.0, start=0.0, steps=1).by_tokens(1_000).shift(16), backends=["numpy"])
+
+
+def test_a_whole_clock_is_what_it_says_beside_fractions_in_bfloat16():
+    growing = o.expression("0.1 / (1 + 1.0 * t)").repeat(every=1, stretch=1.5, closed="left")
+    assert growing.boundaries(upto=33)[-1] == pytest.approx(32.17, abs=0.01)
+    assert_same_in_float32(growing, [*range(40), 32.25], backends=["torch"])
 
 
 def test_boundaries_that_are_left_out_are_found(monkeypatch):
