@@ -274,11 +274,12 @@ def run(
             skip_non_finite(own)
         if updates[name].member.stages:
             _play(own, updates[name].member.stages, skip)
-    if stages or (several and clip is not None):
-        whole = Joint(list(gradients.values())) if several else next(iter(gradients.values()))
-        if skip and several:
+    whole = next(iter(gradients.values()))
+    if several and (stages or clip is not None):
+        whole = Joint(list(gradients.values()))
+        if skip:
             skip_non_finite(whole)
-        _play(whole, stages, skip)
+    _play(whole, stages, skip)
     rests = []
     for name, own in gradients.items():
         clips, of_member = updates[name].clips, updates[name].member.clip
@@ -288,7 +289,9 @@ def run(
                 _play(rest, [of_member], skip)
             rests.append(rest)
     if clip is not None and rests:
-        _play(Joint(rests) if len(rests) > 1 else rests[0], [clip], skip)
+        if rests != list(gradients.values()):
+            whole = Joint(rests) if len(rests) > 1 else rests[0]
+        _play(whole, [clip], skip)
 
 
 def _play(gradients: Gradients, stages: Sequence[Stage], skip: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import NamedTuple
 
-from optimsche.counting import AccumGrad, Window, whole, window_of
+from optimsche.counting import AccumGrad, Window, window_of
 
 
 class Turn(NamedTuple):
@@ -36,7 +37,7 @@ def turn_of(step_num: int, accum_grad: AccumGrad, steps_per_epoch: int | None, *
     """
     if type(last) is not bool:
         raise TypeError(f"step(last={last!r:.60}): last must be True or False, got {type(last).__name__}.")
-    step_num = whole("step_num", step_num, 1, "the number of a micro-batch; the first of a run is 1")
     window = window_of(step_num, accum_grad, steps_per_epoch)
+    step_num = operator.index(step_num)  # a number of NumPy's, say, in which the caller may go on counting
     cut = last and step_num != window.last
     return Turn(step_num, window._replace(last=step_num) if cut else window, last or step_num == window.last, cut)

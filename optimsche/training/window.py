@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import torch
 
@@ -76,9 +76,10 @@ class Window:
         for name, parameter in self.held.items():
             if parameter.grad is None:
                 self._refuse_what_was_dropped(name, parameter)
-        if self.weighted is not (weight is not None):
-            self._refuse_a_mixture(weight)
+        if self.weighted is None:
             self.weighted = weight is not None
+        elif self.weighted is not (weight is not None):
+            self._refuse_a_mixture(weight)
         self.count += 1
         if weight is None:
             self.total = self.total + self._share
@@ -104,12 +105,11 @@ class Window:
                 "optim.discard()"
             )
 
-    def _refuse_a_mixture(self, weight: Weight | None) -> None:
-        if self.weighted is not None:
-            raise ValueError(
-                f"weight={weight!r:.60}: the {self.count} micro-batches of this window that came before "
-                f"{'had a weight' if self.weighted else 'had none'}. Give every micro-batch its weight, or none."
-            )
+    def _refuse_a_mixture(self, weight: Weight | None) -> NoReturn:
+        raise ValueError(
+            f"weight={weight!r:.60}: the {self.count} micro-batches of this window that came before "
+            f"{'had a weight' if self.weighted else 'had none'}. Give every micro-batch its weight, or none."
+        )
 
     def count_by(self, seen: int, accum_grad: AccumGrad, steps_per_epoch: int | None) -> None:
         """Let it end where it does by other settings.
@@ -242,8 +242,9 @@ class Order:
     def open(self, turn: Turn, window: Window) -> Window:
         """Let a window begin."""
         number = turn.window.real_step
-        window.dropped = number in self._ahead
-        self._ahead = {other for other in self._ahead if other > number}
+        if self._ahead:
+            window.dropped = number in self._ahead
+            self._ahead = {other for other in self._ahead if other > number}
         self.window = window
         return window
 
