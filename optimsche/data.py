@@ -1,4 +1,4 @@
-"""Numbered micro-batches of a whole run, from a loader."""
+"""The micro-batches of a whole run, numbered, from a loader; and what is pointed out of such a run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from annotated_types import Ge
 from optimsche.checking import admit
 from optimsche.counting import epoch_of, total_updates
 from optimsche.ranges import Meaning
-from optimsche.schedule import Schedule
 
 if TYPE_CHECKING:
+    from optimsche.schedule import Schedule
     from optimsche.training.optim_scheduler import OptimScheduler
 
 BatchT = TypeVar("BatchT")
 
 
 _EPOCHS: Any = Annotated[int, Ge(1), Meaning("passes over the data")]
+_START: Any = Annotated[int, Ge(1), Meaning("the micro-batch to begin with, from 1")]
+
 _ROUNDING = 1e-9
 _FAR_TOO_LONG = 1.5
-_START: Any = Annotated[int, Ge(1), Meaning("the micro-batch to begin with, from 1")]
 
 
 def batches(
@@ -56,11 +57,11 @@ def batches(
 
 
 def _until_settled(
-    optim: OptimScheduler, seen: Callable[[], int], numbered: Iterator[tuple[int, int, BatchT]]
+    optim: OptimScheduler, seen: Callable[[], int], run: Iterator[tuple[int, int, BatchT]]
 ) -> Iterator[tuple[int, int, BatchT]]:
     """The same batches; an epoch of which none came to the optimizer is pointed out, once."""
     before, last = seen(), 0
-    for step_num, epoch, batch in numbered:
+    for step_num, epoch, batch in run:
         if last and epoch != last and seen() == before:
             _point_out_that_nothing_came(last, optim.log)
             before = -1

@@ -225,6 +225,7 @@ def assert_same_in_float32(
     Values may be 64 times the rounding of float32 apart, as a part of the largest value, and as far besides as 16
     units in the last place of the clock move them. At the first boundaries, whole or not, and one update to each side
     of them, it is the value of the right side: a boundary at 0.3 is met by the number nearest to 0.3 that there is.
+    Where a clock inside runs faster, in tokens, that is asked of whole updates alone.
     JAX is asked in float32, its default.
 
     Args:

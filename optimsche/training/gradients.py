@@ -53,6 +53,8 @@ class Gradients:
         self.found_inf: bool | torch.Tensor = False  # whether the update is left out
         self.first_norm: Number | None = None  # the first one that was measured: before clipping
         self._norm_type, self._across = norm_type, across
+        self._scale: Number | None = scale  # None: it is in what is pending
+        self._pending: Number = 1.0
         self._raw: Number | None = None  # the norm of the tensors as they are; None: not measured
         self._parts: list[Gradients] = []
         self._touched = False  # whether a stage may have put other tensors in their place
@@ -60,13 +62,6 @@ class Gradients:
         self._kernel = fused_kernel(optimizer)
         self.stays_on_device = skips_by_itself(self._kernel) and not is_here(self._tensors[0])
         self.in_float64 = self._tensors[0].dtype is torch.float64
-        self._pending: Number
-        if not isinstance(scale, torch.Tensor):
-            self._pending = 1.0 / scale
-        elif is_here(scale):
-            self._pending = (1.0 / scale.double()).item()
-        else:
-            self._pending = 1.0 / scale.to(self._tensors[0].device)
 
     @property
     def left_out(self) -> bool:
@@ -76,13 +71,14 @@ class Gradients:
     @property
     def norm(self) -> Number:
         """The norm of the gradients as they are by now; a tensor if it stays on the device."""
-        if self._raw is None or self._parts:
+        if self._raw is None or self._scale is not None or self._parts:
             measure([self])
         raw, pending = self._raw, self._pending
         return raw * pending if isinstance(pending, torch.Tensor) or pending != 1.0 else raw  # type: ignore[operator,return-value]
 
     def multiply(self, factor: Number) -> None:
         """Multiply the gradients by a number; it is carried out when the update is made."""
+        self._divide()
         if self._parts:
             self.carry_out()
         self._pending = self._pending * factor
@@ -134,6 +130,8 @@ class Gradients:
         """Step the optimizer, unless the update is left out; the pending number by the kernel, where it can."""
         if self._parts:
             self.carry_out()
+        if self._scale is not None:
+            self._divide()
         pending, found = self._pending, self.found_inf
         plain = type(pending) is float and pending == 1.0
         if self.stays_on_device:
@@ -146,7 +144,7 @@ class Gradients:
             return
         elif plain:
             self.optimizer.step()
-        elif self._kernel is not None and not self.in_float64 and type(pending) is float:
+        elif self._kernel is not None and not self.in_float64 and type(pending) is float and pending != 0.0:
             # The kernel divides by a float32.
             divisor = torch.scalar_tensor(1.0 / pending, device=self._tensors[0].device)
             fused_step(self.optimizer, self._kernel, divisor, None)
@@ -154,7 +152,16 @@ class Gradients:
             self._carry_out_own()
             self.optimizer.step()
 
+    def _divide(self) -> None:
+        """Take the scale over into what is pending."""
+        scale, self._scale = self._scale, None
+        if isinstance(scale, torch.Tensor) or scale not in (None, 0.0, 1.0):
+            self._pending = self._pending / scale
+        elif scale == 0.0:  # of a window that weighs nothing, as is known only now
+            self.skip()
+
     def _carry_out_own(self) -> None:
+        self._divide()
         pending, self._pending = self._pending, 1.0
         if isinstance(pending, torch.Tensor) or pending != 1.0:
             multiply(_gradients(self.groups), pending)  # a stage may have put others in their place
@@ -168,16 +175,16 @@ class Gradients:
             tensors = _gradients(self.groups) if self._touched else self._tensors
             norm = total_norm(tensors, self._norm_type)
             self._raw = norm.item() if is_here(norm) and not self.stays_on_device else norm
-        if self.stays_on_device:
+        if self.stays_on_device or not (isinstance(self._raw, torch.Tensor) or isinstance(self._scale, torch.Tensor)):
             return []
-        return [number for number in (self._raw, self._pending) if isinstance(number, torch.Tensor)]
+        return [number for number in (self._raw, self._scale) if isinstance(number, torch.Tensor)]
 
     def _know(self, numbers: Iterator[float]) -> None:
         """Take the numbers of what was handed out."""
         if isinstance(self._raw, torch.Tensor):
             self._raw = next(numbers)
-        if isinstance(self._pending, torch.Tensor):
-            self._pending = next(numbers)
+        if isinstance(self._scale, torch.Tensor):
+            self._scale = next(numbers)
 
 
 class _Part(Gradients):
@@ -259,6 +266,7 @@ def measure(gradients: Sequence[Gradients]) -> None:
             if not one.stays_on_device:
                 one._know(numbers)
     for one in gradients:
+        one._divide()
         if one.first_norm is None:
             one.first_norm = one.norm
 

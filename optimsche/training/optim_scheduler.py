@@ -247,7 +247,7 @@ class OptimScheduler:
             return self.precision.autocast()  # as nearly always
         turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
         if processes is not None:  # a forward pass by itself would have the next backward pass sum gradients
-            order.check(turn, updating=window is not None and window.by_caller is True)
+            order.admit(turn, updating=window is not None and window.by_caller is True)
         window = order.window_of(turn)
         if window is None and turn.step_num > order.seen and not order.holds:
             window = self._begin(turn)
@@ -417,7 +417,7 @@ class OptimScheduler:
         held = self._order.window_of(turn) if turn.closes else None
         for name, member in members.items():
             if turn.closes and (member.takes_part(number) if held is None else name in held.part):
-                planned.due[name] = one = Update("" if self._plain else name, member, number, epoch)
+                planned.due[name] = one = Update(None if self._plain else name, member, number, epoch)
                 planned.results[name] = one.result
             else:
                 planned.results[name] = member.result_inside(number, epoch)
@@ -478,7 +478,7 @@ class OptimScheduler:
         weight = None if weight is None else admitted_weight(weight)
         if processes is not None:
             processes.refuse_a_pass()
-        window = order.check(turn, updating=False) or self._begin_without_forward(turn)
+        window = order.admit(turn, updating=False) or self._begin_without_forward(turn)
         if window.dropped and processes is None:
             order.enter(turn, updating=False, log=self.log)
             return window
@@ -519,7 +519,7 @@ class OptimScheduler:
         """What follows the backward pass: nothing inside a window, an update at its end."""
         order, processes = self._order, self.processes
         if window is None:
-            window = order.check(turn, updating=True) or self._begin_without_forward(turn, keep_gradients=True)
+            window = order.admit(turn, updating=True) or self._begin_without_forward(turn, keep_gradients=True)
             if turn.closes and processes is not None:
                 processes.end_late(window, turn)
             order.enter(turn, updating=True, log=self.log)
@@ -532,7 +532,7 @@ class OptimScheduler:
             processes.end(window)
         due = planned.due
         if due:
-            self._make(due, turn, window)
+            self._make_updates(due, turn, window)
         elif turn.closes or window.dropped or not window.part:
             self._drop_gradients()  # what the caller's own backward pass left there
             if turn.closes:
@@ -546,7 +546,7 @@ class OptimScheduler:
             self._outcomes.add(done, result.real_step, self.scaler, self.log)
         return result
 
-    def _make(self, due: dict[str, Update], turn: Turn, window: Window) -> None:
+    def _make_updates(self, due: dict[str, Update], turn: Turn, window: Window) -> None:
         """Make the updates that are due; nothing of the window outlives this."""
         order, processes = self._order, self.processes
         try:

@@ -55,7 +55,7 @@ class Outcomes:
             raise TypeError(f"on_update must be a function (numbers, update), got {type(observer).__name__}.")
         self.limit = limit
         self.observer = observer
-        self._in_a_row: dict[str, int] = {}
+        self._in_a_row: dict[str | None, int] = {}
         self._searching = True
         self._told = False  # whether it was said that all parameters are frozen
         self._pending: deque[_Pending] = deque()
@@ -124,10 +124,10 @@ class Outcomes:
                 self._told = True
                 pending.log.warning(
                     "no parameter of %s takes part in training (all frozen?): nothing is updated",
-                    repr(one.name) if one.name else "the optimizer",
+                    "the optimizer" if one.name is None else repr(one.name),
                 )
             shown |= {
-                f"{one.name}/{key}" if one.name else key: value
+                key if one.name is None else f"{one.name}/{key}": value
                 for key, value in {
                     "lr": result.lr,
                     **(result.hyperparameters if len(result.values) > 1 else {}),
@@ -155,7 +155,7 @@ class Outcomes:
             why = f"a stage left it out; the norm of its gradients is {norm:g}"
         else:
             why = f"the norm of its gradients is {norm:g}" + (f", first in {update.where}" if update.where else "")
-        whose = f" of {update.name!r}" if update.name else ""
+        whose = "" if update.name is None else f" of {update.name!r}"
         scaled = "" if scale is None else f"; the loss scale is now {scale:g}"
         in_a_row = self._in_a_row[update.name]
         return f"update {update.number}{whose} is skipped, number {in_a_row} in a row: {why}{scaled}"
@@ -172,7 +172,7 @@ class Outcomes:
             return
         if in_a_row >= self.limit:
             last = f"(max_skips={self.limit}), the last of them number {update.number}"
-            whose = f" of {update.name!r}" if update.name else ""
+            whose = "" if update.name is None else f" of {update.name!r}"
             if without:
                 raise NonFiniteError(
                     f"{in_a_row} updates{whose} in a row had no gradients {last}: nothing is trained. Is every "

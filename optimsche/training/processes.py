@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from optimsche.training import losses, sharded
 from optimsche.training.gradients import multiply
+from optimsche.training.loss_scaler import LossScaler
 from optimsche.training.norms import Across
 from optimsche.training.turn import Turn
 from optimsche.training.window import Order, Weight, Window
@@ -73,7 +74,15 @@ class Processes:
         with autocast, self._summing(due):
             yield
 
-    def backward(self, window: Window, due: bool, loss: torch.Tensor, *how: Any) -> None:
+    def backward(
+        self,
+        window: Window,
+        due: bool,
+        loss: torch.Tensor,
+        share: Weight,
+        scaler: LossScaler | None,
+        retain_graph: bool,
+    ) -> None:
         """:func:`losses.add_gradients`, summed over processes only if ``due``; FSDP decides in it.
 
         It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
@@ -82,7 +91,7 @@ class Processes:
         """
         window.summed = due
         with self._summing(due):
-            losses.add_gradients(loss * math.nan if window.dropped else loss, None, *how)
+            losses.add_gradients(loss * math.nan if window.dropped else loss, None, share, scaler, retain_graph)
 
     def _note_passes(self, parameter: Any) -> None:
         """Learn of backward passes, also of a loop's own, from one parameter, which keeps nothing of this alive."""

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_float
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, overload
 
 import torch
 from annotated_types import Gt, Lt
@@ -223,11 +223,21 @@ def admitted_clip(value: Any, call: str = "OptimScheduler") -> Stage | None:
 
 
 class GradClip:
-    """The setting ``grad_clip`` of an object, which keeps the stage that it asks for as ``clip``."""
+    """The setting ``grad_clip``: the object keeps the stage that it asks for, ``clip``.
 
-    def __get__(self, instance: Any, owner: type) -> Any:  # a number, a schedule, a stage or None
+    Read, it is what it was set to; a :class:`clip_norm` is its bound, which says the same.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> GradClip: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> float | Schedule | Stage | None: ...
+
+    def __get__(self, instance: Any, owner: type) -> Any:
         clip = self if instance is None else instance.clip
-        return clip.max_norm if isinstance(clip, clip_norm) else clip
+        return clip.max_norm if type(clip) is clip_norm else clip
 
     def __set__(self, instance: Any, value: Any) -> None:
         instance.clip = admitted_clip(value, type(instance).__name__)

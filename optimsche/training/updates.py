@@ -29,7 +29,7 @@ class Update:
     Building it refuses whatever can be refused of the plan, and changes nothing.
 
     Args:
-        name: what the optimizer is called among several; empty for a single one.
+        name: what the optimizer is called among several; None for a single one.
         member: the optimizer, and what it follows.
         window: number of the window that is closed.
         epoch: pass over the data.
@@ -38,7 +38,7 @@ class Update:
         ValueError, TypeError: a value that may not be, or a step that cannot be made now.
     """
 
-    def __init__(self, name: str, member: Member, window: int, epoch: float) -> None:
+    def __init__(self, name: str | None, member: Member, window: int, epoch: float) -> None:
         self.name, self.member, self.number, self.epoch = name, member, member.update_of(window), epoch
         self.values = member.values(self.number, epoch)  # what is to be written
         self.clips = member.own_clips()  # the groups that are clipped by themselves
@@ -96,11 +96,10 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
     across = None if processes is None else processes.across(window)
     gradients: dict[str, Gradients] = {}
     with_gradient = [name for name, one in updates.items() if one.member.with_gradient() is not None]
-    if window.weighted and (not with_gradient or _weighs_nothing(optim, window)):
-        optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
-        return
-    if with_gradient:
+    weighs_nothing = window.weighted and (not with_gradient or (processes is None and _is_zero(window.total)))
+    if with_gradient and not weighs_nothing:
         scale = _scale(optim, window)
+        weighs_nothing = window.weighted and _is_zero(scale)
         for name in with_gradient:
             one = updates[name]
             gradients[name] = Gradients(
@@ -111,6 +110,12 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
                 norm_type=optim.grad_norm_type,
                 across=across,
             )
+            if window.weighted and isinstance(scale, torch.Tensor) and gradients[name].stays_on_device:
+                gradients[name].skip((scale == 0.0).float())  # of a window that weighs nothing
+    if weighs_nothing:
+        optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
+        return
+    if gradients:
         stages.run(gradients, updates, optim.stages, optim.clip, skip=optim.skip_non_finite)
     for name, one in updates.items():
         own = gradients.get(name)
@@ -119,11 +124,9 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
         one.finish(own, window)
 
 
-def _weighs_nothing(optim: OptimScheduler, window: Window) -> bool:
-    """Whether all micro-batches of a window have weight 0, as far as this is known without waiting."""
-    total = window.total
-    known = not isinstance(total, torch.Tensor) or is_here(total)
-    return optim.processes is None and known and bool(total == 0)
+def _is_zero(number: Number) -> bool:
+    """Whether a number is 0, as far as this is known without waiting for a device."""
+    return not (isinstance(number, torch.Tensor) and not is_here(number)) and bool(number == 0)
 
 
 def _scale(optim: OptimScheduler, window: Window) -> Number:

@@ -172,8 +172,8 @@ class Order:
             copied.seen, copied.window, copied.halfway = self.window.place.first - 1, None, False
         return copied
 
-    def check(self, turn: Turn, *, updating: bool) -> Window | None:
-        """Refuse a micro-batch that cannot come now.
+    def admit(self, turn: Turn, *, updating: bool) -> Window | None:
+        """The open window of a micro-batch; what cannot come now is refused.
 
         Args:
             turn: its place in the run.

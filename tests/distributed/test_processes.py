@@ -56,6 +56,11 @@ class TestWeights:
     def test_weights_on_some_ranks_are_refused_everywhere(self, two):
         said(two["weights on one rank"], "every micro-batch has a weight=, or none")
 
+    @pytest.mark.parametrize("wrapper", ["ddp", "fsdp"])
+    def test_a_window_that_weighs_nothing_anywhere_changes_nothing(self, two, wrapper):
+        for seen in two[f"all weigh nothing, {wrapper}"]:
+            assert seen == {"nothing": False, "changed": 0.0, "next": True}
+
 
 class TestWhoSums:
     @pytest.mark.parametrize(

@@ -248,6 +248,19 @@ def weights_on_one_rank(rank: int) -> Any:
     return {"said": said}
 
 
+def all_weigh_nothing(rank: int, model: nn.Module) -> Any:
+    batches = batches_of(rank)
+    optim = OptimScheduler(sgd(model), PLAN, model=model, skip_non_finite=False)
+    before = flat(model).clone()
+    nothing = one_step(optim, model, batches[0], 1, weight=0)
+    changed = float((flat(model) - before).abs().max())
+    return {
+        "nothing": nothing.updated,
+        "changed": changed,
+        "next": one_step(optim, model, batches[1], 2, weight=3).updated,
+    }
+
+
 def built_differently(rank: int) -> Any:
     model = ddp()
     optim = OptimScheduler(sgd(model), PLAN, model=model, accum_grad=2 + rank)
@@ -407,6 +420,8 @@ CASES: dict[str, Callable[[int], Any]] = {
     "weighted, fsdp": lambda rank: (lambda m: weighted(rank, m, m))(fsdp()),
     "nobody sums": nobody_sums,
     "weights on one rank": weights_on_one_rank,
+    "all weigh nothing, ddp": lambda rank: all_weigh_nothing(rank, ddp()),
+    "all weigh nothing, fsdp": lambda rank: all_weigh_nothing(rank, fsdp()),
     "built differently": built_differently,
     "begun elsewhere": begun_elsewhere,
     "shards inside": shards_inside,

@@ -173,3 +173,26 @@ def test_adaptive_clipping_needs_dense_gradients():
     optim = OptimScheduler(torch.optim.SparseAdam(model.parameters()), ONE, grad_clip=clip_adaptive())
     with pytest.raises(ValueError, match="needs dense gradients"):
         optim.step(model(torch.tensor([1, 2])).sum(), step_num=1)
+
+
+def test_what_was_set_is_read_back_and_set_again():
+    class mine(clip_norm):  # a clip of one's own that has a bound as well
+        pass
+
+    for given in (5, 0.5, constant(value=0.5), clip_value(0.5), mine(1.0), None):
+        optim = OptimScheduler(torch.optim.SGD(small_model().parameters()), constant(value=0.1), grad_clip=given)
+        assert optim.grad_clip == given
+        assert type(optim.grad_clip) is type(given)
+        assert (f"grad_clip={given!r}" in repr(optim)) is (given is not None)
+    optim.grad_clip = clip_norm(2.0)
+    assert optim.grad_clip == 2.0
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_clip_of_an_infinite_gradient_is_applied_where_nothing_is_skipped(fused):
+    weight = nn.Parameter(torch.ones(2))
+    optim = OptimScheduler(
+        torch.optim.SGD([weight], fused=fused), constant(value=0.1), grad_clip=1.0, skip_non_finite=False
+    )
+    assert optim.step((weight * math.inf).sum(), step_num=1).updated
+    assert weight.isnan().all()  # inf * 0, as torch's clip_grad_norm_ has it

@@ -251,3 +251,14 @@ def test_a_stage_stays_as_it_was_made(stage):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(stage, field.name, 2.0)
     assert hash(stage) == hash(copy.deepcopy(stage))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_factor_of_a_users_own_keeps_its_digits(several):
+    weights = [nn.Parameter(torch.ones(3, dtype=torch.float64)) for _ in range(2)]
+    third = torch.tensor(1 / 3, dtype=torch.float64)
+    optimizers = [torch.optim.SGD([weight]) for weight in (weights if several else weights[:1])]
+    members = {str(number): Member(optimizer, constant(value=1.0)) for number, optimizer in enumerate(optimizers)}
+    optim = OptimScheduler(members, stages=[lambda gradients: gradients.multiply(third)], grad_clip=100.0)
+    optim.step(sum(weight.sum() for weight in weights), step_num=1)
+    assert weights[0][0].item() == 1 - 1 / 3
