@@ -110,18 +110,20 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
                 norm_type=optim.grad_norm_type,
                 across=across,
             )
-            if window.weighted and isinstance(scale, torch.Tensor) and gradients[name].stays_on_device:
-                gradients[name].skip((scale == 0.0).float())  # of a window that weighs nothing
+            if window.weighted and isinstance(scale, torch.Tensor):
+                own = gradients[name]
+                if own.stays_on_device or not optim.skip_non_finite:  # else its norm is nan, and says so
+                    own.skip((scale == 0.0).float())
     if weighs_nothing:
         optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
         return
     if gradients:
         stages.run(gradients, updates, optim.stages, optim.clip, skip=optim.skip_non_finite)
     for name, one in updates.items():
-        own = gradients.get(name)
-        if own is not None:
-            own.step()
-        one.finish(own, window)
+        found = gradients.get(name)
+        if found is not None:
+            found.step()
+        one.finish(found, window)
 
 
 def _is_zero(number: Number) -> bool:

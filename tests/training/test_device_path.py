@@ -20,7 +20,7 @@ from optimsche import (
     constant,
     cosine,
 )
-from optimsche.training import async_copy, gradients
+from optimsche.training import async_copy, gradients, updates, window
 from tests.training.helpers import (
     break_gradients,
     loss_of,
@@ -236,3 +236,20 @@ def test_a_constant_rate_and_no_clip_hand_the_kernel_nothing_to_divide_by(monkey
     monkeypatch.setattr(optim.optimizer, "step", lambda: (seen.append(optim.optimizer.grad_scale), honest()))
     optim.step(loss_of(model, some_batches(1)[0]), step_num=1)
     assert seen == [None]
+
+
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_window_that_weighs_nothing_on_the_device_changes_nothing(monkeypatch, fused):
+    for module in (updates, window):  # beside the gradients
+        monkeypatch.setattr(module, "is_here", lambda tensor: False)
+    model = small_model()
+    optimizer = torch.optim.AdamW(model.parameters(), fused=fused)
+    optim = OptimScheduler(optimizer, PLAN, accum_grad=2, skip_non_finite=False)
+    before, batches = weights(model), some_batches(4)
+    nothing = [optim.step(loss_of(model, batches[n - 1]), step_num=n, weight=torch.tensor(0.0)).updated for n in (1, 2)]
+    assert nothing == [False, False]
+    assert same(before, weights(model))
+    results = [optim.step(loss_of(model, batches[n - 1]), step_num=n, weight=torch.tensor(2.0)) for n in (3, 4)]
+    assert results[1].updated
+    assert all(weight.isfinite().all() for weight in model.parameters())
