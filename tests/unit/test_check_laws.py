@@ -298,6 +298,7 @@ def test_what_has_no_annotation_keeps_its_default():
 def test_schedules_of_plans_and_functions():
     found = set()
 
+    @settings_of_hypothesis(max_examples=600)  # so many that each is met
     @given(schedules([my_plan, PLAN, o.wsd, o.warmup], depth=2))
     def draw(schedule):
         inner = schedule.inner[0] if schedule.lr_fn is o.warmup else schedule
