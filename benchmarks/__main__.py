@@ -39,7 +39,9 @@ def main() -> None:
     for question in questions:
         row, against = _measured(question)
         print(_line(question, row, against), flush=True)
-        rows.append({"name": question.name, "against": against, **(row._asdict() if row else {})})
+        rows.append(
+            {"name": question.name, "against": against, **(row._asdict() | {"ratio": row.ratio} if row else {})}
+        )
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -1,7 +1,7 @@
 """Timing two things against each other on a noisy machine.
 
 Absolute times drift from second to second, so nothing here compares two runs: each round times ours and the rival
-once, in alternating order, and what is reported is the median of the rounds' ratios.
+once, in alternating order, and what is reported is the ratio of the two medians.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import Literal, NamedTuple
 
 
 class Row(NamedTuple):
-    """What was found: ours and the rival's, in seconds ("s"), bytes ("B") or counted (""), and the ratio of the two."""
+    """What was found: ours and the rival's, in seconds ("s"), bytes ("B") or counted ("")."""
 
     ours: float
     theirs: float
-    ratio: float
     unit: Literal["s", "B", ""] = "s"
+
+    @property
+    def ratio(self) -> float:
+        """Ours to theirs."""
+        return self.ours / self.theirs
 
 
 class Question(NamedTuple):
@@ -76,5 +80,4 @@ def compare(
             seconds = time.perf_counter() - begin
             if number >= 0:
                 times.append(seconds / count)
-    ratio = statistics.median(a / b for a, b in zip(ours_s, theirs_s, strict=True))
-    return Row(statistics.median(ours_s), statistics.median(theirs_s), ratio)
+    return Row(statistics.median(ours_s), statistics.median(theirs_s))

@@ -253,3 +253,16 @@ def test_a_window_that_weighs_nothing_on_the_device_changes_nothing(monkeypatch,
     results = [optim.step(loss_of(model, batches[n - 1]), step_num=n, weight=torch.tensor(2.0)) for n in (3, 4)]
     assert results[1].updated
     assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+@pytest.mark.usefixtures("on_device")
+def test_the_first_weight_of_a_window_may_be_0_on_the_device(monkeypatch):
+    for module in (updates, window):
+        monkeypatch.setattr(module, "is_here", lambda tensor: False)
+    first, second = some_batches(2)
+    model, alone = small_model(), small_model()
+    optim = built("AdamW", model, accum_grad=2)
+    for step_num, batch, weight in ((1, first, 0.0), (2, second, 3.0)):
+        optim.step(loss_of(model, batch), step_num=step_num, weight=torch.tensor(weight))
+    train(built("AdamW", alone), alone, [second])
+    assert all(torch.allclose(a, b, rtol=1e-6) for a, b in zip(weights(model), weights(alone), strict=True))

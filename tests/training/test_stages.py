@@ -262,3 +262,14 @@ def test_a_factor_of_a_users_own_keeps_its_digits(several):
     optim = OptimScheduler(members, stages=[lambda gradients: gradients.multiply(third)], grad_clip=100.0)
     optim.step(sum(weight.sum() for weight in weights), step_num=1)
     assert weights[0][0].item() == 1 - 1 / 3
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("factor", [0.0, 1.0, 2.0])
+def test_a_factor_of_a_users_own_is_applied_whatever_it_is(factor, fused):
+    weight = nn.Parameter(torch.ones(2))
+    optim = OptimScheduler(
+        torch.optim.SGD([weight], fused=fused), constant(value=0.5), stages=[lambda given: given.multiply(factor)]
+    )
+    optim.step(weight.sum(), step_num=1)
+    assert weight.tolist() == [1 - 0.5 * factor] * 2

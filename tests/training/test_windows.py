@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from optimsche import LossScaler, Member, OptimScheduler, constant
+from optimsche import LossScaler, Member, OptimScheduler, constant, linear
 from tests.training.helpers import EncoderDecoder, loss_of, same, small_model, some_batches, train, twin, weights
 
 PLAN = constant(value=0.1)
@@ -475,3 +475,26 @@ def test_the_epoch_of_a_window_whose_length_is_found_inside_of_it():
     train(optim, model, batches[:9])
     optim.steps_per_epoch = 8
     assert {result.epoch for result in train(optim, model, batches, start=10)} == {2}
+
+
+def test_a_fraction_of_an_epoch_may_be_its_end():
+    _, optim = built(steps_per_epoch=2)
+    for step_num, epoch_num in ((1, 1.5), (2, 2.0), (3, 2.5)):
+        weight = optim.optimizer.param_groups[0]["params"][0]
+        assert optim.step(weight.sum(), step_num=step_num, epoch_num=epoch_num).epoch == epoch_num
+    with pytest.raises(ValueError, match="micro-batch 4 is in epoch 2"):
+        optim.step(weight.sum(), step_num=4, epoch_num=4.0)
+
+
+def test_a_discarded_window_has_the_rates_of_a_plan_in_epochs():
+    plan = linear(start=1.0, steps=4).by_epoch()
+    _, optim = built(accum_grad=2, steps_per_epoch=2)
+    optim.schedule = plan
+    optim.discard(step_num=5)  # of the third epoch
+    assert optim.get_lr() == plan(3, epoch=3) == 0.5
+    weight = nn.Parameter(torch.ones(1))
+    member = Member(torch.optim.SGD([weight]), plan, epochs_from_caller=True)
+    optim = OptimScheduler(member, accum_grad=2)
+    optim.step(weight.sum(), step_num=1, epoch_num=1)
+    optim.discard()  # nobody has said which epoch the next window is in
+    assert (optim.get_lr(), weight.grad) == (1.0, None)
