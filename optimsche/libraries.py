@@ -128,7 +128,7 @@ class _ArrayModule:
 
     def rounding(self, value: Any) -> float:
         """How far numbers may be from what they stand for: fractions, in a float narrower than a Python number."""
-        if not self.is_real(value) or self.is_whole(value) or value.dtype.itemsize >= 8:
+        if self.is_whole(value) or value.dtype.itemsize >= 8:
             return 0.0
         return _rounding_of(float(self._module.finfo(value.dtype).eps), value if self._is_at_hand(value) else None)
 
