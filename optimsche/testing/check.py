@@ -76,9 +76,9 @@ def check_laws(
 
     >>> from optimsche import Rate, Steps, lr_fn
     >>> @lr_fn
-    ... def sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
+    ... def falling_again(real_step, epoch, *, peak: Rate, every: Steps):
     ...     return peak * (1 - (real_step % every) / every)
-    >>> "assert_pure" in check_laws(sawtooth, backends=["numpy"], examples=20)
+    >>> "assert_pure" in check_laws(falling_again, backends=["numpy"], examples=20)
     True
     """
     subjects = subjects_of(lr_fn, "check_laws")

@@ -592,13 +592,13 @@ class TestDecorator:
 
     def test_ranges_of_ones_own_are_enforced(self):
         @lr_fn
-        def sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
+        def own_sawtooth(real_step, epoch, *, peak: Rate, every: Steps):
             return peak * (1 - (real_step % every) / every)
 
         with pytest.raises(
-            ValueError, match=r"sawtooth\(every=0\): every must be > 0 and finite \(a length, in updates\)"
+            ValueError, match=r"own_sawtooth\(every=0\): every must be > 0 and finite \(a length, in updates\)"
         ):
-            sawtooth(peak=0.1, every=0)
+            own_sawtooth(peak=0.1, every=0)
 
     def test_what_cannot_be_stored_is_refused_without_an_annotation_too(self):
         @lr_fn
