@@ -24,6 +24,8 @@ from optimsche.testing.subjects import Subject, Tested, subject_of, subjects_of
 
 # Parameters that must fit each other are drawn again until `resolve` takes them, but not for ever.
 _TRIES = 12
+# Laws look at the first boundaries of every schedule.
+_BOUNDARIES = 20
 _DEEPEST = 8
 # A call late in a run goes through all updates before it.
 _SLOW = frozenset({running_product})
@@ -80,7 +82,8 @@ def params(
 
 @st.composite
 def _params(draw: Draw, lr_fn: Subject, given: Mapping[str, st.SearchStrategy[Any]], inner: Inner) -> dict[str, Any]:
-    arguments, _ = _accepted(draw, lr_fn, given, inner)
+    arguments, made = _accepted(draw, lr_fn, given, inner)
+    _reject_without_boundaries(made)
     return arguments
 
 
@@ -123,7 +126,17 @@ def schedules(lr_fns: Tested | Iterable[Tested] | None = None, *, depth: int = 4
 def _schedules(draw: Draw, forest: _Forest | None, depth: int) -> Schedule:
     if forest is None:
         forest = _Forest(lr_fns_drawn())
-    return forest.tree(draw, depth)
+    made = forest.tree(draw, depth)
+    _reject_without_boundaries(made)
+    return made
+
+
+def _reject_without_boundaries(made: Schedule) -> None:
+    """Leave out what no law could look at: a shift may cut off more boundaries than are looked through."""
+    try:
+        made.boundaries(most=_BOUNDARIES)
+    except ValueError:
+        reject()
 
 
 def lr_fns_drawn() -> list[LrFn[...]]:

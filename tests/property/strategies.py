@@ -2,7 +2,6 @@
 
 import math
 
-from hypothesis import reject
 from hypothesis import strategies as st
 
 import optimsche as o
@@ -67,11 +66,3 @@ def plans(draw):
             ]
         )
     )
-
-
-def first_boundaries(schedule, most):
-    """The first boundaries; a plan is left out if a shift cuts off more of them than are looked through."""
-    try:
-        return schedule.boundaries(most=most)
-    except ValueError:
-        reject()

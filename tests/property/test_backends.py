@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import optimsche as o
 from optimsche import ops
 from tests.property.examples import PLAN, example
-from tests.property.strategies import any_schedule, built_in, epochs, first_boundaries, plans, real_steps
+from tests.property.strategies import any_schedule, built_in, epochs, plans, real_steps
 from tests.property.test_values import largest_value
 
 STEPS = np.array([0, 1, 500, 999, 1_000, 1_001, 5_000, 9_999, 10_000, 10_001, 12_345])
@@ -41,7 +41,7 @@ def test_torch_agrees(s, steps, epoch):
     curve = s(torch.tensor(steps), epoch)
     assert curve.dtype == torch.float64
     assert_within_ulps(
-        curve.tolist(), [s(t, epoch) for t in steps], largest=largest_value(s, first_boundaries(s, 20), epoch)
+        curve.tolist(), [s(t, epoch) for t in steps], largest=largest_value(s, s.boundaries(most=20), epoch)
     )
 
 
@@ -52,9 +52,7 @@ def test_jax_agrees(s, steps, epoch):
     curve = s(jnp.asarray(steps), epoch)
     assert curve.dtype == jnp.float64
     # XLA's own power and cosine differ from the C library's by more than NumPy's do.
-    assert_within_ulps(
-        curve.tolist(), [s(t, epoch) for t in steps], 32, largest_value(s, first_boundaries(s, 20), epoch)
-    )
+    assert_within_ulps(curve.tolist(), [s(t, epoch) for t in steps], 32, largest_value(s, s.boundaries(most=20), epoch))
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch", "torch 0-d", "jax", "jax 0-d"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import optimsche as o
 from benchmarks.scalar import without_flat_code
 from optimsche import Rate, lr_fn
-from tests.property.strategies import any_schedule, epochs, first_boundaries, plans, real_steps
+from tests.property.strategies import any_schedule, epochs, plans, real_steps
 from tests.property.test_values import largest_value
 
 schedules_and_plans = st.one_of(any_schedule, plans())
@@ -47,7 +47,7 @@ def test_arrays_agree_with_numbers_that_have_flat_code(s, epoch, order):
     if order == "fractions":
         steps = steps / 7
     curve = s(steps, epoch)
-    largest = largest_value(s, [*steps.tolist(), *first_boundaries(s, 20)], epoch)
+    largest = largest_value(s, [*steps.tolist(), *s.boundaries(most=20)], epoch)
     bound = 4 * math.ulp(largest) if largest else 0.0
     for t, value in zip(steps.tolist(), curve.tolist(), strict=True):
         assert abs(s(t, epoch) - value) <= bound, t
@@ -57,15 +57,14 @@ def test_arrays_agree_with_numbers_that_have_flat_code(s, epoch, order):
 @given(schedules_and_plans)
 def test_arrays_near_boundaries_agree_in_any_order(order, s):
     """Small steps near the first boundaries: every choice divides the array, in this or in that order."""
-    first = first_boundaries(s, 20)
-    boundaries = [boundary for boundary in first[:8] if boundary < 1e6] or [10.0]
+    boundaries = [boundary for boundary in s.boundaries(most=8) if boundary < 1e6] or [10.0]
     steps = np.concatenate([np.linspace(0, 1.5 * boundary + 2, 80) for boundary in boundaries] * 2)
     steps.sort()
     steps = {"rising": steps, "falling": steps[::-1], "shuffled": np.random.default_rng(1).permutation(steps)}[order]
     while steps.size <= 300:
         steps = np.concatenate([steps, steps])
     tree = without_flat_code(s)
-    largest = largest_value(tree, [*steps.tolist(), *first], 1.0)
+    largest = largest_value(tree, [*steps.tolist(), *s.boundaries(most=20)], 1.0)
     for t, value in zip(steps.tolist(), s(steps, 1.0).tolist(), strict=True):
         assert abs(tree(t, 1.0) - value) <= 4 * math.ulp(largest), t
 

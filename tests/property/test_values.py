@@ -16,7 +16,14 @@ import optimsche as o
 from optimsche import ops, testing
 from optimsche.lr_fn import LrFn
 from optimsche.names import known
-from tests.property.strategies import any_schedule, built_in, epochs, first_boundaries, plans, real_steps, updates_only
+from tests.property.strategies import (
+    any_schedule,
+    built_in,
+    epochs,
+    plans,
+    real_steps,
+    updates_only,
+)
 
 schedules_and_plans = st.one_of(any_schedule, plans())
 clocks = st.lists(real_steps, min_size=1, max_size=12)
@@ -110,7 +117,7 @@ def test_arrays_agree_with_numbers(s, steps, epoch):
     curve = s(np.array(steps), epoch)
     assert curve.dtype == np.float64
     assert curve.shape == (len(steps),)
-    largest = largest_value(s, [*steps, *first_boundaries(s, 20)], epoch)
+    largest = largest_value(s, [*steps, *s.boundaries(most=20)], epoch)
     assert all(ulps_apart(a, b, largest) <= 4 for a, b in zip(curve.tolist(), expected, strict=True))
 
 
@@ -120,12 +127,12 @@ def test_long_sorted_arrays_agree(s, epoch):
     curve = s(steps, epoch)
     picked = [
         0,
-        *(int(min(j + d, 19_999)) for j in first_boundaries(s, 20) for d in (0, 1)),
+        *(int(min(j + d, 19_999)) for j in s.boundaries(most=20) for d in (0, 1)),
         19_999,
         *range(0, 20_000, 1_999),
     ]
     expected = [s(t, epoch) for t in picked]
-    largest = largest_value(s, [*picked, *first_boundaries(s, 20)], epoch)
+    largest = largest_value(s, [*picked, *s.boundaries(most=20)], epoch)
     assert all(ulps_apart(a, b, largest) <= 4 for a, b in zip(curve[picked].tolist(), expected, strict=True))
     shuffled = steps.copy()
     random.Random(0).shuffle(shuffled)
@@ -134,7 +141,7 @@ def test_long_sorted_arrays_agree(s, epoch):
 
 @given(updates_only)
 def test_boundaries_increase_and_end_with_the_length(s):
-    first = first_boundaries(s, 1_000)
+    first = s.boundaries(most=1_000)
     assert all(left < right - ops.tolerance(right) for left, right in itertools.pairwise([0.0, *first]))
     if math.isfinite(s.length) and s.length > 0 and len(first) < 1_000:
         assert s.boundaries()[-1] == s.length

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple, NewType
 import annotated_types as at
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
@@ -678,3 +678,16 @@ def test_what_partial_has_given_stays():
 
 def falls(peak: Rate, steps: Steps):
     return o.expression(text=f"{peak!r} - 3 * t / {steps!r}")
+
+
+def test_a_plan_of_which_a_shift_cuts_off_all_boundaries_is_not_drawn():
+    stairs = o.step_decay(start=1.0, factor=0.5, every=1).by_tokens(500_000)
+    with pytest.raises(ValueError, match="more than 1,048,576 boundaries"):
+        stairs.shift(-144).boundaries(most=1)
+
+    @settings_of_hypothesis(max_examples=20, database=None, suppress_health_check=list(HealthCheck))
+    @given(params(o.shift, schedule=st.just(stairs), by=st.sampled_from([0, -144])))
+    def draw(drawn):
+        assert drawn["by"] == 0
+
+    draw()
