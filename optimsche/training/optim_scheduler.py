@@ -246,9 +246,10 @@ class OptimScheduler:
         ):
             return self.precision.autocast()  # as nearly always
         turn = turn_of(step_num, self.accum_grad, self.steps_per_epoch, last=last)
-        if processes is not None:  # a forward pass by itself would have the next backward pass sum gradients
-            order.admit(turn, updating=window is not None and window.by_caller is True)
-        window = order.window_of(turn)
+        if processes is None:
+            window = order.window_of(turn)
+        else:  # a forward pass by itself would have the next backward pass sum gradients
+            window = order.admit(turn, updating=window is not None and window.by_caller is True)
         if window is None and turn.step_num > order.seen and not order.holds:
             window = self._begin(turn)
         if window is not None:

@@ -83,7 +83,7 @@ class Processes:
         scaler: LossScaler | None,
         retain_graph: bool,
     ) -> None:
-        """:func:`losses.add_gradients`, summed over processes only if ``due``; FSDP decides in it.
+        """Add gradients as :func:`losses.add_gradients`, and sum them over processes only if ``due``.
 
         It reaches all parameters, since processes synchronise in hooks that a restricted pass does not run. Where this
         process has dropped the window, the others wait for its gradients: with nan all find the same norm, and all

@@ -96,27 +96,23 @@ def make(optim: OptimScheduler, updates: Mapping[str, Update], window: Window) -
     across = None if processes is None else processes.across(window)
     gradients: dict[str, Gradients] = {}
     with_gradient = [name for name, one in updates.items() if one.member.with_gradient() is not None]
-    weighs_nothing = window.weighted and (not with_gradient or (processes is None and _is_zero(window.total)))
-    if with_gradient and not weighs_nothing:
-        scale = _scale(optim, window)
-        weighs_nothing = window.weighted and _is_zero(scale)
-        for name in with_gradient:
-            one = updates[name]
-            gradients[name] = Gradients(
-                one.member.optimizer,
-                scale=scale,
-                update=one.number,
-                epoch=one.epoch,
-                norm_type=optim.grad_norm_type,
-                across=across,
-            )
-            if window.weighted and isinstance(scale, torch.Tensor):
-                own = gradients[name]
-                if own.stays_on_device or not optim.skip_non_finite:  # else its norm is nan, and says so
-                    own.skip((scale == 0.0).float())
-    if weighs_nothing:
+    scale = _scale(optim, window) if with_gradient else 0.0
+    if window.weighted and _is_zero(scale):
         optim.log.warning("the micro-batches of this window weigh 0: nothing is updated")
         return
+    for name in with_gradient:
+        one = updates[name]
+        gradients[name] = own = Gradients(
+            one.member.optimizer,
+            scale=scale,
+            update=one.number,
+            epoch=one.epoch,
+            norm_type=optim.grad_norm_type,
+            across=across,
+        )
+        # Away on a device it may weigh 0, too. Where the host looks at norms, they say so.
+        if window.weighted and isinstance(scale, torch.Tensor) and (own.stays_on_device or not optim.skip_non_finite):
+            own.skip((scale == 0.0).float())
     if gradients:
         stages.run(gradients, updates, optim.stages, optim.clip, skip=optim.skip_non_finite)
     for name, one in updates.items():
@@ -134,7 +130,8 @@ def _is_zero(number: Number) -> bool:
 def _scale(optim: OptimScheduler, window: Window) -> Number:
     """What the sum of a window's gradients is divided by, to become the mean that is wanted."""
     processes, scaler, place = optim.processes, optim.scaler, window.place
-    if scaler is not None and not scaler.used:
+    divisor: Number = 1.0 if window.by_caller else window.total if processes is None else processes.divisor(window)
+    if scaler is not None and not scaler.used and not _is_zero(divisor):
         raise ValueError(
             "this OptimScheduler has a loss scaler, and no loss was scaled. A loop with a backward pass of its own "
             "writes optim.scaler.scale(loss).backward()"
@@ -147,7 +144,6 @@ def _scale(optim: OptimScheduler, window: Window) -> Number:
             place.size,
             "its gradient is their mean" if processes is None else "the others count as zero",
         )
-    divisor: Number = 1.0 if window.by_caller else window.total if processes is None else processes.divisor(window)
     if scaler is None:
         return divisor
     return scaler.factor(next(iter(optim.members.values())).parameters()[0].device) * divisor
