@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest import mock
 
 import torch
 import torch.distributed as dist
@@ -252,10 +253,12 @@ def all_weigh_nothing(rank: int, model: nn.Module) -> Any:
     batches = batches_of(rank)
     optim = OptimScheduler(sgd(model), PLAN, model=model, skip_non_finite=False)
     before = flat(model).clone()
+    optim.log = mock.Mock()
     nothing = one_step(optim, model, batches[0], 1, weight=0)
     changed = float((flat(model) - before).abs().max())
     return {
         "nothing": nothing.updated,
+        "said": optim.log.warning.call_args.args[0],
         "changed": changed,
         "next": one_step(optim, model, batches[1], 2, weight=3).updated,
     }

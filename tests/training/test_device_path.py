@@ -239,13 +239,14 @@ def test_a_constant_rate_and_no_clip_hand_the_kernel_nothing_to_divide_by(monkey
 
 
 @pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("skip_non_finite", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
-def test_a_window_that_weighs_nothing_on_the_device_changes_nothing(monkeypatch, fused):
+def test_a_window_that_weighs_nothing_on_the_device_changes_nothing(monkeypatch, fused, skip_non_finite):
     for module in (updates, window):  # beside the gradients
         monkeypatch.setattr(module, "is_here", lambda tensor: False)
     model = small_model()
     optimizer = torch.optim.AdamW(model.parameters(), fused=fused)
-    optim = OptimScheduler(optimizer, PLAN, accum_grad=2, skip_non_finite=False)
+    optim = OptimScheduler(optimizer, PLAN, accum_grad=2, skip_non_finite=skip_non_finite)
     before, batches = weights(model), some_batches(4)
     nothing = [optim.step(loss_of(model, batches[n - 1]), step_num=n, weight=torch.tensor(0.0)).updated for n in (1, 2)]
     assert nothing == [False, False]
